@@ -1,0 +1,40 @@
+// Faults that a caller can be told about. Expected outcomes (a superseded receipt, an empty receive) are values, not
+// faults. Codes are API and never change meaning; messages are for people and may.
+
+export const errorCodes = [
+  'invalid_request',
+  'unauthenticated',
+  'topic_not_found',
+  'subscription_not_found',
+  'topic_conflict',
+  'subscription_conflict',
+  'message_too_large',
+  'nothing_settled',
+  'atomic_refused',
+  'overloaded',
+  'shutting_down',
+  'database_unavailable',
+  'database_timeout',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** One field of a request that is wrong: where (a path such as `messages[3].body`) and what would be right. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** A fault with a stable code; the message says what to do next. `fields` names what was wrong with a request. */
+export class WillcallError extends Error {
+  readonly code: ErrorCode;
+  readonly fields: readonly FieldError[];
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; fields?: readonly FieldError[] } = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'WillcallError';
+    this.code = code;
+    this.fields = options.fields ?? [];
+  }
+}

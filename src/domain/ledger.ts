@@ -1,0 +1,62 @@
+// The ledger and the dead letters, as auditors and operators read them.
+
+/** One row of the ledger: who acknowledged what, when, on which attempt. It stands on its own. */
+export interface Acknowledgment {
+  /** Dense per subscription, from 1, in time order. */
+  readonly ackNo: number;
+  readonly messageId: string;
+  readonly sequence: number;
+  readonly generation: number;
+  readonly revision: number;
+  readonly bodySha256: Buffer;
+  readonly bodyBytes: number;
+  readonly publishedAt: Date;
+  readonly deliveryNo: number;
+  readonly deliveredAt: Date;
+  readonly attempt: number;
+  readonly acknowledgedAt: Date;
+  readonly acknowledgedBy: string;
+  readonly reference: string | null;
+  /** True when the lease had already expired. */
+  readonly late: boolean;
+}
+
+export const deadLetterReasons = ['max_attempts', 'max_deliveries', 'rejected', 'retention', 'expired'] as const;
+
+/**
+ * Why a message was set aside. `retention`: tried and failed, then too old; `expired`: a range of messages that was never
+ * handed out within the topic's retention.
+ */
+export type DeadLetterReason = (typeof deadLetterReasons)[number];
+
+/** One attempt that did not end in an acknowledgment. */
+export interface FailedAttempt {
+  readonly attempt: number;
+  readonly ended: 'expired' | 'released' | 'rejected';
+  readonly deliveredAt: Date;
+  readonly endedAt: Date;
+  readonly endedBy: string | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+}
+
+/** A quarantined message with a full copy of it, or (`reason` is `expired`) a range of messages that nobody collected. */
+export interface DeadLetter {
+  readonly deadLetterNo: number;
+  readonly reason: DeadLetterReason;
+  readonly deadAt: Date;
+  readonly sequence: number;
+  /** The last sequence of an expired range; equal to `sequence` for a single message. */
+  readonly sequenceLast: number;
+  /** How many messages it stands for. */
+  readonly messageCount: number;
+  /** What follows is null for a range. */
+  readonly messageId: string | null;
+  readonly attempts: number | null;
+  readonly body: Buffer | null;
+  readonly contentType: string | null;
+  readonly attributes: Readonly<Record<string, string>> | null;
+  readonly orderingKey: string | null;
+  readonly publishedAt: Date | null;
+  readonly history: readonly FailedAttempt[];
+}

@@ -1,0 +1,61 @@
+// Every list, body, wait and name has a named maximum, here and nowhere else.
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const HOUR_SECONDS = 3600;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+const YEAR_SECONDS = 365 * DAY_SECONDS;
+
+export const limits = {
+  /** Names of topics and subscriptions. */
+  namePattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+
+  publishMessagesMax: 1000,
+  messageBytesDefault: 1 * MIB,
+  messageBytesMax: 10 * MIB,
+  /** A whole request, base64 and JSON included. */
+  requestBytesMax: 16 * MIB,
+  contentTypeCharactersMax: 255,
+  orderingKeyCharactersMax: 256,
+  attributesMax: 64,
+  attributeNamePattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+  /** Names and values of one message together, as UTF-8. */
+  attributesBytesMax: 4 * KIB,
+  delaySecondsMax: YEAR_SECONDS,
+
+  receiveMessagesDefault: 10,
+  receiveMessagesMax: 1000,
+  /** Bodies of one answer together; the first message is always handed out, however large. */
+  receiveBytesDefault: 4 * MIB,
+  receiveBytesMax: 16 * MIB,
+  waitSecondsDefault: 20,
+  waitSecondsMax: 30,
+  visibilityTimeoutSecondsDefault: 30,
+  visibilityTimeoutSecondsMin: 1,
+  visibilityTimeoutSecondsMax: 12 * HOUR_SECONDS,
+
+  settleReceiptsMax: 1000,
+  receiptCharactersMax: 64,
+  referenceCharactersMax: 256,
+  errorCodeCharactersMax: 128,
+  errorMessageCharactersMax: 2048,
+
+  subscriptionDelaySecondsMax: DAY_SECONDS,
+  maxAttemptsDefault: 10,
+  maxAttemptsMax: 1000,
+  maxDeliveriesDefault: 100,
+  maxDeliveriesMax: 1000,
+  minBackoffSecondsDefault: 1,
+  maxBackoffSecondsDefault: 600,
+  backoffSecondsMax: DAY_SECONDS,
+  maxInFlightMax: 1_000_000,
+
+  retentionSecondsDefault: 7 * DAY_SECONDS,
+  retainAcknowledgedSecondsDefault: 1 * DAY_SECONDS,
+  expiredRetentionSecondsDefault: 7 * DAY_SECONDS,
+  retentionSecondsMin: 60,
+  retentionSecondsMax: 10 * YEAR_SECONDS,
+
+  pageItemsDefault: 100,
+  pageItemsMax: 1000,
+} as const;

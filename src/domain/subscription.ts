@@ -1,0 +1,42 @@
+// A subscription: one client's claim on a topic, a cursor into its log plus what is in flight.
+
+/** Where a new subscription begins to read: the oldest message kept, only what comes, or from an instant on. */
+export type StartPosition = 'earliest' | 'latest' | Date;
+
+/** What may be changed at any time. Durations are whole seconds. */
+export interface SubscriptionSettings {
+  readonly visibilityTimeoutSeconds: number;
+  /** Messages become receivable only when they are this old. */
+  readonly delaySeconds: number;
+  /** Failed attempts (expiry, or release with an error) after which a message is quarantined. */
+  readonly maxAttempts: number;
+  /** Deliveries, failed or not, after which a message is quarantined. */
+  readonly maxDeliveries: number;
+  readonly minBackoffSeconds: number;
+  readonly maxBackoffSeconds: number;
+  /** Messages that may be in flight at once; null is no bound. */
+  readonly maxInFlight: number | null;
+}
+
+export interface Subscription extends SubscriptionSettings {
+  readonly topicId: number;
+  readonly subscriptionId: number;
+  readonly name: string;
+  readonly topic: string;
+  readonly start: StartPosition;
+  readonly createdAt: Date;
+  readonly createdBy: string;
+}
+
+/** A subscription's state at one moment; counts are exact at the time of the statement. */
+export interface SubscriptionStats {
+  /** In the log and not yet handed out. */
+  readonly backlog: number;
+  readonly inFlight: number;
+  /** Waiting for another attempt. */
+  readonly deferred: number;
+  /** Open dead letters. */
+  readonly deadLetters: number;
+  /** Age of the oldest message that this subscription has not settled; null when there is none. */
+  readonly oldestUnacknowledgedSeconds: number | null;
+}
