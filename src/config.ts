@@ -1,0 +1,150 @@
+// Every setting of the service, read once from the environment and nowhere else. A wrong value stops the start with one
+// sentence that names the variable and says what would be right; no sentence repeats a value, for it may be a secret.
+
+import { z } from 'zod';
+
+/** What the service was told, with defaults filled in. */
+export interface Config {
+  /** Null: Willcall starts a PostgreSQL of its own. */
+  readonly databaseUrl: string | null;
+  /** Migrates with this login when it is set; the service itself then uses `databaseUrl` as it is. */
+  readonly databaseOwnerUrl: string | null;
+  /** Reaches PostgreSQL past a transaction pooler, for LISTEN. */
+  readonly databaseDirectUrl: string | null;
+  readonly databaseConnectionsMax: number;
+  readonly dataDir: string;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Null: the key kept in `dataDir`, made on the first start. */
+  readonly adminKey: string | null;
+  readonly schema: string;
+  readonly runtimeRole: string;
+  readonly logLevel: LogLevel;
+}
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** A setting that is wrong; the message is the whole sentence for whoever starts the service. */
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+const ADMIN_KEY_CHARACTERS_MIN = 32;
+const ADMIN_KEY_CHARACTERS_MAX = 512;
+const CONNECTIONS_DEFAULT = 10;
+const CONNECTIONS_MIN = 2;
+const CONNECTIONS_MAX = 100;
+const PORT_DEFAULT = 8080;
+const PORT_MAX = 65_535;
+// PostgreSQL cuts identifiers at 63 bytes; the runtime role's default appends eight characters to the schema's name.
+const RUNTIME_ROLE_SUFFIX = '_runtime';
+const IDENTIFIER = /^[a-z_][a-z0-9_]{0,62}$/;
+const SCHEMA_CHARACTERS_MAX = 63 - RUNTIME_ROLE_SUFFIX.length;
+
+const POSTGRES_URL = 'must be a PostgreSQL connection URL such as postgres://user:password@host:5432/database';
+const IDENTIFIER_RULE = 'lower-case letters, digits and underscores, not beginning with a digit or with pg_';
+
+const postgresUrl = z.string().refine(isPostgresUrl, { error: POSTGRES_URL }).optional();
+const wholeNumber = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, { error })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error });
+};
+const identifier = (charactersMax: number) =>
+  z.string().refine((value) => IDENTIFIER.test(value) && value.length <= charactersMax && !value.startsWith('pg_'), {
+    error: `must be a PostgreSQL name of at most ${charactersMax} characters: ${IDENTIFIER_RULE}`,
+  });
+
+const schema = z.object({
+  DATABASE_URL: postgresUrl,
+  DATABASE_OWNER_URL: postgresUrl,
+  DATABASE_DIRECT_URL: postgresUrl,
+  WILLCALL_DATABASE_CONNECTIONS: wholeNumber(CONNECTIONS_MIN, CONNECTIONS_MAX).default(CONNECTIONS_DEFAULT),
+  WILLCALL_DATA_DIR: z.string().default('.willcall'),
+  WILLCALL_HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:_-]+$/, { error: 'must be a host name or an IP address without brackets, such as 127.0.0.1' })
+    .default('127.0.0.1'),
+  WILLCALL_PORT: wholeNumber(0, PORT_MAX).default(PORT_DEFAULT),
+  WILLCALL_ADMIN_KEY: z
+    .string()
+    .regex(new RegExp(`^[\\x21-\\x7e]{${ADMIN_KEY_CHARACTERS_MIN},${ADMIN_KEY_CHARACTERS_MAX}}$`), {
+      error: `must be ${ADMIN_KEY_CHARACTERS_MIN} to ${ADMIN_KEY_CHARACTERS_MAX} printable ASCII characters without spaces`,
+    })
+    .optional(),
+  WILLCALL_SCHEMA: identifier(SCHEMA_CHARACTERS_MAX).default('willcall'),
+  WILLCALL_RUNTIME_ROLE: identifier(63).optional(),
+  WILLCALL_LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
+});
+
+/** The variables that `parseConfig` knows, in the order of the documentation. */
+export const configVariables: readonly string[] = Object.keys(schema.shape);
+
+/** Reads the settings out of an environment; an empty value counts as absent. Throws ConfigError. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  refuseUnknown(env);
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new ConfigError(`${String(issue?.path[0])} ${issue?.message}.`);
+  }
+  const values = parsed.data;
+  for (const name of ['DATABASE_OWNER_URL', 'DATABASE_DIRECT_URL'] as const) {
+    if (values[name] !== undefined && values.DATABASE_URL === undefined) {
+      throw new ConfigError(`${name} is of use only together with DATABASE_URL: set that too, or unset ${name}.`);
+    }
+  }
+  return {
+    databaseUrl: values.DATABASE_URL ?? null,
+    databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
+    databaseDirectUrl: values.DATABASE_DIRECT_URL ?? null,
+    databaseConnectionsMax: values.WILLCALL_DATABASE_CONNECTIONS,
+    dataDir: values.WILLCALL_DATA_DIR,
+    host: values.WILLCALL_HOST,
+    port: values.WILLCALL_PORT,
+    adminKey: values.WILLCALL_ADMIN_KEY ?? null,
+    schema: values.WILLCALL_SCHEMA,
+    runtimeRole: values.WILLCALL_RUNTIME_ROLE ?? values.WILLCALL_SCHEMA + RUNTIME_ROLE_SUFFIX,
+    logLevel: values.WILLCALL_LOG_LEVEL,
+  };
+}
+
+/** A misspelt setting would be ignored silently, and its default surprise somebody much later. */
+function refuseUnknown(env: Readonly<Record<string, string | undefined>>): void {
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('WILLCALL_') || configVariables.includes(name)) continue;
+    const nearest = configVariables
+      .map((known) => ({ known, distance: editDistance(name, known) }))
+      .reduce((best, next) => (next.distance < best.distance ? next : best));
+    const hint = nearest.distance <= name.length / 3 ? `did you mean ${nearest.known}?` : 'unset it.';
+    throw new ConfigError(`${name} is not a setting of Willcall: ${hint}`);
+  }
+}
+
+function isPostgresUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return url !== null && (url.protocol === 'postgres:' || url.protocol === 'postgresql:');
+}
+
+/** Levenshtein's distance: how many letters to insert, delete or replace. */
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= from.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column += 1) {
+      const replaced = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
+      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+}

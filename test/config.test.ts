@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, configVariables, parseConfig } from '../src/config.ts';
+
+const sentence = (env: Record<string, string>): string => {
+  try {
+    parseConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).message;
+  }
+  throw new Error('expected a refusal');
+};
+
+describe('the settings', () => {
+  it('has a default for everything', () => {
+    expect(parseConfig({})).toEqual({
+      databaseUrl: null,
+      databaseOwnerUrl: null,
+      databaseDirectUrl: null,
+      databaseConnectionsMax: 10,
+      dataDir: '.willcall',
+      host: '127.0.0.1',
+      port: 8080,
+      adminKey: null,
+      schema: 'willcall',
+      runtimeRole: 'willcall_runtime',
+      logLevel: 'info',
+    });
+  });
+
+  it('takes what the environment says', () => {
+    const adminKey = 'k'.repeat(32);
+    expect(
+      parseConfig({
+        DATABASE_URL: 'postgres://app@db/app',
+        DATABASE_OWNER_URL: 'postgresql://owner@db/app',
+        DATABASE_DIRECT_URL: 'postgres://app@db:5433/app',
+        WILLCALL_DATABASE_CONNECTIONS: '4',
+        WILLCALL_DATA_DIR: '/var/lib/willcall',
+        WILLCALL_HOST: '::',
+        WILLCALL_PORT: '0',
+        WILLCALL_ADMIN_KEY: adminKey,
+        WILLCALL_SCHEMA: 'notices',
+        WILLCALL_LOG_LEVEL: 'debug',
+      }),
+    ).toEqual({
+      databaseUrl: 'postgres://app@db/app',
+      databaseOwnerUrl: 'postgresql://owner@db/app',
+      databaseDirectUrl: 'postgres://app@db:5433/app',
+      databaseConnectionsMax: 4,
+      dataDir: '/var/lib/willcall',
+      host: '::',
+      port: 0,
+      adminKey,
+      schema: 'notices',
+      runtimeRole: 'notices_runtime',
+      logLevel: 'debug',
+    });
+  });
+
+  it('counts an empty value as absent', () => {
+    expect(parseConfig({ DATABASE_URL: '', WILLCALL_PORT: '' })).toMatchObject({ databaseUrl: null, port: 8080 });
+  });
+
+  it('leaves variables of others alone', () => {
+    expect(() => parseConfig({ PATH: '/bin', PGHOST: 'elsewhere', willcall_port: '1' })).not.toThrow();
+  });
+
+  it('refuses a misspelt setting and suggests the right one', () => {
+    expect(sentence({ WILLCALL_PROT: '80' })).toBe(
+      'WILLCALL_PROT is not a setting of Willcall: did you mean WILLCALL_PORT?',
+    );
+    expect(sentence({ WILLCALL_ADMIN_KEYS: 'x' })).toContain('did you mean WILLCALL_ADMIN_KEY?');
+  });
+
+  it('refuses an unknown setting that resembles none', () => {
+    expect(sentence({ WILLCALL_TELEPORTATION_DEVICE: 'on' })).toBe(
+      'WILLCALL_TELEPORTATION_DEVICE is not a setting of Willcall: unset it.',
+    );
+  });
+
+  it.each([
+    ['DATABASE_URL', 'mysql://root@db/app', 'PostgreSQL connection URL'],
+    ['DATABASE_URL', 'db.example', 'PostgreSQL connection URL'],
+    ['WILLCALL_PORT', '65536', 'a whole number from 0 to 65535'],
+    ['WILLCALL_PORT', '80.5', 'a whole number from 0 to 65535'],
+    ['WILLCALL_PORT', '-1', 'a whole number from 0 to 65535'],
+    ['WILLCALL_HOST', 'http://here', 'a host name or an IP address'],
+    ['WILLCALL_ADMIN_KEY', 'short', '32 to 512 printable ASCII characters'],
+    ['WILLCALL_ADMIN_KEY', `${'k'.repeat(31)} k`, '32 to 512 printable ASCII characters'],
+    ['WILLCALL_SCHEMA', 'Willcall', 'a PostgreSQL name of at most 55 characters'],
+    ['WILLCALL_SCHEMA', 's'.repeat(56), 'a PostgreSQL name of at most 55 characters'],
+    ['WILLCALL_SCHEMA', 'pg_mine', 'a PostgreSQL name of at most 55 characters'],
+    ['WILLCALL_RUNTIME_ROLE', 'a-b', 'a PostgreSQL name of at most 63 characters'],
+    ['WILLCALL_LOG_LEVEL', 'loud', 'one of debug, info, warn, error, silent'],
+    ['WILLCALL_DATABASE_CONNECTIONS', '1', 'a whole number from 2 to 100'],
+    ['WILLCALL_DATABASE_CONNECTIONS', '101', 'a whole number from 2 to 100'],
+  ])('answers a wrong %s (%s) with one sentence that names it, without the value', (name, value, rule) => {
+    const text = sentence({ [name]: value });
+    expect(text.startsWith(`${name} must be `)).toBe(true);
+    expect(text).toContain(rule);
+    expect(text.endsWith('.')).toBe(true);
+    if (name.endsWith('KEY') || name.endsWith('URL')) expect(text).not.toContain(value);
+  });
+
+  it.each(['DATABASE_OWNER_URL', 'DATABASE_DIRECT_URL'])('refuses %s without DATABASE_URL', (name) => {
+    expect(sentence({ [name]: 'postgres://x@y/z' })).toContain(`${name} is of use only together with DATABASE_URL`);
+  });
+
+  it('names every variable it knows', () => {
+    expect(configVariables).toContain('WILLCALL_RUNTIME_ROLE');
+    expect(configVariables).toHaveLength(11);
+  });
+});
