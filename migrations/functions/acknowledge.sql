@@ -1,0 +1,194 @@
+-- acknowledge: settles receipts of one subscription and writes the ledger. Lock: settle. What leaves a lease is exactly
+-- what got a ledger row. Indexes: delivery_key, lease_key, message_key; acknowledgment_key backwards for the tail.
+-- A group is what one call said of one delivery: entries [_entry_firsts[g], _entry_lasts[g]] of _seqs and _refs.
+-- One row per group for what was live; one row per receipt for the rest. _atomic (the flush is one call then): if one
+-- receipt would not be ok, none is settled and the others answer 'not_done'.
+
+create function willcall.acknowledge(
+  _topic_id integer,
+  _subscription_id integer,
+  _wait boolean,
+  _atomic boolean,
+  _first integer,
+  _last integer,
+  _delivery_nos bigint[],
+  _nonces bigint[],
+  _principals text[],
+  _entry_firsts integer[],
+  _entry_lasts integer[],
+  _seqs bigint[],
+  _refs text[]
+) returns table (
+  outcome text,
+  grp integer,
+  entry integer,
+  seqs bigint[],
+  message_ids bytea[],
+  ack_no bigint,
+  acknowledged_at timestamptz,
+  late boolean
+)
+language plpgsql
+rows 10
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  _tail bigint;
+  _at timestamptz;
+  _delivery record;
+  _done bigint[];
+  _ids bytea[];
+  _lates boolean[];
+  _missed integer[];
+  _entry integer;
+  _verdict record;
+  _verdicts text[];
+  _ack_nos bigint[];
+  _acknowledged_ats timestamptz[];
+begin
+  if _wait then
+    perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+  elsif not pg_try_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id) then
+    outcome := 'busy';
+    return next;
+    return;
+  end if;
+
+  perform from willcall.subscription s
+  where s.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null;
+  if not found then
+    outcome := 'subscription_not_found';
+    return next;
+    return;
+  end if;
+
+  select a.ack_no, a.acknowledged_at into _tail, _at
+  from willcall.acknowledgment a
+  where a.topic_id = _topic_id and a.subscription_id = _subscription_id
+  order by a.ack_no desc
+  limit 1;
+  _tail := coalesce(_tail, 0);
+  _at := greatest(clock_timestamp(), _at);
+
+  if _atomic then
+    select array_agg(j.outcome), array_agg(j.message_id) , array_agg(j.ack_no), array_agg(j.acknowledged_at)
+    into _verdicts, _ids, _ack_nos, _acknowledged_ats
+    from generate_series(_first, _last) g (no)
+    cross join lateral generate_series(_entry_firsts[g.no], _entry_lasts[g.no]) e (no)
+    cross join lateral willcall.judge_receipt(
+      'acknowledge', _topic_id, _subscription_id, _at, _delivery_nos[g.no], _nonces[g.no], _seqs[e.no]
+    ) j;
+    if exists (
+      select from unnest(_verdicts) v (outcome)
+      where v.outcome is not null and v.outcome not in ('acknowledged_late', 'already_acknowledged')
+    ) then
+      for _g in _first.._last loop
+        for _e in _entry_firsts[_g].._entry_lasts[_g] loop
+          _entry := _e - _entry_firsts[_first] + 1;
+          outcome := coalesce(nullif(_verdicts[_entry], 'acknowledged_late'), 'not_done');
+          grp := _g; entry := _e; message_ids := _ids[_entry:_entry];
+          ack_no := _ack_nos[_entry]; acknowledged_at := _acknowledged_ats[_entry];
+          return next;
+        end loop;
+      end loop;
+      return;
+    end if;
+  end if;
+
+  for _g in _first.._last loop
+    select d.generation, d.at into _delivery
+    from willcall.delivery d
+    where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no = _delivery_nos[_g]
+      and d.nonce = _nonces[_g];
+
+    if found then
+      with live as (
+        select distinct on (e.seq) e.seq, e.ref, l.attempt, l.expires_at
+        from unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]]) e (seq, ref)
+        join willcall.lease l
+          on l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_nos[_g]
+          and l.outstanding @> e.seq
+        order by e.seq
+      ),
+      signed as (
+        insert into willcall.acknowledgment (
+          topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
+          attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
+        )
+        select
+          _topic_id, _subscription_id, _tail + row_number() over (order by v.seq), v.seq, _delivery_nos[_g],
+          m.published_at, _delivery.at, _at, _delivery.generation, v.attempt, m.body_bytes, v.expires_at <= _at,
+          m.message_id, m.body_sha256, _principals[_g], v.ref
+        from live v
+        join willcall.message m on m.topic_id = _topic_id and m.seq = v.seq
+        returning seq, ack_no, message_id, late
+      )
+      select
+        array_agg(s.seq order by s.ack_no), array_agg(s.message_id order by s.ack_no), array_agg(s.late order by s.ack_no)
+      into _done, _ids, _lates
+      from signed s;
+
+      if _done is not null then
+        perform willcall.shrink_lease(_topic_id, _subscription_id, _delivery_nos[_g], _done);
+        if not true = any (_lates) then
+          outcome := 'acknowledged';
+          grp := _g; seqs := _done; message_ids := _ids; ack_no := _tail + 1; acknowledged_at := _at;
+          return next;
+        else
+          for _i in 1..cardinality(_done) loop
+            outcome := case when _lates[_i] then 'acknowledged_late' else 'acknowledged' end;
+            grp := _g; seqs := _done[_i:_i]; message_ids := _ids[_i:_i]; ack_no := _tail + _i; acknowledged_at := _at;
+            return next;
+          end loop;
+        end if;
+        _tail := _tail + cardinality(_done);
+      end if;
+    else
+      _done := null;
+    end if;
+
+    continue when cardinality(_done) = _entry_lasts[_g] - _entry_firsts[_g] + 1;
+
+    -- The rest: duplicates of what was just settled, and receipts whose lease is over or never was.
+    select array_agg(m.entry order by m.entry) into _missed
+    from (
+      select e.no as entry, row_number() over (partition by _seqs[e.no] order by e.no) as nth
+      from generate_series(_entry_firsts[_g], _entry_lasts[_g]) e (no)
+    ) m
+    where _done is null or not _seqs[m.entry] = any (_done) or m.nth > 1;
+
+    foreach _entry in array _missed loop
+      select * into _verdict from willcall.judge_receipt(
+        'acknowledge', _topic_id, _subscription_id, _at, _delivery_nos[_g], _nonces[_g], _seqs[_entry]
+      );
+      if _verdict.outcome = 'acknowledged_late' then
+        _verdict.ack_no := _tail + 1;
+        _verdict.acknowledged_at := _at;
+        if willcall.acknowledge_late(
+          _topic_id, _subscription_id, _at, _tail + 1, _delivery_nos[_g], _seqs[_entry], _verdict.attempt,
+          _verdict.dead_letter_no, _principals[_g], _refs[_entry]
+        ) then
+          _tail := _tail + 1;
+        elsif _atomic then
+          raise exception 'a receive took a message of an atomic acknowledgment' using errcode = 'serialization_failure';
+        else
+          _verdict.outcome := 'superseded';
+          _verdict.ack_no := null;
+          _verdict.acknowledged_at := null;
+        end if;
+      end if;
+      outcome := _verdict.outcome;
+      grp := _g; entry := _entry; seqs := null; message_ids := array[_verdict.message_id];
+      ack_no := _verdict.ack_no; acknowledged_at := _verdict.acknowledged_at;
+      return next;
+      entry := null;
+    end loop;
+  end loop;
+end
+$$;

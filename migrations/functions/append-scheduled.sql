@@ -1,0 +1,59 @@
+-- append_scheduled: moves what is due of one topic from `scheduled` into its log, oldest first, at most _limit rows.
+-- Its retention counts from then. Lock: topic. The due rows come by key from due_scheduled, which took no lock, so each
+-- is looked at again here. A deleted topic's rows are dropped. Returns how many entered the log.
+
+create function willcall.append_scheduled(_topic_id integer, _scheduled_nos bigint[]) returns integer
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  _tail bigint;
+  _tail_at timestamptz;
+  _at timestamptz;
+  _appended integer;
+begin
+  perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
+
+  if not exists (select from willcall.topic t where t.topic_id = _topic_id and t.deleted_at is null) then
+    delete from willcall.scheduled s
+    using unnest(_scheduled_nos) as due (scheduled_no)
+    where s.topic_id = _topic_id and s.scheduled_no = due.scheduled_no;
+    return 0;
+  end if;
+
+  select m.seq, m.published_at into _tail, _tail_at
+  from willcall.message m
+  where m.topic_id = _topic_id
+  order by m.seq desc
+  limit 1;
+  _at := greatest(clock_timestamp(), _tail_at);
+
+  with taken as (
+    delete from willcall.scheduled s
+    using unnest(_scheduled_nos) as due (scheduled_no)
+    where s.topic_id = _topic_id and s.scheduled_no = due.scheduled_no and s.deliver_at <= _at
+    returning s.*
+  ),
+  numbered as (
+    select t.*, coalesce(_tail, 0) + row_number() over (order by t.deliver_at, t.scheduled_no) as seq from taken t
+  ),
+  remembered as (
+    insert into willcall.scheduled_sequence (topic_id, scheduled_no, seq)
+    select n.topic_id, n.scheduled_no, n.seq from numbered n
+  )
+  insert into willcall.message (
+    topic_id, seq, published_at, body_bytes, message_id, body_sha256, published_by, content_type, attributes,
+    ordering_key, body
+  )
+  select
+    n.topic_id, n.seq, _at, length(n.body), n.message_id, sha256(n.body), n.published_by, n.content_type, n.attributes,
+    n.ordering_key, n.body
+  from numbered n;
+  get diagnostics _appended = row_count;
+  return _appended;
+end
+$$;

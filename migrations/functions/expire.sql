@@ -1,0 +1,80 @@
+-- expire: ends leases of one subscription that are over: each outstanding message gets a failure row and goes to the
+-- deferred ones or the dead letters. Lock: settle. The leases come by key from due_leases, which took no lock, so each is
+-- looked at again here: it may have been settled or extended meanwhile. Returns what falls due when, for timers.
+
+create function willcall.expire(
+  _topic_id integer,
+  _subscription_id integer,
+  _wait boolean,
+  _first integer,
+  _last integer,
+  _delivery_nos bigint[],
+  _lease_nos integer[]
+) returns table (outcome text, ended bigint, dead bigint, available_at timestamptz)
+language plpgsql
+rows 1
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  _at timestamptz;
+  _lease record;
+  _ended bigint;
+  _dead bigint;
+  _due timestamptz;
+begin
+  if _wait then
+    perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+  elsif not pg_try_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id) then
+    outcome := 'busy';
+    return next;
+    return;
+  end if;
+  _at := clock_timestamp();
+  outcome := 'expired';
+  ended := 0;
+  dead := 0;
+
+  if not exists (
+    select
+    from willcall.subscription s
+    where s.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null
+  ) then
+    delete from willcall.lease l
+    using unnest(_delivery_nos[_first:_last], _lease_nos[_first:_last]) due (delivery_no, lease_no)
+    where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
+      and l.lease_no = due.lease_no;
+    return next;
+    return;
+  end if;
+
+  for _lease in
+    select l.delivery_no, l.outstanding
+    from unnest(_delivery_nos[_first:_last], _lease_nos[_first:_last]) due (delivery_no, lease_no)
+    join willcall.lease l
+      on l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
+      and l.lease_no = due.lease_no
+    where l.expires_at <= _at
+  loop
+    select count(*), count(*) filter (where e.available_at is null), min(e.available_at) into _ended, _dead, _due
+    from willcall.end_attempts(
+      _topic_id, _subscription_id, _at, _lease.delivery_no, 'expired', null,
+      (
+        select array_agg(s.seq)
+        from unnest(_lease.outstanding) r
+        cross join lateral generate_series(lower(r), upper(r) - 1) s (seq)
+      ),
+      null, null, null
+    ) e;
+    ended := ended + _ended;
+    dead := dead + _dead;
+    available_at := least(available_at, _due);
+  end loop;
+  return next;
+end
+$$;

@@ -1,0 +1,43 @@
+-- prune_ledger: the only way in which a ledger row ever goes. It runs as the schema's owner and reads the owner's policy,
+-- so that the service's role can start it but not decide what is old. The last row stays: the next number is read from it.
+
+create function willcall.prune_ledger(_topic_id integer, _subscription_id integer, _limit integer) returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  _before timestamptz;
+  _pruned bigint;
+begin
+  select clock_timestamp() - p.retention_seconds * interval '1 second' into _before
+  from willcall.ledger_policy p
+  where p.retention_seconds is not null;
+  if not found then
+    return 0;
+  end if;
+
+  perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+  delete from willcall.acknowledgment a
+  using (
+    select o.ack_no
+    from willcall.acknowledgment o
+    where o.topic_id = _topic_id and o.subscription_id = _subscription_id and o.acknowledged_at < _before
+      and o.ack_no < (
+        select l.ack_no
+        from willcall.acknowledgment l
+        where l.topic_id = _topic_id and l.subscription_id = _subscription_id
+        order by l.ack_no desc
+        limit 1
+      )
+    order by o.ack_no
+    limit _limit
+  ) old
+  where a.topic_id = _topic_id and a.subscription_id = _subscription_id and a.ack_no = old.ack_no;
+  get diagnostics _pruned = row_count;
+  return _pruned;
+end
+$$;

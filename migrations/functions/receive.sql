@@ -1,0 +1,242 @@
+-- receive: hands out messages of one subscription to waiters [_first, _last] of the flush, in their order: first what is
+-- due again (deferred), then the log from the head on. Each waiter that is served gets a delivery and a receipt nonce of
+-- its own. Lock: receive. Indexes: delivery_key backwards (head), deferred_queue, message_key.
+-- _deferred_floor: nothing deferred up to there is left (docs/architecture.md, floors); _lease_floor: no lease of an
+-- older delivery lives. The first row is the answer's head; then one row per message, in the order of the waiters.
+
+create function willcall.receive(
+  _topic_id integer,
+  _subscription_id integer,
+  _wait boolean,
+  _deferred_floor timestamptz,
+  _lease_floor bigint,
+  _first integer,
+  _last integer,
+  _max_messages integer[],
+  _max_bytes bigint[],
+  _visibility_timeout_seconds integer[],
+  _nonces bigint[],
+  _principals text[],
+  _bytes_max bigint
+) returns table (
+  outcome text,
+  checked_at timestamptz,
+  deferred_drained boolean,
+  in_flight_full boolean,
+  lease_floor bigint,
+  next_at timestamptz,
+  waiter integer,
+  delivery_no bigint,
+  seq bigint,
+  attempt integer,
+  published_at timestamptz,
+  expires_at timestamptz,
+  message_id bytea,
+  content_type text,
+  attributes text,
+  ordering_key text,
+  body bytea
+)
+language plpgsql
+rows 20
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  _sub record;
+  _tail record;
+  _wanted bigint := 0;
+  _in_flight bigint;
+  _seqs bigint[];
+  _bytes bigint[];
+  _attempts integer[];
+  _failures integer[];
+  _deferred_count integer := 0;
+  _count integer;
+  _waiter integer;
+  _waiters integer[];
+  _delivery_nos bigint[];
+  _expiries timestamptz[];
+  _from integer := 1;
+  _to integer;
+  _spent bigint := 0;
+  _held bigint;
+  _room bigint;
+  _head bigint;
+  _no bigint;
+begin
+  if _wait then
+    perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);
+  elsif not pg_try_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id) then
+    outcome := 'busy';
+    return next;
+    return;
+  end if;
+
+  select s.delay_seconds, s.max_in_flight, s.visibility_timeout_seconds into _sub
+  from willcall.subscription s
+  where s.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null;
+  if not found then
+    outcome := 'subscription_not_found';
+    return next;
+    return;
+  end if;
+
+  select d.delivery_no, d.head, d.generation, d.at into _tail
+  from willcall.delivery d
+  where d.topic_id = _topic_id and d.subscription_id = _subscription_id
+  order by d.delivery_no desc
+  limit 1;
+  outcome := 'received';
+  checked_at := greatest(clock_timestamp(), _tail.at);
+  deferred_drained := false;
+  in_flight_full := false;
+  lease_floor := _lease_floor;
+  _head := _tail.head;
+  _no := _tail.delivery_no;
+
+  for _waiter in _first.._last loop
+    _wanted := _wanted + _max_messages[_waiter];
+  end loop;
+
+  if _sub.max_in_flight is not null then
+    select coalesce(sum(upper(r) - lower(r)), 0), coalesce(min(l.delivery_no), _no) into _in_flight, lease_floor
+    from willcall.lease l
+    cross join lateral unnest(l.outstanding) r
+    where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no >= _lease_floor;
+    if _in_flight >= _sub.max_in_flight then
+      in_flight_full := true;
+      return next;
+      return;
+    end if;
+    _wanted := least(_wanted, _sub.max_in_flight - _in_flight);
+  end if;
+
+  -- Skipping locked rows: a late acknowledgment is just taking them.
+  select array_agg(c.seq), array_agg(c.body_bytes), array_agg(c.attempt + 1), array_agg(c.failures)
+  into _seqs, _bytes, _attempts, _failures
+  from (
+    select due.seq, m.body_bytes, due.attempt, due.failures
+    from (
+      select f.seq, f.attempt, f.failures
+      from willcall.deferred f
+      where (f.topic_id::bigint << 32 | f.subscription_id) = (_topic_id::bigint << 32 | _subscription_id)
+        and f.available_at > _deferred_floor
+        and f.available_at <= checked_at
+      order by f.available_at, f.seq
+      limit _wanted
+      for update skip locked
+    ) due
+    join willcall.message m on m.topic_id = _topic_id and m.seq = due.seq
+  ) c;
+  _deferred_count := coalesce(cardinality(_seqs), 0);
+  deferred_drained := _deferred_count < _wanted;
+
+  if _deferred_count < _wanted then
+    -- The limit is taken before the delay is looked at: publishing time rises with seq, so a young message ends the scan.
+    select _seqs || array_agg(c.seq), _bytes || array_agg(c.body_bytes::bigint) into _seqs, _bytes
+    from (
+      select m.seq, m.body_bytes, m.published_at
+      from willcall.message m
+      where m.topic_id = _topic_id and m.seq > _head
+      order by m.seq
+      limit _wanted - _deferred_count
+    ) c
+    where _sub.delay_seconds = 0 or c.published_at <= checked_at - _sub.delay_seconds * interval '1 second';
+  end if;
+  _count := coalesce(cardinality(_seqs), 0);
+
+  for _waiter in _first.._last loop
+    exit when _from > _count or _spent >= _bytes_max;
+    -- The first message is always handed out, then as many as fit.
+    _to := least(_count, _from + _max_messages[_waiter] - 1);
+    _room := least(_max_bytes[_waiter], _bytes_max - _spent);
+    select sum(h.bytes) into _held from unnest(_bytes[_from:_to]) h (bytes);
+    while _to > _from and _held > _room loop
+      _held := _held - _bytes[_to];
+      _to := _to - 1;
+    end loop;
+    _spent := _spent + _held;
+
+    _no := _no + 1;
+    if _to > _deferred_count then
+      _head := _seqs[_to];
+    end if;
+    expires_at := checked_at
+      + coalesce(_visibility_timeout_seconds[_waiter], _sub.visibility_timeout_seconds) * interval '1 second';
+
+    insert into willcall.delivery (
+      topic_id, subscription_id, delivery_no, head, at, nonce, generation, kind, principal, handed
+    )
+    select
+      _topic_id, _subscription_id, _no, _head, checked_at, _nonces[_waiter], _tail.generation, 'deliver',
+      _principals[_waiter], range_agg(int8range(h.seq, h.seq, '[]'))
+    from unnest(_seqs[_from:_to]) h (seq);
+
+    -- One lease for what is fresh, one for each pair of counts among what comes again.
+    insert into willcall.lease (
+      topic_id, subscription_id, delivery_no, lease_no, attempt, failures, expires_at, outstanding
+    )
+    select
+      _topic_id, _subscription_id, _no, row_number() over () - 1, h.attempt, h.failures, expires_at,
+      range_agg(int8range(h.seq, h.seq, '[]'))
+    from (
+      select e.seq, coalesce(e.attempt, 1) as attempt, coalesce(e.failures, 0) as failures
+      from unnest(_seqs[_from:_to], _attempts[_from:_to], _failures[_from:_to]) e (seq, attempt, failures)
+    ) h
+    group by h.attempt, h.failures;
+
+    _waiters := _waiters || array_fill(_waiter, array[_to - _from + 1]);
+    _delivery_nos := _delivery_nos || array_fill(_no, array[_to - _from + 1]);
+    _expiries := _expiries || array_fill(expires_at, array[_to - _from + 1]);
+    _from := _to + 1;
+  end loop;
+
+  if _deferred_count > 0 and _from > 1 then
+    delete from willcall.deferred f
+    using unnest(_seqs[1:least(_deferred_count, _from - 1)]) taken (seq)
+    where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = taken.seq;
+  end if;
+  deferred_drained := deferred_drained and _from > _deferred_count;
+
+  expires_at := null;
+  if _from > _count and _count < _wanted then
+    -- Somebody may go on waiting: say when something that is already there falls due.
+    select least(
+      (
+        select f.available_at
+        from willcall.deferred f
+        where (f.topic_id::bigint << 32 | f.subscription_id) = (_topic_id::bigint << 32 | _subscription_id)
+          and f.available_at > checked_at
+        order by f.available_at, f.seq
+        limit 1
+      ),
+      (
+        select m.published_at + _sub.delay_seconds * interval '1 second'
+        from willcall.message m
+        where _sub.delay_seconds > 0 and m.topic_id = _topic_id and m.seq > _head
+        order by m.seq
+        limit 1
+      )
+    ) into next_at;
+  end if;
+  return next;
+
+  if _from > 1 then
+    return query
+    select
+      null::text, null::timestamptz, null::boolean, null::boolean, null::bigint, null::timestamptz,
+      h.waiter, h.delivery_no, h.seq, coalesce(h.attempt, 1), m.published_at, h.expires_at, m.message_id,
+      m.content_type, m.attributes::text, m.ordering_key, m.body
+    from unnest(
+      _waiters, _delivery_nos, _seqs[1:_from - 1], _attempts[1:_from - 1], _expiries
+    ) h (waiter, delivery_no, seq, attempt, expires_at)
+    join willcall.message m on m.topic_id = _topic_id and m.seq = h.seq;
+  end if;
+end
+$$;

@@ -1,0 +1,351 @@
+-- Retention, in bounded steps. What is dropped lies below every cursor, lease, deferred message and pin; the last row of
+-- each log stays, because the next number is read from it. Floors (the caller's, null at first) keep a step off the dead
+-- versions that the steps before left behind.
+
+-- retain_subscription: one subscription's share. Locks: receive, then settle, so that nothing moves while it looks.
+-- 1. Messages that outlived the topic's retention and were never handed out: the cursor moves past them, recorded as one
+--    `expire` row and one dead letter for the range. 2. Those that were tried and wait for another attempt: a dead letter
+--    each. 3. A settled mark, at most one a minute. 4. Old delivery rows and old marks go.
+create function willcall.retain_subscription(
+  _topic_id integer,
+  _subscription_id integer,
+  _delivery_floor bigint,
+  _limit integer,
+  out expired bigint,
+  out dead bigint,
+  out delivery_floor bigint
+) returns record
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  _topic record;
+  _tail record;
+  _mark record;
+  _at timestamptz;
+  _too_old timestamptz;
+begin
+  expired := 0;
+  dead := 0;
+  perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);
+  perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+
+  select t.retention_seconds, t.retain_acknowledged_seconds into _topic
+  from willcall.topic t
+  join willcall.subscription s on s.topic_id = t.topic_id
+  where t.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null;
+  if not found then
+    -- A tombstone keeps its logs and its ledger; what only served deliveries to come goes.
+    delete from willcall.deferred f where f.topic_id = _topic_id and f.subscription_id = _subscription_id;
+    return;
+  end if;
+
+  select d.delivery_no, d.head, d.generation, d.at into _tail
+  from willcall.delivery d
+  where d.topic_id = _topic_id and d.subscription_id = _subscription_id
+  order by d.delivery_no desc
+  limit 1;
+  select m.marked_at, m.settled_seq, m.lease_floor into _mark
+  from willcall.settled_mark m
+  where m.topic_id = _topic_id and m.subscription_id = _subscription_id
+  order by m.marked_at desc
+  limit 1;
+  _at := greatest(clock_timestamp(), _tail.at);
+  _too_old := _at - _topic.retention_seconds * interval '1 second';
+
+  expired := willcall.expire_backlog(_topic_id, _subscription_id, _tail.delivery_no, _tail.head, _tail.generation, _at, _too_old);
+  _tail.head := _tail.head + expired;
+  dead := willcall.bury_deferred(_topic_id, _subscription_id, _mark.settled_seq, _tail.generation, _at, _too_old, _limit);
+  if _mark.marked_at <= _at - interval '1 minute' then
+    perform willcall.mark_settled(
+      _topic_id, _subscription_id, _tail.head, _tail.delivery_no, _mark.settled_seq, _mark.lease_floor, _at,
+      _topic.retain_acknowledged_seconds
+    );
+  end if;
+
+  delete from willcall.delivery d
+  using (
+    select o.delivery_no
+    from willcall.delivery o
+    where o.topic_id = _topic_id and o.subscription_id = _subscription_id and o.delivery_no > coalesce(_delivery_floor, 0)
+      and o.delivery_no < least(_mark.lease_floor, _tail.delivery_no) and o.at < _too_old
+    order by o.delivery_no
+    limit _limit
+  ) old
+  where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no = old.delivery_no;
+  select coalesce(max(o.delivery_no), _delivery_floor) into delivery_floor
+  from (
+    select d.delivery_no - 1 as delivery_no
+    from willcall.delivery d
+    where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no > coalesce(_delivery_floor, 0)
+    order by d.delivery_no
+    limit 1
+  ) o;
+end
+$$;
+
+-- expire_backlog: moves the cursor past what is too old; how many messages that were.
+create function willcall.expire_backlog(
+  _topic_id integer,
+  _subscription_id integer,
+  _delivery_no bigint,
+  _head bigint,
+  _generation integer,
+  _at timestamptz,
+  _too_old timestamptz
+) returns bigint
+language plpgsql
+as $$
+declare
+  _next_at timestamptz;
+  _boundary bigint;
+begin
+  select m.published_at into _next_at
+  from willcall.message m
+  where m.topic_id = _topic_id and m.seq > _head
+  order by m.seq
+  limit 1;
+  if _next_at is null or _next_at >= _too_old then
+    return 0;
+  end if;
+
+  _boundary := willcall.last_seq_before(_topic_id, _head, _too_old);
+  insert into willcall.delivery (
+    topic_id, subscription_id, delivery_no, head, at, generation, kind, principal, handed
+  )
+  values (
+    _topic_id, _subscription_id, _delivery_no + 1, _boundary, _at, _generation, 'expire', 'willcall',
+    int8multirange(int8range(_head + 1, _boundary, '[]'))
+  );
+  insert into willcall.dead_letter (
+    topic_id, subscription_id, reason, dead_at, seq, seq_last, message_count, generation
+  )
+  values (_topic_id, _subscription_id, 'expired', _at, _head + 1, _boundary, _boundary - _head, _generation);
+  return _boundary - _head;
+end
+$$;
+
+-- bury_deferred: quarantines deferred messages that are too old, with a full copy and history; how many.
+create function willcall.bury_deferred(
+  _topic_id integer,
+  _subscription_id integer,
+  _settled_seq bigint,
+  _generation integer,
+  _at timestamptz,
+  _too_old timestamptz,
+  _limit integer
+) returns bigint
+language plpgsql
+as $$
+declare
+  _buried bigint;
+begin
+  with old as (
+    select f.seq, f.attempt
+    from (
+      select f.seq, f.attempt
+      from willcall.deferred f
+      where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq > coalesce(_settled_seq, 0)
+      order by f.seq
+      limit _limit
+    ) f
+    join willcall.message m on m.topic_id = _topic_id and m.seq = f.seq
+    where m.published_at < _too_old
+  ),
+  taken as (
+    delete from willcall.deferred f
+    using old o
+    where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = o.seq
+    returning f.seq, f.attempt
+  ),
+  buried as (
+    insert into willcall.dead_letter (
+      topic_id, subscription_id, reason, dead_at, seq, seq_last, message_count, generation, attempts, message_id,
+      published_at, published_by, content_type, attributes, ordering_key, body_bytes, body_sha256, body, history
+    )
+    select
+      _topic_id, _subscription_id, 'retention', _at, t.seq, t.seq, 1, _generation, t.attempt, m.message_id,
+      m.published_at, m.published_by, m.content_type, m.attributes, m.ordering_key, m.body_bytes, m.body_sha256, m.body,
+      willcall.failure_history(_topic_id, _subscription_id, t.seq, _generation)
+    from taken t
+    join willcall.message m on m.topic_id = _topic_id and m.seq = t.seq
+    returning seq, attempts, dead_letter_no
+  )
+  update willcall.failure f
+  set dead_letter_no = b.dead_letter_no
+  from buried b
+  where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = b.seq
+    and f.generation = _generation and f.attempt = b.attempts;
+  get diagnostics _buried = row_count;
+  return _buried;
+end
+$$;
+
+-- mark_settled: notes up to where everything is settled now, and below which delivery no lease lives; drops marks that
+-- pruning no longer asks for.
+create function willcall.mark_settled(
+  _topic_id integer,
+  _subscription_id integer,
+  _head bigint,
+  _delivery_no bigint,
+  _settled_seq bigint,
+  _lease_floor bigint,
+  _at timestamptz,
+  _retain_seconds integer
+) returns void
+language plpgsql
+as $$
+declare
+  _waiting bigint;
+  _leased bigint;
+  _oldest_lease bigint;
+  _settled bigint;
+begin
+  select f.seq into _waiting
+  from willcall.deferred f
+  where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq > _settled_seq
+  order by f.seq
+  limit 1;
+  select min(lower(l.outstanding)), min(l.delivery_no) into _leased, _oldest_lease
+  from willcall.lease l
+  where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no >= _lease_floor;
+
+  _settled := least(_head, _waiting - 1, _leased - 1);
+  if _settled > _settled_seq or coalesce(_oldest_lease, _delivery_no + 1) > _lease_floor then
+    insert into willcall.settled_mark (topic_id, subscription_id, marked_at, settled_seq, lease_floor)
+    values (
+      _topic_id, _subscription_id, _at, greatest(_settled, _settled_seq), coalesce(_oldest_lease, _delivery_no + 1)
+    );
+  end if;
+
+  delete from willcall.settled_mark m
+  where m.topic_id = _topic_id and m.subscription_id = _subscription_id
+    and m.marked_at < (
+      select n.marked_at
+      from willcall.settled_mark n
+      where n.topic_id = _topic_id and n.subscription_id = _subscription_id
+        and n.marked_at <= _at - _retain_seconds * interval '1 second'
+      order by n.marked_at desc
+      limit 1
+    );
+end
+$$;
+
+-- prune_topic: drops the oldest messages of a topic that nobody needs any more. Lock: topic. Returns how many went and
+-- the floor for the next step.
+create function willcall.prune_topic(_topic_id integer, _floor bigint, _limit integer, out pruned bigint, out floor bigint)
+returns record
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  _bound bigint;
+begin
+  perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
+  floor := coalesce(_floor, 0);
+  _bound := willcall.prunable_seq(_topic_id);
+
+  with old as (
+    select m.seq
+    from willcall.message m
+    where m.topic_id = _topic_id and m.seq > prune_topic.floor and m.seq <= _bound
+    order by m.seq
+    limit _limit
+  ),
+  gone as (
+    delete from willcall.message m
+    using old o
+    where m.topic_id = _topic_id and m.seq = o.seq
+    returning m.seq, m.message_id
+  ),
+  forgotten as (
+    delete from willcall.scheduled_sequence s
+    using gone g
+    where get_byte(g.message_id, 0) = 2 and s.topic_id = _topic_id
+      and s.scheduled_no = ('x' || encode(substring(g.message_id from 6 for 8), 'hex'))::bit(64)::bigint
+  )
+  select count(*), coalesce(max(g.seq), prune_topic.floor) into pruned, floor from gone g;
+
+  delete from willcall.failure f
+  using (
+    select o.subscription_id, o.seq, o.generation, o.attempt
+    from willcall.subscription s
+    cross join lateral (
+      select f.subscription_id, f.seq, f.generation, f.attempt
+      from willcall.failure f
+      where f.topic_id = _topic_id and f.subscription_id = s.subscription_id
+        and f.seq > coalesce(_floor, 0) and f.seq <= prune_topic.floor
+      order by f.seq
+      limit _limit
+    ) o
+    where s.topic_id = _topic_id
+  ) old
+  where f.topic_id = _topic_id and f.subscription_id = old.subscription_id and f.seq = old.seq
+    and f.generation = old.generation and f.attempt = old.attempt;
+end
+$$;
+
+-- prunable_seq: up to where a topic's log may be dropped now.
+create function willcall.prunable_seq(_topic_id integer) returns bigint
+language plpgsql
+stable
+as $$
+declare
+  _topic record;
+  _tail bigint;
+  _settled bigint;
+  _pinned bigint;
+  _now timestamptz := clock_timestamp();
+begin
+  select t.deleted_at, t.retention_seconds, t.retain_acknowledged_seconds, t.expired_retention_seconds into _topic
+  from willcall.topic t
+  where t.topic_id = _topic_id;
+  select m.seq into _tail from willcall.message m where m.topic_id = _topic_id order by m.seq desc limit 1;
+  if _tail is null or _topic.deleted_at is not null then
+    return _tail - 1;
+  end if;
+
+  -- Settled by every subscription, for as long as the topic keeps that; a subscription younger than that needs nothing
+  -- that lay before its start.
+  select min(coalesce(ripe.settled_seq, eldest.settled_seq, 0)) into _settled
+  from willcall.subscription s
+  left join lateral (
+    select m.settled_seq
+    from willcall.settled_mark m
+    where m.topic_id = _topic_id and m.subscription_id = s.subscription_id
+      and m.marked_at <= _now - _topic.retain_acknowledged_seconds * interval '1 second'
+    order by m.marked_at desc
+    limit 1
+  ) ripe on true
+  left join lateral (
+    select m.settled_seq
+    from willcall.settled_mark m
+    where m.topic_id = _topic_id and m.subscription_id = s.subscription_id
+    order by m.marked_at
+    limit 1
+  ) eldest on true
+  where s.topic_id = _topic_id and s.deleted_at is null;
+  -- Nobody subscribes: what is published waits for somebody who starts at the earliest.
+  _settled := coalesce(
+    _settled,
+    willcall.last_seq_before(_topic_id, 0, _now - _topic.retention_seconds * interval '1 second')
+  );
+
+  select min(d.seq) into _pinned
+  from willcall.dead_letter d
+  where d.topic_id = _topic_id and d.reason = 'expired'
+    and d.dead_at > _now - _topic.expired_retention_seconds * interval '1 second';
+
+  return least(_settled, _pinned - 1, _tail - 1);
+end
+$$;

@@ -1,0 +1,17 @@
+-- What the runtime role may do: everything that the verbs need, and nothing to the ledger but read and append.
+-- The owner's functions are its only other way in; re-applied with the functions.
+
+grant usage on schema willcall to willcall_runtime;
+grant usage on sequence willcall.scheduled_number to willcall_runtime;
+grant select, insert, update on willcall.topic, willcall.subscription to willcall_runtime;
+grant select, insert, delete on
+  willcall.message, willcall.delivery, willcall.failure, willcall.scheduled_sequence, willcall.settled_mark
+  to willcall_runtime;
+grant select, insert, update, delete on willcall.lease, willcall.deferred, willcall.scheduled, willcall.dead_letter
+  to willcall_runtime;
+grant update (dead_letter_no) on willcall.failure to willcall_runtime;
+grant select on willcall.ledger_policy to willcall_runtime;
+revoke all on willcall.acknowledgment from willcall_runtime;
+grant select, insert on willcall.acknowledgment to willcall_runtime;
+revoke all on all functions in schema willcall from public;
+grant execute on all functions in schema willcall to willcall_runtime;
