@@ -24,7 +24,7 @@ interface DeadLetterView {
   readonly reason: string;
   readonly attempts: number | null;
   readonly message_id: string | null;
-  readonly history: readonly { readonly error_code: string | null; readonly error_message: string | null }[];
+  readonly history: readonly { readonly error: { readonly code: string; readonly message: string | null } | null }[];
 }
 
 export async function poison(stage: Stage): Promise<void> {
@@ -50,7 +50,7 @@ export async function poison(stage: Stage): Promise<void> {
   }
   const dead = await acme.call<{ dead_letters: DeadLetterView[] }>('GET', `${path}/dead-letters`);
   const letter = dead.json.dead_letters[0];
-  const told = letter?.history.map((attempt) => attempt.error_code).join();
+  const told = letter?.history.map((attempt) => attempt.error?.code).join();
   prove(letter?.reason === 'max_attempts' && told === 'CONTROL_SUM,CONTROL_SUM', 'set aside, with its history', letter);
 
   screen.say(
@@ -173,8 +173,8 @@ async function readDeadLetters(stage: Stage, subscription: string): Promise<read
   stage.screen.table(
     ['sequence', 'reason', 'attempts', 'last error'],
     letters.map((letter): Row => {
-      const last = letter.history.at(-1);
-      return [letter.sequence, letter.reason, letter.attempts ?? 0, `${last?.error_code}: ${last?.error_message}`];
+      const last = letter.history.at(-1)?.error;
+      return [letter.sequence, letter.reason, letter.attempts ?? 0, last == null ? '' : `${last.code}: ${last.message}`];
     }),
   );
   return letters;
