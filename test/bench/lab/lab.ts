@@ -1,0 +1,180 @@
+// The workbench that workloads are given: starts systems under test on fresh databases, drives load at them, reads
+// processor time at the borders of each window, and puts everything away again.
+
+import { fork } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { LoadEvent, LoadJob } from '../load/protocol.ts';
+import type { Target } from '../load/queue-client.ts';
+import type { Peer } from '../peers/peer.ts';
+import { type Cluster, holdSnapshot, openCluster } from './cluster.ts';
+import { type CpuSeconds, readCpu, subtractCpu } from './cpu.ts';
+import { Processes, type ServerProcess, stopChild } from './processes.ts';
+
+/** A system that was started, as one or more instances on one database. */
+export interface RunningPeer {
+  readonly peer: Peer;
+  readonly targets: readonly Target[];
+  readonly pids: readonly number[];
+  readonly databaseUrl: string | null;
+  stop(): Promise<void>;
+}
+
+/** One window as the driver saw it, and what it cost each party. */
+export interface MeasuredWindow<Figures> {
+  readonly figures: Figures;
+  readonly cpu: CpuSeconds;
+}
+
+export interface LoadOrder<Settings, Figures> {
+  /** File URL of a driver in `load/`. */
+  readonly driver: string;
+  readonly settings: Settings;
+  readonly under: RunningPeer;
+  /** Called after each window with how many are done and the window; the load goes on meanwhile. */
+  readonly onWindow?: (done: number, window: MeasuredWindow<Figures>) => Promise<void>;
+}
+
+export class Lab {
+  readonly cluster: Cluster;
+  readonly #directory: string;
+  readonly #processes: Processes;
+  readonly #running = new Set<RunningPeer>();
+  #started = 0;
+  #closed = false;
+
+  private constructor(directory: string, cluster: Cluster, processes: Processes) {
+    this.#directory = directory;
+    this.cluster = cluster;
+    this.#processes = processes;
+    process.once('exit', () => {
+      if (!this.#closed) {
+        cluster.kill();
+      }
+    });
+  }
+
+  /** `onFailure` is told when a process ends that should not have. */
+  static async open(databaseUrl: string | null, onFailure: (error: Error) => void): Promise<Lab> {
+    const directory = await mkdtemp(join(tmpdir(), 'willcall-bench-'));
+    try {
+      return new Lab(directory, await openCluster(directory, databaseUrl), new Processes(onFailure));
+    } catch (error) {
+      await rm(directory, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Starts a peer on a new, empty database. */
+  async startPeer(peer: Peer, instances = 1): Promise<RunningPeer> {
+    this.#started += 1;
+    const name = `willcall_bench_${peer.name.replaceAll('-', '_')}_${this.#started}`;
+    const databaseUrl = peer.needsDatabase ? await this.cluster.createDatabase(name) : null;
+    const servers: ServerProcess[] = [];
+    const targets: Target[] = [];
+    const running: RunningPeer = {
+      peer,
+      targets,
+      get pids() {
+        return servers.map((server) => server.pid);
+      },
+      databaseUrl,
+      stop: async () => {
+        if (!this.#running.delete(running)) {
+          return;
+        }
+        await Promise.all(servers.map((server) => server.stop()));
+        if (databaseUrl !== null) {
+          await this.cluster.dropDatabase(name);
+        }
+      },
+    };
+    this.#running.add(running);
+    for (let instance = 1; instance <= instances; instance += 1) {
+      const directory = join(this.#directory, `${name}-${instance}`);
+      await mkdir(directory);
+      const command = { workingDirectory: directory, name: `${peer.name} #${instance}`, ...peer.command(databaseUrl) };
+      const server = await this.#processes.startServer(command);
+      servers.push(server);
+      targets.push(peer.target(server.ready));
+    }
+    return running;
+  }
+
+  /** Runs one load to its end, in a process of its own; throws when the driver does. */
+  async runLoad<Settings, Figures>(order: LoadOrder<Settings, Figures>): Promise<MeasuredWindow<Figures>[]> {
+    const child = fork(fileURLToPath(new URL('../load/generator.ts', import.meta.url)), {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [],
+      detached: true,
+    });
+    let over = false;
+    this.#processes.watch(
+      child,
+      'the load generator',
+      () => over,
+      () => '',
+    );
+    const postgres = order.under.databaseUrl === null ? null : this.cluster.postmasterPid;
+    const read = () => readCpu({ service: order.under.pids, postgres, load: child.pid ?? null });
+    const windows: MeasuredWindow<Figures>[] = [];
+    const asides: Promise<void>[] = [];
+    const finished = new Promise<void>((resolve, reject) => {
+      let before = read();
+      child.on('message', (message) => {
+        const event = message as LoadEvent;
+        switch (event.type) {
+          case 'measuring':
+            before = read();
+            break;
+          case 'window': {
+            const now = read();
+            const window = { figures: event.figures as Figures, cpu: subtractCpu(now, before) };
+            windows.push(window);
+            before = now;
+            if (order.onWindow !== undefined) {
+              asides.push(order.onWindow(windows.length, window));
+            }
+            break;
+          }
+          case 'done':
+            resolve();
+            break;
+          case 'failed':
+            reject(new Error(`the load on ${order.under.peer.name} failed: ${event.text}`));
+            break;
+        }
+      });
+      child.once('exit', () => reject(new Error('the load generator ended')));
+      const job: LoadJob = { driver: order.driver, settings: order.settings };
+      child.send(job);
+    });
+    try {
+      await finished;
+      await Promise.all(asides);
+    } finally {
+      over = true;
+      await stopChild(child);
+    }
+    return windows;
+  }
+
+  /** See `holdSnapshot` in cluster.ts. */
+  async holdSnapshot(running: RunningPeer): Promise<() => Promise<void>> {
+    if (running.databaseUrl === null) {
+      throw new Error(`${running.peer.name} has no database to hold a snapshot of`);
+    }
+    return holdSnapshot(running.databaseUrl);
+  }
+
+  /** Ends every process that this run started, and removes its directory. */
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#running].map((running) => running.stop()));
+    await this.#processes.stopAll();
+    await this.cluster.stop();
+    this.#closed = true;
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}

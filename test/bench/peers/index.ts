@@ -1,0 +1,8 @@
+// The systems under test. The first is what the others are compared with.
+
+import { noop } from './noop/index.ts';
+import type { Peer } from './peer.ts';
+import { rowPerMessage } from './row-per-message/index.ts';
+import { willcall } from './willcall/index.ts';
+
+export const peers: readonly Peer[] = [willcall, rowPerMessage, noop];
