@@ -1,0 +1,29 @@
+// The list of doors. A new door costs its own folder and one line here; main starts and stops them without knowing which
+// they are.
+
+import type { Logger } from '../domain/logger.ts';
+import type { Engine } from '../engine/types.ts';
+import { createAdminAuthenticator } from './rest/auth.ts';
+import { createRestDoor } from './rest/index.ts';
+
+/** One way in. */
+export interface Door {
+  readonly name: string;
+  /** Begins to take requests; resolves to the address where it does. */
+  start(): Promise<string>;
+  /** Refuses new requests at once; resolves when those under way have been answered. */
+  stop(): Promise<void>;
+}
+
+export interface DoorsOptions {
+  readonly engine: Engine;
+  readonly logger: Logger;
+  readonly adminKey: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Makes every door, closed as yet. The first is the one whose address is announced. */
+export function createDoors({ engine, logger, adminKey, host, port }: DoorsOptions): readonly [Door, ...Door[]] {
+  return [createRestDoor({ engine, logger, authenticate: createAdminAuthenticator(adminKey), host, port })];
+}

@@ -1,0 +1,170 @@
+// The shapes of answers: plain objects in wire words, written out by JSON.stringify. Dates become RFC 3339 in UTC with
+// milliseconds by their own toJSON.
+
+import { isUtf8 } from 'node:buffer';
+import type { FastifyReply } from 'fastify';
+import type { Acknowledgment, DeadLetter, FailedAttempt } from '../../domain/ledger.ts';
+import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
+import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
+import type { Subscription, SubscriptionStats } from '../../domain/subscription.ts';
+import type { Topic } from '../../domain/topic.ts';
+import type { ReceiveAnswer } from '../../engine/types.ts';
+import { sendProblem } from './errors.ts';
+
+export function topicAnswer(topic: Topic) {
+  return {
+    name: topic.name,
+    retention_seconds: topic.retentionSeconds,
+    retain_acknowledged_seconds: topic.retainAcknowledgedSeconds,
+    expired_retention_seconds: topic.expiredRetentionSeconds,
+    max_message_bytes: topic.maxMessageBytes,
+    created_at: topic.createdAt,
+    created_by: topic.createdBy,
+  };
+}
+
+export function subscriptionAnswer(subscription: Subscription) {
+  return {
+    name: subscription.name,
+    topic: subscription.topic,
+    start: subscription.start,
+    visibility_timeout_seconds: subscription.visibilityTimeoutSeconds,
+    delay_seconds: subscription.delaySeconds,
+    max_attempts: subscription.maxAttempts,
+    max_deliveries: subscription.maxDeliveries,
+    retry: {
+      min_backoff_seconds: subscription.minBackoffSeconds,
+      max_backoff_seconds: subscription.maxBackoffSeconds,
+    },
+    max_in_flight: subscription.maxInFlight,
+    created_at: subscription.createdAt,
+    created_by: subscription.createdBy,
+  };
+}
+
+export function statsAnswer(stats: SubscriptionStats) {
+  return {
+    backlog: stats.backlog,
+    in_flight: stats.inFlight,
+    deferred: stats.deferred,
+    dead_letters: stats.deadLetters,
+    oldest_unacknowledged_seconds: stats.oldestUnacknowledgedSeconds,
+  };
+}
+
+export function publishAnswer(messages: readonly PublishedMessage[]) {
+  return { messages: messages.map(({ id, sequence, duplicate }) => ({ id, sequence, duplicate })) };
+}
+
+export function receiveAnswer({ messages, acknowledged }: ReceiveAnswer) {
+  return { messages: messages.map(messageAnswer), acknowledged: acknowledged.map(acknowledgedAnswer) };
+}
+
+/** 200 with one result per receipt; 409 with the same when none is ok, or when an atomic call was refused. */
+export function sendSettled(reply: FastifyReply, settled: SettleAnswer, shape: (result: SettleResult) => object) {
+  const { results, failed, refused } = settled;
+  const answer = { results: results.map(shape), failed };
+  if (refused) {
+    const detail = `${failed} of ${results.length} receipts are not good, so none was settled: repeat the call without them.`;
+    return sendProblem(reply, 'atomic_refused', detail, answer);
+  }
+  if (failed === results.length) {
+    return sendProblem(reply, 'nothing_settled', 'None of the receipts was settled: see the outcome of each.', answer);
+  }
+  return reply.send(answer);
+}
+
+/** What became of a receipt that was to be acknowledged; the ledger's fields are null when there is no such row. */
+export function acknowledgedAnswer(result: SettleResult) {
+  return {
+    receipt: result.receipt,
+    message_id: result.messageId,
+    outcome: result.outcome,
+    ack_no: result.ackNo,
+    acknowledged_at: result.acknowledgedAt,
+  };
+}
+
+/** What became of a receipt by any other verb; what its outcome does not have is left out. */
+export function settledAnswer(result: SettleResult) {
+  return {
+    receipt: result.receipt,
+    message_id: result.messageId,
+    outcome: result.outcome,
+    ...(result.ackNo === null ? {} : { ack_no: result.ackNo }),
+    ...(result.acknowledgedAt === null ? {} : { acknowledged_at: result.acknowledgedAt }),
+    ...(result.visibleUntil === null ? {} : { visible_until: result.visibleUntil }),
+  };
+}
+
+export function acknowledgmentAnswer(row: Acknowledgment) {
+  return {
+    ack_no: row.ackNo,
+    message_id: row.messageId,
+    sequence: row.sequence,
+    generation: row.generation,
+    revision: row.revision,
+    body_sha256: row.bodySha256.toString('hex'),
+    body_bytes: row.bodyBytes,
+    published_at: row.publishedAt,
+    delivery_no: row.deliveryNo,
+    delivered_at: row.deliveredAt,
+    attempt: row.attempt,
+    acknowledged_at: row.acknowledgedAt,
+    acknowledged_by: row.acknowledgedBy,
+    reference: row.reference,
+    late: row.late,
+  };
+}
+
+export function deadLetterAnswer(letter: DeadLetter) {
+  return {
+    dead_letter_no: letter.deadLetterNo,
+    reason: letter.reason,
+    dead_at: letter.deadAt,
+    sequence: letter.sequence,
+    sequence_last: letter.sequenceLast,
+    message_count: letter.messageCount,
+    message_id: letter.messageId,
+    attempts: letter.attempts,
+    ...(letter.body === null ? { body: null, body_encoding: null } : bodyAnswer(letter.body)),
+    content_type: letter.contentType,
+    attributes: letter.attributes,
+    ordering_key: letter.orderingKey,
+    published_at: letter.publishedAt,
+    history: letter.history.map(failedAttemptAnswer),
+  };
+}
+
+function failedAttemptAnswer(failed: FailedAttempt) {
+  return {
+    attempt: failed.attempt,
+    ended: failed.ended,
+    delivered_at: failed.deliveredAt,
+    ended_at: failed.endedAt,
+    ended_by: failed.endedBy,
+    error: failed.errorCode === null ? null : { code: failed.errorCode, message: failed.errorMessage },
+  };
+}
+
+function messageAnswer(message: ReceivedMessage) {
+  return {
+    id: message.id,
+    sequence: message.sequence,
+    receipt: message.receipt,
+    attempt: message.attempt,
+    ...bodyAnswer(message.body),
+    content_type: message.contentType,
+    attributes: message.attributes,
+    ordering_key: message.orderingKey,
+    published_at: message.publishedAt,
+    visible_until: message.visibleUntil,
+  };
+}
+
+/** Text as it is, a byte order mark included; base64 where the bytes are not valid UTF-8. */
+function bodyAnswer(body: Buffer) {
+  return isUtf8(body)
+    ? { body: body.toString('utf8'), body_encoding: 'utf8' }
+    : { body: body.toString('base64'), body_encoding: 'base64' };
+}

@@ -1,0 +1,35 @@
+// What Node's HTTP parser refuses never becomes a request: the problem is written to the socket by hand, and the
+// connection ends.
+
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { answerHeaders, describeProblem } from './errors.ts';
+
+/** Answers a connection whose bytes are no acceptable HTTP request, and closes it. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const problem = chooseProblem(error.code);
+  const body = JSON.stringify(problem);
+  const headers = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+    ...answerHeaders,
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n${body}`);
+}
+
+function chooseProblem(code: string | undefined) {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return describeProblem('headers_too_large', 'The headers of a request have at most 32 KiB together.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return describeProblem('request_timeout', 'The request did not arrive whole in time: send it again.');
+    default:
+      return describeProblem('malformed_request', 'The bytes sent are not a well-formed HTTP/1.1 request.');
+  }
+}

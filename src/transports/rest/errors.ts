@@ -1,0 +1,139 @@
+// Every fault as an RFC 9457 problem: a stable code, its status and title in one table, and a detail for people. A new
+// code of the domain does not compile until it has its row here. What is not a known fault becomes `internal`, is logged
+// with its cause, and tells the caller nothing of the inside.
+
+import { finished } from 'node:stream/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type ErrorCode, type FieldError, WillcallError } from '../../domain/errors.ts';
+import { limits } from '../../domain/limits.ts';
+import type { Logger } from '../../domain/logger.ts';
+
+/** Faults of HTTP itself, which no other door has. */
+export type DoorCode =
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'payload_too_large'
+  | 'unsupported_media_type'
+  | 'malformed_request'
+  | 'headers_too_large'
+  | 'request_timeout';
+
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+}
+
+const problems = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  malformed_request: { status: 400, title: 'The request is not well-formed HTTP' },
+  unauthenticated: { status: 401, title: 'A valid key is needed' },
+  not_found: { status: 404, title: 'There is nothing at this path' },
+  topic_not_found: { status: 404, title: 'There is no such topic' },
+  subscription_not_found: { status: 404, title: 'There is no such subscription' },
+  method_not_allowed: { status: 405, title: 'This path does not know the method' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
+  topic_conflict: { status: 409, title: 'The topic exists with other settings' },
+  subscription_conflict: { status: 409, title: 'The subscription exists with other settings' },
+  nothing_settled: { status: 409, title: 'None of the receipts was settled' },
+  atomic_refused: { status: 409, title: 'The atomic call was refused as a whole' },
+  message_too_large: { status: 413, title: 'A message is too large' },
+  payload_too_large: { status: 413, title: 'The request is too large' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  headers_too_large: { status: 431, title: 'The request headers are too large' },
+  internal: { status: 500, title: 'Something went wrong inside' },
+  overloaded: { status: 503, title: 'The service is overloaded' },
+  shutting_down: { status: 503, title: 'The service is shutting down' },
+  database_unavailable: { status: 503, title: 'The database is not available' },
+  database_timeout: { status: 503, title: 'The database took too long' },
+} as const satisfies Record<ErrorCode | DoorCode, ProblemKind>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** Said of every answer: queues are never cached, and nobody guesses what a body might be. */
+export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+const RETRY_AFTER_SECONDS = '1';
+/** A client that is still sending reads the answer only if its connection is not cut meanwhile. */
+const LINGER_MS = 2000;
+
+/** A fault of HTTP itself; thrown by this door alone. */
+export class DoorError extends Error {
+  readonly code: DoorCode;
+
+  constructor(code: DoorCode, message: string) {
+    super(message);
+    this.name = 'DoorError';
+    this.code = code;
+  }
+}
+
+/** The problem document; `extension` adds members of the code's own, such as `results`. */
+export function describeProblem(code: ProblemCode, detail: string, extension: object = {}) {
+  const { status, title } = problems[code];
+  return { type: `urn:willcall:problem:${code}`, title, status, detail, code, ...extension };
+}
+
+/** Answers with a problem document. */
+export function sendProblem(reply: FastifyReply, code: ProblemCode, detail: string, extension?: object): FastifyReply {
+  const problem = describeProblem(code, detail, extension);
+  if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  return reply.code(problem.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problem));
+}
+
+/** Turns whatever was thrown into an answer. */
+export function createErrorHandler(logger: Logger) {
+  return async (error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const { code, detail, fields } = readFault(error, request);
+    if (code === 'internal') {
+      logger.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
+    }
+    if (code === 'payload_too_large') await readToEnd(request);
+    return sendProblem(reply, code, detail, fields.length > 0 ? { errors: fields } : {});
+  };
+}
+
+interface Fault {
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly fields: readonly FieldError[];
+}
+
+function readFault(error: unknown, request: FastifyRequest): Fault {
+  if (error instanceof WillcallError && error.code !== 'internal') {
+    return { code: error.code, detail: error.message, fields: error.fields };
+  }
+  if (error instanceof DoorError) return { code: error.code, detail: error.message, fields: [] };
+  return { ...readFrameworkFault(error, request), fields: [] };
+}
+
+function readFrameworkFault(error: unknown, request: FastifyRequest): Omit<Fault, 'fields'> {
+  switch ((error as { code?: unknown } | null)?.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': {
+      const bytesMax = request.routeOptions.bodyLimit ?? limits.requestBytesMax;
+      return {
+        code: 'payload_too_large',
+        detail: `A request here has at most ${bytesMax} bytes: send less at a time.`,
+      };
+    }
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return {
+        code: 'unsupported_media_type',
+        detail: 'The Content-Type header is not a media type such as application/json or text/xml; charset=utf-8.',
+      };
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+    case 'ECONNRESET':
+      return { code: 'malformed_request', detail: 'The body ended before the length that was announced.' };
+    case 'FST_ERR_BAD_URL':
+      return { code: 'invalid_request', detail: 'The path is not valid percent-encoded UTF-8.' };
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return { code: 'invalid_request', detail: 'A part of the path is too long: names have at most 128 characters.' };
+    default:
+      return { code: 'internal', detail: 'The request failed inside the service, which has logged why.' };
+  }
+}
+
+async function readToEnd(request: FastifyRequest): Promise<void> {
+  request.raw.resume();
+  await finished(request.raw, { signal: AbortSignal.timeout(LINGER_MS), cleanup: true }).catch(() => undefined);
+}

@@ -1,0 +1,64 @@
+// Clients that hang up. A parked receive whose client went away is forgotten before anything is leased to it; messages
+// that were leased for an answer which could not be written are handed back at once, uncounted.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '../../domain/logger.ts';
+import type { ReceivedMessage } from '../../domain/message.ts';
+import type { Engine, Principal } from '../../engine/types.ts';
+
+/** One answer, watched from the request on until its last byte went to the operating system. */
+export interface AnswerWatch {
+  /** Aborted when the connection ends before that. */
+  readonly signal: AbortSignal;
+  /** Runs the function once if the answer is lost, at once if it already is. */
+  ifLost(run: () => void): void;
+}
+
+/**
+ * Watches the connection rather than the request or the response: the request closes as soon as its body was read, and
+ * a pipelined response that is not yet at its turn has no connection of its own.
+ */
+export function watchAnswer(request: IncomingMessage, response: ServerResponse): AnswerWatch {
+  const controller = new AbortController();
+  const { socket } = request;
+  let onLost = () => {};
+  const onClose = () => {
+    controller.abort();
+    onLost();
+  };
+  if (socket.destroyed) controller.abort();
+  else {
+    socket.once('close', onClose);
+    response.once('finish', () => socket.off('close', onClose));
+  }
+  return {
+    signal: controller.signal,
+    ifLost(run) {
+      if (controller.signal.aborted) run();
+      else onLost = run;
+    },
+  };
+}
+
+export interface HandBackRequest {
+  readonly engine: Pick<Engine, 'release'>;
+  readonly logger: Logger;
+  readonly subscription: string;
+  readonly messages: readonly ReceivedMessage[];
+  readonly caller: Principal;
+}
+
+/** Releases messages that nobody got, without an error: not a failed attempt. Never throws; a lease ends by itself too. */
+export async function handBack({ engine, logger, subscription, messages, caller }: HandBackRequest): Promise<void> {
+  if (messages.length === 0) return;
+  const receipts = messages.map(({ receipt }) => ({ receipt, delaySeconds: null, error: null }));
+  try {
+    await engine.release({ subscription, receipts, caller });
+    logger.debug({ subscription, messages: receipts.length }, 'the client hung up: its messages were handed back');
+  } catch (err) {
+    logger.warn(
+      { err, subscription, messages: receipts.length },
+      'messages of a lost answer wait for their lease to end',
+    );
+  }
+}

@@ -1,0 +1,136 @@
+// The REST door: HTTP/1.1 and JSON, for anybody with curl. It parses strictly, calls one engine verb per request and
+// shapes the answer. When it stops it refuses new requests at once and lets those under way finish.
+
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import { WillcallError } from '../../domain/errors.ts';
+import { limits } from '../../domain/limits.ts';
+import type { Logger } from '../../domain/logger.ts';
+import type { Engine } from '../../engine/types.ts';
+import { type Authenticator, authenticateChallenge, authorize } from './auth.ts';
+import { answerClientError } from './client-error.ts';
+import { answerHeaders, createErrorHandler, DoorError } from './errors.ts';
+import { addNotFoundHandler } from './not-found.ts';
+import { queryOf, refuse } from './requests.ts';
+import { routes } from './routes/index.ts';
+
+export interface RestDoorOptions {
+  readonly engine: Engine;
+  readonly logger: Logger;
+  readonly authenticate: Authenticator;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+}
+
+/** Longer than the usual proxy keeps its side open, so that it is never we who close under a request on its way. */
+const KEEP_ALIVE_MS = 75_000;
+const HEADERS_ARRIVE_MS = 20_000;
+/** Counts until the body has arrived; a long poll waits after that. */
+const REQUEST_ARRIVES_MS = 120_000;
+/** A peer behind a NAT may vanish without a word; probes find out while its receive is parked. */
+const TCP_PROBE_MS = 15_000;
+/** A message's attributes, percent-encoded, have to fit in. */
+const HEADERS_BYTES_MAX = 32 * 1024;
+/** Beyond any valid name, so that it is our own rule that answers. */
+const PARAMETER_CHARACTERS_MAX = HEADERS_BYTES_MAX;
+
+/** Makes the door; `start` resolves to its URL. */
+export function createRestDoor({ engine, logger, authenticate, host, port }: RestDoorOptions) {
+  let stopping = false;
+  const app = createServer(logger);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(answerHeaders);
+    try {
+      if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
+      admit(request, authenticate);
+      done();
+    } catch (error) {
+      if (error instanceof WillcallError && error.code === 'unauthenticated') {
+        reply.header('www-authenticate', authenticateChallenge);
+      }
+      done(error as Error);
+    }
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (stopping) reply.header('connection', 'close');
+    done();
+  });
+  for (const route of routes) route(app, { engine, logger });
+
+  return {
+    name: 'rest',
+    async start(): Promise<string> {
+      await app.listen({ host, port });
+      const address = app.server.address();
+      const boundPort = typeof address === 'object' && address !== null ? address.port : port;
+      return `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`;
+    },
+    async stop(): Promise<void> {
+      stopping = true;
+      await app.close();
+    },
+  };
+}
+
+function createServer(logger: Logger): FastifyInstance {
+  const handleError = createErrorHandler(logger);
+  const app = fastify({
+    bodyLimit: limits.requestBytesMax,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: REQUEST_ARRIVES_MS,
+    http: {
+      headersTimeout: HEADERS_ARRIVE_MS,
+      maxHeaderSize: HEADERS_BYTES_MAX,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_PROBE_MS,
+    },
+    forceCloseConnections: 'idle',
+    // The hook above refuses in this door's own words.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX, querystringParser: () => ({}) },
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(answerHeaders);
+      void handleError(error, request, reply);
+    },
+    clientErrorHandler: answerClientError,
+  });
+  app.removeAllContentTypeParsers();
+  // Every body is read as bytes; a route that wants JSON parses it itself.
+  const keepBytes = (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) =>
+    done(null, body);
+  app.addContentTypeParser(['application/json', '*'], { parseAs: 'buffer' }, keepBytes);
+  app.decorateRequest('caller', '');
+  app.setErrorHandler(handleError);
+  addNotFoundHandler(app);
+  return app;
+}
+
+/** What is checked of every request, before its body is read. */
+function admit(request: FastifyRequest, authenticate: Authenticator): void {
+  refuseRepeatedHeaders(request.raw.rawHeaders);
+  const { config } = request.routeOptions;
+  if (config.open !== true) authorize(request, authenticate);
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new DoorError(
+      'unsupported_media_type',
+      'Bodies are taken as they stand: send them without Content-Encoding.',
+    );
+  }
+  if (config.query !== true && !request.is404 && queryOf(request) !== '') {
+    throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);
+  }
+}
+
+/** Node keeps the first and drops the rest; which one a proxy on the way believed, nobody knows. */
+function refuseRepeatedHeaders(rawHeaders: readonly string[]): void {
+  let contentTypes = 0;
+  let authorizations = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const header = rawHeaders[index]?.toLowerCase();
+    if (header === 'content-type') contentTypes += 1;
+    if (header === 'authorization') authorizations += 1;
+  }
+  if (contentTypes > 1) throw refuse([{ field: 'content-type', message: 'must be sent once' }]);
+  if (authorizations > 1) throw refuse([{ field: 'authorization', message: 'must be sent once' }]);
+}

@@ -1,0 +1,50 @@
+// Every operation of this door.
+
+import { acknowledge } from './acknowledge.ts';
+import { checkHealth } from './check-health.ts';
+import { checkReadiness } from './check-readiness.ts';
+import { createSubscription } from './create-subscription.ts';
+import { createTopic } from './create-topic.ts';
+import { deleteSubscription } from './delete-subscription.ts';
+import { deleteTopic } from './delete-topic.ts';
+import { extend } from './extend.ts';
+import { getSubscription } from './get-subscription.ts';
+import { getTopic } from './get-topic.ts';
+import { listAcknowledgments } from './list-acknowledgments.ts';
+import { listDeadLetters } from './list-dead-letters.ts';
+import { listSubscriptions } from './list-subscriptions.ts';
+import { listTopics } from './list-topics.ts';
+import { publish } from './publish.ts';
+import { publishRaw } from './publish-raw.ts';
+import { receive } from './receive.ts';
+import { receiveRaw } from './receive-raw.ts';
+import { reject } from './reject.ts';
+import { release } from './release.ts';
+import type { Route } from './route.ts';
+import { updateSubscription } from './update-subscription.ts';
+import { updateTopic } from './update-topic.ts';
+
+export const routes: readonly Route[] = [
+  acknowledge,
+  checkHealth,
+  checkReadiness,
+  createSubscription,
+  createTopic,
+  deleteSubscription,
+  deleteTopic,
+  extend,
+  getSubscription,
+  getTopic,
+  listAcknowledgments,
+  listDeadLetters,
+  listSubscriptions,
+  listTopics,
+  publish,
+  publishRaw,
+  receive,
+  receiveRaw,
+  reject,
+  release,
+  updateSubscription,
+  updateTopic,
+];
