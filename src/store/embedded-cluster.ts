@@ -64,6 +64,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     await (inside ? createInside(options, dataDir, entry) : createElsewhere(options, dataDir, entry));
   }
   const clusterDir = await realpath(entry).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw closedCluster(entry, error);
     throw new EmbeddedPostgresError(
       `${entry} points to a directory that does not exist: restore that directory, or delete ${entry} to begin with an ` +
         'empty database.',
@@ -220,11 +221,17 @@ async function checkOwner(clusterDir: string, user: ProcessUser | undefined): Pr
     if (process.getuid && process.getuid() !== uid) throw closedCluster(clusterDir);
     return undefined;
   }
-  const owner = uid === 0 ? user : { uid, gid };
+  if (uid === 0) {
+    throw new EmbeddedPostgresError(
+      `The data in ${clusterDir} belongs to root, as whom PostgreSQL does not run: run ` +
+        `"chown -R ${user.uid}:${user.gid} ${clusterDir}" and start again.`,
+    );
+  }
+  const owner = { uid, gid };
   if (await canEnter(owner, clusterDir)) return owner;
   throw new EmbeddedPostgresError(
-    `The account that runs PostgreSQL (uid ${owner.uid}) cannot enter ${clusterDir}: open the directories above it to ` +
-      'that account, or set WILLCALL_DATA_DIR to another directory.',
+    `The account that runs PostgreSQL (uid ${uid}) cannot enter ${clusterDir}: open the directories above it to that ` +
+      'account, or set WILLCALL_DATA_DIR to another directory.',
   );
 }
 

@@ -55,28 +55,31 @@ export async function holdDirectoryLock(
   let reopening: NodeJS.Timeout | undefined;
 
   const reopen = async () => {
+    let next: Client | undefined;
     try {
-      client = await connectToCluster(target, CLUSTER_DATABASE);
-      await takeLock(client, target.dataDir);
-      watch();
+      next = await connectToCluster(target, CLUSTER_DATABASE);
+      await takeLock(next, target.dataDir);
+      keep(next);
     } catch (error) {
-      await client.end().catch(() => {});
+      await next?.end().catch(() => {});
       if (error instanceof EmbeddedPostgresError) log(error.message);
-      else scheduleReopening();
+      else reopenSoon();
     }
   };
-  const scheduleReopening = () => {
+  const reopenSoon = () => {
     if (released) return;
     reopening = setTimeout(() => void reopen(), REOPEN_MS);
     reopening.unref();
   };
-  const watch = () => {
+  const keep = (locked: Client) => {
+    client = locked;
+    client.once('end', reopenSoon);
+    // Released while this connection was being made: then nobody else will close it.
     if (released) void client.end().catch(() => {});
-    else client.once('end', scheduleReopening);
   };
 
   await takeLock(client, target.dataDir);
-  watch();
+  keep(client);
   return {
     async release() {
       released = true;

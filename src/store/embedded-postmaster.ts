@@ -23,8 +23,11 @@ const SETTINGS_FILE = 'willcall.conf';
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
 /** Recovery after a crash replays up to max_wal_size and may take minutes on a slow disk. */
 const START_SECONDS_MAX = 600;
-const STOP_FAST_SECONDS_MAX = 30;
-const STOP_IMMEDIATE_SECONDS_MAX = 10;
+/** First without any loss of time at the next start, then at any price short of data. */
+const STOPS = [
+  { mode: 'fast', seconds: 30 },
+  { mode: 'immediate', seconds: 10 },
+];
 
 const SETTINGS: Record<string, string> = {
   listen_addresses: '127.0.0.1',
@@ -105,20 +108,19 @@ export async function startPostmaster(
     ],
     cluster.user,
   );
-  return code === 0 ? undefined : `${await complaints(cluster.logFile, logStart)}` || output.trim();
+  return code === 0 ? undefined : (await complaints(cluster.logFile, logStart)) || output.trim();
 }
 
 /** Stops the server, at once if it will not do it in good order; throws when it survives even that. */
 export async function stopPostmaster(cluster: Cluster, binaries: Binaries): Promise<void> {
   let output = '';
-  for (const [mode, seconds] of [
-    ['fast', STOP_FAST_SECONDS_MAX],
-    ['immediate', STOP_IMMEDIATE_SECONDS_MAX],
-  ]) {
+  for (const { mode, seconds } of STOPS) {
+    const running = await readPostmaster(cluster.clusterDir);
+    // pg_ctl would wait in vain for a server that was killed and left its postmaster.pid.
+    if (!running || !(await isServing(running, cluster.clusterDir))) return;
     const stop = ['stop', '--wait', `--mode=${mode}`, `--timeout=${seconds}`, `--pgdata=${cluster.clusterDir}`];
     const result = await runCommand(binaries.pgCtl, stop, cluster.user);
-    const running = await readPostmaster(cluster.clusterDir);
-    if (result.code === 0 || !running || !(await isServing(running, cluster.clusterDir))) return;
+    if (result.code === 0) return;
     output = result.output.trim();
   }
   throw new EmbeddedPostgresError(
@@ -194,11 +196,9 @@ async function writeSettings(cluster: Cluster, settings: Record<string, string>)
 async function openLog({ logFile, user }: Cluster): Promise<number> {
   const found = await stat(logFile).catch(() => undefined);
   if (found && found.size > LOG_BYTES_MAX) await rename(logFile, `${logFile}.1`).catch(() => {});
-  const handle = await open(
-    logFile,
-    constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0),
-    0o600,
-  );
+  // Root does not follow a link that the account of PostgreSQL may have laid.
+  const noFollow = user ? constants.O_NOFOLLOW : 0;
+  const handle = await open(logFile, constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | noFollow, 0o600);
   try {
     if (user) await handle.chown(user.uid, user.gid);
     return (await handle.stat()).size;

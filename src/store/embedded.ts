@@ -44,6 +44,13 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
+interface Start {
+  cluster: Cluster;
+  binaries: Binaries;
+  settings: Record<string, string>;
+  log: (line: string) => void;
+}
+
 interface Connected {
   client: Client;
   target: LockTarget;
@@ -54,6 +61,10 @@ const SHARED_DIR = '/var/lib/willcall';
 /** How long we try without any sign of life from a server; a recovering one gives such signs. */
 const PATIENCE_MS = 20_000;
 const RETRY_MS = 200;
+/** Another start was faster, a killed server's processes are still ending, or the port was taken meanwhile. */
+const PASSING = /lock file|still in use|could not bind|could not create any/;
+/** Any other refusal may be another start's, overheard in the log they share; it counts when it is repeated. */
+const REFUSALS_MAX = 3;
 const CANNOT_CONNECT_NOW = '57P03';
 const INVALID_PASSWORD = '28P01';
 const INVALID_CATALOG_NAME = '3D000';
@@ -72,7 +83,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const binaries = await findBinaries(user, sharedDir);
   const sync = settings.fsync !== 'off';
   const cluster = await openCluster({ dataDir: options.dataDir, sharedDir, user, binaries, sync });
-  const { client, target, adopted } = await connect(cluster, binaries, settings);
+  const { client, target, adopted } = await connect({ cluster, binaries, settings, log });
   const lock = await holdDirectoryLock(client, target, log).catch(async (error: unknown) => {
     await client.end().catch(() => {});
     throw error;
@@ -86,8 +97,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     // The lock goes down with the server: nobody can take over one that is about to stop.
-    await stopPostmaster(cluster, binaries);
-    await lock.release();
+    await stopPostmaster(cluster, binaries).finally(() => lock.release());
   };
   return {
     url: clusterUrl(target, CLUSTER_DATABASE),
@@ -102,13 +112,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 }
 
 /** Looks for a server, starts one where there is none, and looks again, until one answers or patience ends. */
-async function connect(cluster: Cluster, binaries: Binaries, settings: Record<string, string>): Promise<Connected> {
+async function connect({ cluster, binaries, settings, log }: Start): Promise<Connected> {
   let adopted = true;
   let complaint = '';
+  let refusals = 0;
   let deadline = Date.now() + PATIENCE_MS;
-  while (Date.now() < deadline) {
+  while (Date.now() < deadline && refusals < REFUSALS_MAX) {
     const running = await readPostmaster(cluster.clusterDir);
     const serving = running !== undefined && (await isServing(running, cluster.clusterDir));
+    const before = complaint;
     if (serving && running.port !== undefined) {
       const target = { port: running.port, password: cluster.password, dataDir: cluster.dataDir };
       try {
@@ -121,9 +133,11 @@ async function connect(cluster: Cluster, binaries: Binaries, settings: Record<st
       if (running) await removeForeignPidFile(running, cluster.clusterDir);
       const refusal = await startPostmaster(cluster, binaries, settings);
       adopted = refusal !== undefined;
-      complaint = refusal ?? complaint;
-      if (!adopted) continue;
+      if (refusal === undefined) continue;
+      complaint = refusal;
+      refusals = PASSING.test(refusal) ? 0 : refusals + 1;
     }
+    if (before === '' && complaint !== '') log(`PostgreSQL does not serve yet: ${complaint}`);
     await delay(RETRY_MS);
   }
   throw new EmbeddedPostgresError(
