@@ -69,9 +69,12 @@ export function migrationName(file: SqlFile): string {
   return file.name.slice(0, -'.sql'.length);
 }
 
-/** Puts the configured names where a text says `willcall.` and `willcall_runtime`, in string literals too. */
+/** Puts the configured names where a text says `willcall.`, `schema willcall` or `willcall_runtime`, in literals too. */
 export function localize(text: string, { schema, runtimeRole }: SchemaNames): string {
-  const inSchema = schema === 'willcall' ? text : text.replace(/(?<![\w$])willcall\./g, `"${schema}".`);
+  const inSchema =
+    schema === 'willcall'
+      ? text
+      : text.replace(/(?<![\w$])willcall(?=\.)|(?<=\bschema\s+)willcall(?![\w$])/g, `"${schema}"`);
   return runtimeRole === 'willcall_runtime'
     ? inSchema
     : inSchema.replace(/(?<![\w$])willcall_runtime(?![\w$])/g, `"${runtimeRole}"`);
