@@ -2,7 +2,7 @@
 // configuration reaches it, so that a demo never speaks to somebody's database.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,6 +23,8 @@ export interface Service {
 /** Resolves when the service listens; rejects with its last words when it does not. */
 export async function startService(): Promise<Service> {
   const folder = await mkdtemp(path.join(tmpdir(), 'willcall-demo-'));
+  // When root starts it, PostgreSQL runs as another account, which has to get to its data.
+  await chmod(folder, 0o755);
   const child = spawn(process.execPath, [main], {
     env: { ...withoutSettings(process.env), WILLCALL_DATA_DIR: folder, WILLCALL_PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],

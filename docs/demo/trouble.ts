@@ -174,7 +174,12 @@ async function readDeadLetters(stage: Stage, subscription: string): Promise<read
     ['sequence', 'reason', 'attempts', 'last error'],
     letters.map((letter): Row => {
       const last = letter.history.at(-1)?.error;
-      return [letter.sequence, letter.reason, letter.attempts ?? 0, last == null ? '' : `${last.code}: ${last.message}`];
+      return [
+        letter.sequence,
+        letter.reason,
+        letter.attempts ?? 0,
+        last == null ? '' : `${last.code}: ${last.message}`,
+      ];
     }),
   );
   return letters;
