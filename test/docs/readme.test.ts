@@ -2,7 +2,7 @@
 // with nothing but a directory. Only the port differs, because 8080 may be taken.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -54,6 +54,8 @@ function printed(): Record<string, unknown>[] {
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'willcall-tour-'));
+  // When root runs the tests, PostgreSQL runs as another account, which has to get to its data.
+  await chmod(folder, 0o755);
   await mkdir(path.join(folder, 'docs'));
   await symlink(path.join(root, 'docs/samples'), path.join(folder, 'docs/samples'));
   const address = await startService();
