@@ -57,7 +57,8 @@ async function startServer(): Promise<Server> {
   await chmod(dataDir, 0o755);
   const postgres = await startEmbeddedPostgres({
     dataDir,
-    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300' },
+    // The user is called as the schema is: "$user" in the search path would hide a name that lacks its schema.
+    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300', search_path: 'public' },
   });
   return {
     url: postgres.url,
