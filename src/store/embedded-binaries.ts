@@ -17,9 +17,16 @@ export interface Binaries {
 
 const OTHER_WAY = 'set DATABASE_URL to a PostgreSQL of your own';
 
-/** Finds programs that `user` can run; copies them below `sharedDir` when they are out of its reach. */
-export async function findBinaries(user: ProcessUser | undefined, sharedDir: string): Promise<Binaries> {
-  const packageDir = await findPackage();
+/**
+ * Finds programs that `user` can run; copies them below `sharedDir` when they are out of its reach.
+ * `installedDir` is the package's directory, when it is not where Node finds packages.
+ */
+export async function findBinaries(
+  user: ProcessUser | undefined,
+  sharedDir: string,
+  installedDir?: string,
+): Promise<Binaries> {
+  const packageDir = installedDir ?? (await findPackage());
   const missing = await restoreSymlinks(packageDir);
   if (missing === undefined) {
     const inPlace = await tryBinaries(packageDir, user);

@@ -62,7 +62,7 @@ export async function isServing({ pid }: Postmaster, clusterDir: string): Promis
   const command = await commandLine(pid);
   if (command === undefined || !command.includes('postgres')) return false;
   return (
-    `${command} `.includes(` ${clusterDir} `) ||
+    `${command} `.includes(` -D ${clusterDir} `) ||
     (await readlink(`/proc/${pid}/cwd`).catch(() => undefined)) === clusterDir
   );
 }
