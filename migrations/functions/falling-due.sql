@@ -21,6 +21,7 @@ begin
 end
 $$;
 
+-- Of the deferred ones only the earliest of each subscription is of interest: it wakes whoever waits there.
 create function willcall.due_deferred(_floor timestamptz, _until timestamptz, _limit integer)
 returns table (topic_id integer, subscription_id integer, due_at timestamptz)
 language plpgsql
@@ -32,11 +33,15 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  select f.topic_id, f.subscription_id, f.available_at
-  from willcall.deferred f
-  where f.available_at > _floor and f.available_at <= _until
-  order by f.available_at
-  limit _limit;
+  select f.topic_id, f.subscription_id, min(f.available_at)
+  from (
+    select f.topic_id, f.subscription_id, f.available_at
+    from willcall.deferred f
+    where f.available_at > _floor and f.available_at <= _until
+    order by f.available_at
+    limit _limit
+  ) f
+  group by f.topic_id, f.subscription_id;
 end
 $$;
 
@@ -60,7 +65,12 @@ end
 $$;
 
 -- falling_due: one look at all three for one round trip; clock first, so that the caller can move its floor to it.
-create function willcall.falling_due(_floor timestamptz, _ahead interval, _limit integer)
+create function willcall.falling_due(
+  _floor timestamptz,
+  _deferred_floor timestamptz,
+  _ahead interval,
+  _limit integer
+)
 returns table (
   checked_at timestamptz,
   kind text,
@@ -83,7 +93,7 @@ begin
   from willcall.due_leases(_floor, _at + _ahead, _limit) d;
   return query
   select _at, 'deferred', d.topic_id, d.subscription_id, null::bigint, null::integer, null::bigint, d.due_at
-  from willcall.due_deferred(_floor, _at + _ahead, _limit) d;
+  from willcall.due_deferred(_deferred_floor, _at + _ahead, _limit) d;
   return query
   select _at, 'scheduled', d.topic_id, null::integer, null::bigint, null::integer, d.scheduled_no, d.due_at
   from willcall.due_scheduled(_floor, _at + _ahead, _limit) d;

@@ -58,4 +58,6 @@ export const limits = {
 
   pageItemsDefault: 100,
   pageItemsMax: 1000,
+  /** Bodies of one page together; the first item is always given, however large. */
+  pageBytesMax: 16 * MIB,
 } as const;

@@ -1,0 +1,37 @@
+// acknowledge: signs for messages. Each receipt's outcome is a value; what was acknowledged is in the ledger when the
+// caller is answered. An atomic call is a flush of its own: all or nothing needs a transaction that is its alone.
+
+import type { Subscription } from '../domain/subscription.ts';
+import type { Store } from '../store/index.ts';
+import type { Directory } from './directory.ts';
+import { createSettleBatcher, type SettleEntry, type SettleReply, settleReceipts } from './settle.ts';
+import type { AcknowledgeRequest, Engine } from './types.ts';
+import type { Wakeups } from './wakeups.ts';
+
+export function createAcknowledge(options: { store: Store; directory: Directory; wakeups: Wakeups }) {
+  const { store, directory, wakeups } = options;
+  const batcher = createSettleBatcher((batches, wait) => store.settling.acknowledge(batches, wait, false));
+
+  const alone = async (entry: SettleEntry): Promise<SettleReply> => {
+    const batch = { topicId: entry.topicId, subscriptionId: entry.subscriptionId, calls: [entry] };
+    const [outcome] = await store.settling.acknowledge([batch], true, true);
+    return outcome?.outcome === 'settled' ? (outcome.calls[0] ?? []) : 'gone';
+  };
+
+  const acknowledge: Engine['acknowledge'] = (request: AcknowledgeRequest) =>
+    settleReceipts(directory, {
+      verb: 'acknowledge',
+      subscription: request.subscription,
+      wishes: request.receipts,
+      caller: request.caller,
+      submit: (entry) => (request.atomic ? alone(entry) : batcher.submit(entry.subscriptionId, entry)),
+      onSettled: (subscription) => wakeIfBounded(subscription, wakeups),
+    });
+
+  return { acknowledge, drained: () => batcher.drained() };
+}
+
+/** What leaves a full `max_in_flight` makes room for what waits behind it. */
+export function wakeIfBounded(subscription: Subscription, wakeups: Wakeups): void {
+  if (subscription.maxInFlight !== null) wakeups.wakeSubscription(subscription.subscriptionId);
+}

@@ -1,0 +1,218 @@
+// The dispatcher of one subscription: parks its waiters in memory and runs at most one receive at a time for all of them
+// together. A wake during a running receive makes it run again. A waiter whose client went away is forgotten before
+// anything is leased to it; what was leased in the same moment is handed back.
+
+import { randomBytes } from 'node:crypto';
+import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
+import type { Timer, TimerWheel } from './timer-wheel.ts';
+
+/** How far behind its last complete look the floor of deferred messages stays, for statements that are still running. */
+const FLOOR_MARGIN_MS = 5_000;
+/** After so long everything deferred is looked at again. */
+const FULL_LOOK_MS = 60_000;
+/** Later ones are found by the look ahead. */
+const NEXT_AT_MS_MAX = 60_000;
+/** Of one receive; those behind them follow in the next. */
+const WAITERS_MAX = 100;
+const MESSAGES_MAX = 2_000;
+
+export interface WaiterRequest extends Omit<WaiterRow, 'nonce'> {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** What a waiter was handed, with the nonce of its receipts; `gone` when the subscription is no more. */
+export type WaiterAnswer = { readonly messages: readonly HandedMessage[]; readonly nonce: bigint } | 'gone';
+
+/** One look at the subscription for several waiters. */
+export interface Look {
+  readonly deferredFloor: Date | null;
+  readonly leaseFloor: number;
+  readonly waiters: readonly WaiterRow[];
+}
+
+export interface DispatcherOptions {
+  readonly wheel: TimerWheel;
+  readonly receive: (look: Look) => Promise<ReceiveOutcome>;
+  /** Gives back what nobody is there to take any more. */
+  readonly handBack: (messages: readonly HandedMessage[], row: WaiterRow) => void;
+  /** The bound that `receive` puts on the bodies of one look. */
+  readonly bytesMax: number;
+}
+
+interface Waiter {
+  readonly row: WaiterRow;
+  readonly resolve: (answer: WaiterAnswer) => void;
+  readonly reject: (error: unknown) => void;
+  /** No longer waits for messages: its time is over or its client is gone. */
+  over: boolean;
+  left: boolean;
+  /** Named by the receive that is on its way. */
+  asked: boolean;
+  timer: Timer | null;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #waiters = new Set<Waiter>();
+  #running = false;
+  #dirty = false;
+  #deferredFloor: Date | null = null;
+  #leaseFloor = 0;
+  #fullLookAt = 0;
+  #alarm: { at: number; timer: Timer } | null = null;
+  /** For forgetting dispatchers that nobody has used for long. */
+  usedAt = performance.now();
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Resolves with messages, with none when the time is over, or 'gone'. */
+  wait(request: WaiterRequest): Promise<WaiterAnswer> {
+    const { waitMs, signal, ...row } = request;
+    this.usedAt = performance.now();
+    return new Promise((resolve, reject) => {
+      const nonce = randomBytes(8).readBigInt64BE();
+      const waiter: Waiter = {
+        row: { ...row, nonce },
+        resolve,
+        reject,
+        over: waitMs <= 0,
+        left: false,
+        asked: false,
+        timer: null,
+      };
+      if (signal.aborted) {
+        resolve({ messages: [], nonce });
+        return;
+      }
+      const leave = (): void => {
+        waiter.left = true;
+        this.#giveUp(waiter);
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      if (waitMs > 0) waiter.timer = this.#options.wheel.in(waitMs, () => this.#giveUp(waiter));
+      this.#waiters.add(waiter);
+      this.wake();
+    });
+  }
+
+  /** Something may be receivable. */
+  wake(): void {
+    this.#dirty = true;
+    if (!this.#running && this.#waiters.size > 0) void this.#run();
+  }
+
+  /** Something will be receivable in so many milliseconds; only the earliest such moment is kept. */
+  wakeIn(delayMs: number): void {
+    if (delayMs > NEXT_AT_MS_MAX) return;
+    const at = performance.now() + delayMs;
+    if (this.#alarm !== null) {
+      if (this.#alarm.at <= at) return;
+      this.#alarm.timer.cancel();
+    }
+    const timer = this.#options.wheel.in(delayMs, () => {
+      this.#alarm = null;
+      this.wake();
+    });
+    this.#alarm = { at, timer };
+  }
+
+  /** Answers every waiter with what there is: nothing. */
+  stop(): void {
+    this.#alarm?.timer.cancel();
+    for (const waiter of this.#waiters) this.#giveUp(waiter);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#dirty && this.#waiters.size > 0) {
+      this.#dirty = false;
+      const asking = this.#nextWaiters();
+      try {
+        const outcome = await this.#options.receive(this.#look(asking));
+        this.#learn(outcome);
+        this.#distribute(asking, outcome);
+      } catch (error) {
+        for (const waiter of asking) this.#answer(waiter, () => waiter.reject(error));
+      }
+      this.usedAt = performance.now();
+    }
+    this.#running = false;
+  }
+
+  #nextWaiters(): Waiter[] {
+    const asking: Waiter[] = [];
+    let messages = 0;
+    for (const waiter of this.#waiters) {
+      if (asking.length === WAITERS_MAX || messages >= MESSAGES_MAX) {
+        this.#dirty = true;
+        break;
+      }
+      waiter.asked = true;
+      asking.push(waiter);
+      messages += waiter.row.maxMessages;
+    }
+    return asking;
+  }
+
+  #look(asking: readonly Waiter[]): Look {
+    const now = performance.now();
+    if (now - this.#fullLookAt > FULL_LOOK_MS) {
+      this.#deferredFloor = null;
+      this.#fullLookAt = now;
+    }
+    return {
+      deferredFloor: this.#deferredFloor,
+      leaseFloor: this.#leaseFloor,
+      waiters: asking.map((waiter) => waiter.row),
+    };
+  }
+
+  #learn(outcome: ReceiveOutcome): void {
+    if (outcome.checkedAt === null) return;
+    this.#leaseFloor = outcome.leaseFloor;
+    if (outcome.deferredDrained) this.#deferredFloor = new Date(outcome.checkedAt.getTime() - FLOOR_MARGIN_MS);
+    if (outcome.nextAt !== null) this.wakeIn(Math.max(1, outcome.nextAt.getTime() - outcome.checkedAt.getTime()));
+  }
+
+  #distribute(asking: readonly Waiter[], outcome: ReceiveOutcome): void {
+    let bytes = 0;
+    let unserved = 0;
+    for (const [i, waiter] of asking.entries()) {
+      const messages = outcome.handed[i] ?? [];
+      waiter.asked = false;
+      for (const message of messages) bytes += message.body.length;
+      if (outcome.outcome === 'subscription_not_found') {
+        this.#answer(waiter, () => waiter.resolve('gone'));
+      } else if (messages.length > 0) {
+        // It may have left, or its time may have run out, while the statement was on its way.
+        if (waiter.left) this.#options.handBack(messages, waiter.row);
+        this.#answer(waiter, () => waiter.resolve({ messages, nonce: waiter.row.nonce }));
+      } else if (waiter.over) {
+        this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
+      } else {
+        unserved += 1;
+      }
+    }
+    if (unserved > 0 && bytes >= this.#options.bytesMax) this.#dirty = true;
+  }
+
+  /** Ends the wait. A receive that is on its way for this waiter may bring something yet: see #distribute. */
+  #giveUp(waiter: Waiter): void {
+    waiter.over = true;
+    if (waiter.asked && !waiter.left) return;
+    this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
+  }
+
+  #answer(waiter: Waiter, settle: () => void): void {
+    waiter.timer?.cancel();
+    this.#waiters.delete(waiter);
+    settle();
+  }
+}

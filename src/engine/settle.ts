@@ -1,0 +1,121 @@
+// What acknowledge, release, extend and reject have in common: reading receipts, joining callers into batches, and putting
+// outcomes back in the order of the request.
+
+import { parseReceipt } from '../domain/receipt.ts';
+import type { ConsumerError, SettleAnswer, SettleResult, SettleVerb } from '../domain/settling.ts';
+import { isOk } from '../domain/settling.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from '../store/settling.ts';
+import { Batcher } from './batcher.ts';
+import type { Directory } from './directory.ts';
+
+const GROUPS_MAX = 200;
+const ITEMS_MAX = 5_000;
+const FLUSHES_MAX = 2;
+const PENDING_ENTRIES_MAX = 20_000;
+
+/** One call's share of a flush. */
+export interface SettleEntry extends SettleCall {
+  readonly topicId: number;
+  readonly subscriptionId: number;
+}
+
+/** By item; 'gone' when the subscription is no more. */
+export type SettleReply = readonly ItemOutcome[] | 'gone';
+
+export type SettleBatcher = Batcher<SettleEntry, SettleReply>;
+
+/** What a verb says of one receipt. */
+export interface SettleWish {
+  readonly receipt: string;
+  readonly reference?: string | null;
+  readonly delaySeconds?: number | null;
+  readonly error?: ConsumerError | null;
+}
+
+/** A receipt that cannot be read, or is another subscription's: no delivery has this number, so it settles nothing. */
+const UNREADABLE = { deliveryNo: 0, nonce: 0n, sequence: 0 };
+
+export function createSettleBatcher(
+  settle: (batches: readonly SettleBatch[], wait: boolean) => Promise<readonly SettleOutcome[]>,
+): SettleBatcher {
+  return new Batcher<SettleEntry, SettleReply>({
+    flush: async (groups, wait) => {
+      const batches = groups.map(({ entries }) => ({
+        topicId: entries[0]?.topicId ?? 0,
+        subscriptionId: entries[0]?.subscriptionId ?? 0,
+        calls: entries,
+      }));
+      const outcomes = await settle(batches, wait);
+      return outcomes.map((outcome, i) => {
+        if (outcome.outcome === 'busy') return 'busy';
+        if (outcome.outcome === 'settled') return outcome.calls;
+        return (groups[i]?.entries ?? []).map(() => 'gone' as const);
+      });
+    },
+    weigh: ({ items }) => ({ items: items.length, bytes: 0 }),
+    groupsMax: GROUPS_MAX,
+    itemsMax: ITEMS_MAX,
+    bytesMax: Number.POSITIVE_INFINITY,
+    flushesMax: FLUSHES_MAX,
+    pendingBytesMax: Number.POSITIVE_INFINITY,
+    pendingEntriesMax: PENDING_ENTRIES_MAX,
+  });
+}
+
+export interface SettleJob {
+  readonly verb: SettleVerb;
+  readonly subscription: string;
+  readonly wishes: readonly SettleWish[];
+  readonly caller: string;
+  readonly visibilityTimeoutSeconds?: number | undefined;
+  /** Settles one call; 'gone' makes the name be looked up again. */
+  readonly submit: (entry: SettleEntry) => Promise<SettleReply>;
+  /** Called after the commit. */
+  readonly onSettled: (subscription: Subscription, outcomes: readonly ItemOutcome[]) => void;
+}
+
+/** Throws `subscription_not_found`. */
+export function settleReceipts(directory: Directory, job: SettleJob): Promise<SettleAnswer> {
+  return directory.withSubscription(job.subscription, async (subscription) => {
+    const outcomes = await job.submit({
+      topicId: subscription.topicId,
+      subscriptionId: subscription.subscriptionId,
+      principal: job.caller,
+      visibilityTimeoutSeconds: job.visibilityTimeoutSeconds ?? null,
+      items: job.wishes.map((wish) => toItem(wish, subscription)),
+    });
+    if (outcomes === 'gone') return null;
+    job.onSettled(subscription, outcomes);
+    const results = job.wishes.map((wish, i) => toResult(wish.receipt, outcomes[i]));
+    return {
+      results,
+      failed: results.filter((result) => !isOk(job.verb, result.outcome)).length,
+      refused: results.some((result) => result.outcome === 'not_done'),
+    };
+  });
+}
+
+function toItem(wish: SettleWish, subscription: Subscription): SettleItem {
+  const parts = parseReceipt(wish.receipt);
+  const ours =
+    parts !== null && parts.topicId === subscription.topicId && parts.subscriptionId === subscription.subscriptionId;
+  const { deliveryNo, nonce, sequence } = ours ? parts : UNREADABLE;
+  return {
+    ...{ deliveryNo, nonce, sequence },
+    reference: wish.reference ?? null,
+    delaySeconds: wish.delaySeconds ?? null,
+    error: wish.error ?? null,
+  };
+}
+
+function toResult(receipt: string, outcome: ItemOutcome | undefined): SettleResult {
+  return {
+    receipt,
+    messageId: outcome?.messageId?.toString('base64url') ?? null,
+    outcome: outcome?.outcome ?? 'invalid_receipt',
+    ackNo: outcome?.ackNo ?? null,
+    acknowledgedAt: outcome?.acknowledgedAt ?? null,
+    visibleUntil: outcome?.outcome === 'extended' ? outcome.dueAt : null,
+  };
+}

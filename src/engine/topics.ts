@@ -1,0 +1,87 @@
+// Topics: create, get, list, update, delete. PUT-like creation is repeatable: it changes nothing that exists.
+
+import { WillcallError } from '../domain/errors.ts';
+import { limits } from '../domain/limits.ts';
+import type { Topic, TopicSettings } from '../domain/topic.ts';
+import type { Store } from '../store/index.ts';
+import type { Directory } from './directory.ts';
+import type { CreateTopicRequest, Engine, PageRequest, TopicChanges } from './types.ts';
+import type { Wakeups } from './wakeups.ts';
+
+const defaults: TopicSettings = {
+  retentionSeconds: limits.retentionSecondsDefault,
+  retainAcknowledgedSeconds: limits.retainAcknowledgedSecondsDefault,
+  expiredRetentionSeconds: limits.expiredRetentionSecondsDefault,
+  maxMessageBytes: limits.messageBytesDefault,
+};
+
+type TopicVerbs = Pick<Engine, 'createTopic' | 'getTopic' | 'listTopics' | 'updateTopic' | 'deleteTopic'>;
+
+export function createTopicVerbs(options: { store: Store; directory: Directory; wakeups: Wakeups }): TopicVerbs {
+  const { store, directory, wakeups } = options;
+
+  return {
+    createTopic: async ({ name, settings, caller }: CreateTopicRequest) => {
+      const created = await store.topics.create(name, { ...defaults, ...given(settings) }, caller);
+      if (created !== null) return { topic: created, created: true };
+      const existing = await requireTopic(store, name);
+      const differing = differences(existing, settings);
+      if (differing.length > 0) {
+        throw new WillcallError(
+          'topic_conflict',
+          `There is a topic ${name} with other settings (${differing.join(', ')}); change it with PATCH.`,
+        );
+      }
+      return { topic: existing, created: false };
+    },
+
+    getTopic: (name) => requireTopic(store, name),
+
+    listTopics: async ({ after, limit }: PageRequest<string>) => {
+      const topics = await store.topics.list(after ?? '', limit + 1);
+      const page = topics.slice(0, limit);
+      return { topics: page, next: topics.length > limit ? (page.at(-1)?.name ?? null) : null };
+    },
+
+    updateTopic: async ({ name, settings }: CreateTopicRequest) => {
+      const topic = await requireTopic(store, name);
+      const updated = await store.topics.update(topic.topicId, given(settings));
+      directory.forget(name);
+      if (updated === null) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+      return updated;
+    },
+
+    deleteTopic: async (name, caller) => {
+      const topic = await requireTopic(store, name);
+      const deleted = await store.topics.delete(topic.topicId, caller);
+      directory.forgetAll();
+      if (!deleted) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+      // Whoever waits on one of its subscriptions is told that it is gone.
+      wakeups.wakeTopic(topic.topicId);
+    },
+  };
+}
+
+/** Throws `topic_not_found`. */
+export async function requireTopic(store: Store, name: string): Promise<Topic> {
+  const topic = await store.topics.find(name);
+  if (topic === null) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+  return topic;
+}
+
+export { defaults as topicDefaults };
+
+/** What the caller said, without what it left out. */
+function given(settings: TopicChanges): Partial<TopicSettings> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+function differences(topic: Topic, settings: TopicChanges): string[] {
+  const said = Object.entries(given(settings)) as [keyof TopicSettings, number][];
+  return said.filter(([key, value]) => topic[key] !== value).map(([key]) => toSnakeCase(key));
+}
+
+/** For messages: settings are named as in the API. */
+export function toSnakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

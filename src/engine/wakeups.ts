@@ -1,0 +1,95 @@
+// Wakeups: whatever makes a message receivable says so here; the dispatchers of this instance hear it at once, those of
+// the others through the store, coalesced to at most one message per few milliseconds. Losing one costs latency, never a
+// message: each instance polls now and then.
+
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '../domain/logger.ts';
+import type { Store } from '../store/index.ts';
+
+const COALESCE_MS = 3;
+const PAYLOAD_BYTES_MAX = 7_500;
+
+/** Who hears. `key` is a topic's or a subscription's id; null is everybody. */
+export interface WakeupHandlers {
+  readonly onTopic: (topicId: number) => void;
+  readonly onSubscription: (subscriptionId: number) => void;
+  readonly onEverybody: () => void;
+}
+
+export interface Wakeups {
+  /** Something entered the topic's log. */
+  wakeTopic(topicId: number): void;
+  /** Something of the subscription became receivable. */
+  wakeSubscription(subscriptionId: number): void;
+  start(): void;
+  stop(): void;
+}
+
+export function createWakeups(options: { store: Store; logger: Logger; handlers: WakeupHandlers }): Wakeups {
+  const { store, logger, handlers } = options;
+  const self = randomUUID().slice(0, 8);
+  const outgoing = new Set<string>();
+  const state = { timer: null as NodeJS.Timeout | null, sending: false, stopped: false };
+
+  const flush = async (): Promise<void> => {
+    state.timer = null;
+    if (state.sending || outgoing.size === 0) return;
+    state.sending = true;
+    try {
+      await store.wakeups.send(takePayload(self, outgoing));
+    } catch (err) {
+      logger.debug({ err }, 'a wakeup was not sent; the other instances poll');
+    }
+    state.sending = false;
+    schedule();
+  };
+  const schedule = (): void => {
+    if (outgoing.size > 0 && state.timer === null && !state.sending && !state.stopped) {
+      state.timer = setTimeout(() => void flush(), COALESCE_MS);
+    }
+  };
+  const tell = (word: string): void => {
+    outgoing.add(word);
+    schedule();
+  };
+
+  return {
+    wakeTopic: (topicId) => {
+      handlers.onTopic(topicId);
+      tell(`t${topicId}`);
+    },
+    wakeSubscription: (subscriptionId) => {
+      handlers.onSubscription(subscriptionId);
+      tell(`s${subscriptionId}`);
+    },
+    start: () => {
+      store.wakeups.listen({
+        onWakeup: (payload) => hear(payload, self, handlers),
+        // What was sent while nobody listened is lost: everybody looks.
+        onConnect: handlers.onEverybody,
+      });
+    },
+    stop: () => {
+      state.stopped = true;
+      if (state.timer !== null) clearTimeout(state.timer);
+    },
+  };
+}
+
+/** `<instance> t1 s2 …`; `*` when there is too much to say. */
+function takePayload(self: string, outgoing: Set<string>): string {
+  const words = [...outgoing].join(' ');
+  outgoing.clear();
+  return words.length <= PAYLOAD_BYTES_MAX ? `${self} ${words}` : `${self} *`;
+}
+
+function hear(payload: string, self: string, handlers: WakeupHandlers): void {
+  const [from, ...words] = payload.split(' ');
+  if (from === self) return;
+  for (const word of words) {
+    const id = Number(word.slice(1));
+    if (word === '*') handlers.onEverybody();
+    else if (word.startsWith('t')) handlers.onTopic(id);
+    else if (word.startsWith('s')) handlers.onSubscription(id);
+  }
+}

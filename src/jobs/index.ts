@@ -1,0 +1,52 @@
+// Timed upkeep: when it runs, not what it does. Every instance runs it; a run that is still going is not started again.
+
+import cron, { type ScheduledTask } from 'node-cron';
+import type { Logger } from '../domain/logger.ts';
+import type { EngineLifecycle } from '../engine/index.ts';
+import { createRetainJob } from './retain.ts';
+import { createSweepJob } from './sweep.ts';
+
+/** One piece of upkeep; `run` does it once and throws what went wrong. */
+export interface Job {
+  readonly name: string;
+  /** Five or six cron fields, seconds first. */
+  readonly schedule: string;
+  /** Instances do not run it in step: each run is put off by up to so many milliseconds. */
+  readonly jitterMs: number;
+  run(): Promise<void>;
+}
+
+export function createJobs(options: { engine: EngineLifecycle; logger: Logger }) {
+  const { logger } = options;
+  const jobs: Job[] = [createSweepJob(options), createRetainJob(options)];
+  const tasks: ScheduledTask[] = [];
+  const running = new Set<Promise<void>>();
+
+  const runOnce = (job: Job): Promise<void> => {
+    const run = job
+      .run()
+      .catch((err: unknown) => logger.warn({ err, job: job.name }, 'upkeep failed; it is tried again at its next time'))
+      .finally(() => running.delete(run));
+    running.add(run);
+    return run;
+  };
+
+  return {
+    start: (): void => {
+      for (const job of jobs) {
+        tasks.push(
+          cron.schedule(job.schedule, () => runOnce(job), {
+            name: job.name,
+            noOverlap: true,
+            maxRandomDelay: job.jitterMs,
+          }),
+        );
+      }
+    },
+    /** Waits for runs that are going on. */
+    stop: async (): Promise<void> => {
+      for (const task of tasks.splice(0)) await task.destroy();
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,107 @@
+// The pool and the two ways to speak to it: prepared statements for the hot verbs, Kysely for everything else.
+// A statement that certainly did nothing (deadlock, serialization failure, lock time-out) is tried again here, boundedly;
+// one whose connection was lost is not, because nobody knows whether it was done.
+
+import { Kysely, PostgresDialect, WithSchemaPlugin } from 'kysely';
+import pg from 'pg';
+import type { Logger } from '../domain/logger.ts';
+import { isRetryable, toWillcallError } from './errors.ts';
+import { localize } from './migration-files.ts';
+import type { Tables } from './tables.ts';
+
+const TRIES_MAX = 5;
+const RETRY_PAUSE_MS = 10;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const LOCK_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+/** How long an answer may be overdue before its connection is given up. */
+const ANSWER_TIMEOUT_MS = 15_000;
+
+const INT8 = 20;
+const INT8_ARRAY = 1016;
+
+export interface DbOptions {
+  readonly url: string;
+  readonly schema: string;
+  /** The role to take on after login; null keeps the login's own. */
+  readonly runtimeRole: string | null;
+  readonly connectionsMax: number;
+  readonly logger: Logger;
+}
+
+/** A static statement, prepared once per connection under its name. */
+export interface HotStatement {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Db {
+  readonly kysely: Kysely<Tables>;
+  /** Makes a hot statement out of a text that is written against the schema `willcall`. */
+  prepare(name: string, text: string): HotStatement;
+  /** Runs a hot statement; throws WillcallError. */
+  call<Row>(statement: HotStatement, values: unknown[]): Promise<Row[]>;
+  /** Runs several statements of one transaction, tried again as a whole; throws WillcallError. */
+  transaction<T>(work: (trx: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /** Runs a query built with Kysely; throws WillcallError. */
+  run<T>(query: (kysely: Kysely<Tables>) => Promise<T>): Promise<T>;
+  stop(): Promise<void>;
+}
+
+export function createDb(options: DbOptions): Db {
+  const pool = new pg.Pool({ ...connectionOptions(options), max: options.connectionsMax });
+  // A connection that dies while idle is replaced; the next statement reports whether the database is away.
+  pool.on('error', (err) => options.logger.warn({ err }, 'an idle database connection was lost'));
+  const kysely = new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool }),
+    plugins: [new WithSchemaPlugin(options.schema)],
+  });
+
+  return {
+    kysely,
+    prepare: (name, text) => ({
+      name: `willcall_${name}`,
+      text: localize(text, { schema: options.schema, runtimeRole: 'willcall_runtime' }),
+    }),
+    call: <Row>(statement: HotStatement, values: unknown[]) =>
+      withRetries(async () => (await pool.query({ ...statement, values })).rows as Row[]),
+    transaction: (work) => withRetries(() => kysely.transaction().execute(work)),
+    run: (query) => withRetries(() => query(kysely)),
+    stop: () => kysely.destroy(),
+  };
+}
+
+/** What every connection of the service has in common, the listening one too. */
+export function connectionOptions(options: Pick<DbOptions, 'url' | 'runtimeRole'>): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    application_name: 'willcall',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    keepAlive: true,
+    // No JIT: hot statements are short, and compiling one costs more than running it.
+    options: ['-c jit=off', ...(options.runtimeRole === null ? [] : [`-c role=${options.runtimeRole}`])].join(' '),
+    types: { getTypeParser: parserOf } as pg.CustomTypesConfig,
+  };
+}
+
+/** 64-bit integers come as numbers: sequences and counts stay far below 2^53. */
+function parserOf(oid: number, format?: string): unknown {
+  if (oid === INT8) return Number;
+  const parser = pg.types.getTypeParser(oid, format as 'text');
+  if (oid === INT8_ARRAY) return (value: string) => (parser(value) as unknown as string[]).map(Number);
+  return parser;
+}
+
+async function withRetries<T>(work: () => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tried === TRIES_MAX || !isRetryable(error)) throw toWillcallError(error);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * RETRY_PAUSE_MS * 2 ** tried));
+    }
+  }
+}

@@ -1,0 +1,172 @@
+// Receiving: one statement hands out messages to the waiters of many subscriptions.
+
+import type { Db } from './db.ts';
+
+export interface WaiterRow {
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  readonly visibilityTimeoutSeconds: number | null;
+  readonly nonce: bigint;
+  readonly principal: string;
+}
+
+export interface ReceiveGroup {
+  readonly topicId: number;
+  readonly subscriptionId: number;
+  /** Nothing deferred up to there is left; null: unknown, look at everything. */
+  readonly deferredFloor: Date | null;
+  /** No lease of an older delivery lives; 0: unknown. */
+  readonly leaseFloor: number;
+  readonly waiters: readonly WaiterRow[];
+}
+
+export interface HandedMessage {
+  readonly deliveryNo: number;
+  readonly sequence: number;
+  readonly attempt: number;
+  readonly publishedAt: Date;
+  readonly expiresAt: Date;
+  readonly messageId: Buffer;
+  readonly contentType: string | null;
+  readonly attributes: Record<string, string> | null;
+  readonly orderingKey: string | null;
+  readonly body: Buffer;
+}
+
+export interface ReceiveOutcome {
+  readonly outcome: 'received' | 'busy' | 'subscription_not_found';
+  /** The database's clock when it looked. */
+  readonly checkedAt: Date | null;
+  /** Everything deferred that was due then has been handed out. */
+  readonly deferredDrained: boolean;
+  readonly inFlightFull: boolean;
+  readonly leaseFloor: number;
+  /** When something that is already there falls due; null when nothing is known to, or nobody was left unserved. */
+  readonly nextAt: Date | null;
+  /** By index of the waiter; those that got nothing are empty. */
+  readonly handed: readonly (readonly HandedMessage[])[];
+}
+
+export type DeliveryStore = ReturnType<typeof createDeliveryStore>;
+
+interface Row {
+  grp: number;
+  outcome: ReceiveOutcome['outcome'] | null;
+  checked_at: Date | null;
+  deferred_drained: boolean | null;
+  in_flight_full: boolean | null;
+  lease_floor: number | null;
+  next_at: Date | null;
+  waiter: number;
+  delivery_no: number;
+  seq: number;
+  attempt: number;
+  published_at: Date;
+  expires_at: Date;
+  message_id: Buffer;
+  content_type: string | null;
+  attributes: string | null;
+  ordering_key: string | null;
+  body: Buffer;
+}
+
+export function createDeliveryStore(db: Db) {
+  const receive = db.prepare(
+    'receive',
+    `select g.no::integer as grp, r.*
+     from unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::integer[], $6::integer[])
+       with ordinality g (topic_id, subscription_id, deferred_floor, lease_floor, first, last, no)
+     cross join lateral willcall.receive(
+       g.topic_id, g.subscription_id, $7::boolean, coalesce(g.deferred_floor, '-infinity'), g.lease_floor, g.first,
+       g.last, $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::text[], $13::bigint
+     ) r`,
+  );
+  const receivable = db.prepare(
+    'receivable',
+    'select * from willcall.receivable($1::integer[], $2::integer[], $3::timestamptz)',
+  );
+
+  return {
+    /** Groups in order of topic id, then subscription id. `bytesMax` bounds the bodies of each group. */
+    receive: async (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number): Promise<ReceiveOutcome[]> => {
+      const waiters = groups.flatMap((group) => group.waiters);
+      const lasts = runningTotals(groups.map((group) => group.waiters.length));
+      const rows = await db.call<Row>(receive, [
+        groups.map((g) => g.topicId),
+        groups.map((g) => g.subscriptionId),
+        groups.map((g) => g.deferredFloor),
+        groups.map((g) => g.leaseFloor),
+        groups.map((g, i) => (lasts[i] ?? 0) - g.waiters.length + 1),
+        lasts,
+        wait,
+        waiters.map((w) => w.maxMessages),
+        waiters.map((w) => w.maxBytes),
+        waiters.map((w) => w.visibilityTimeoutSeconds),
+        waiters.map((w) => w.nonce),
+        waiters.map((w) => w.principal),
+        bytesMax,
+      ]);
+      return toOutcomes(groups, lasts, rows);
+    },
+
+    /** Which of these have something to receive; a hint, for the safety poll. */
+    receivable: async (
+      keys: readonly { topicId: number; subscriptionId: number }[],
+      deferredFloor: Date | null,
+    ): Promise<{ topicId: number; subscriptionId: number }[]> => {
+      const rows = await db.call<{ topic_id: number; subscription_id: number }>(receivable, [
+        keys.map((key) => key.topicId),
+        keys.map((key) => key.subscriptionId),
+        deferredFloor ?? '-infinity',
+      ]);
+      return rows.map((row) => ({ topicId: row.topic_id, subscriptionId: row.subscription_id }));
+    },
+  };
+}
+
+/** [2, 1, 3] becomes [2, 3, 6]. */
+export function runningTotals(counts: readonly number[]): number[] {
+  let total = 0;
+  return counts.map((count) => {
+    total += count;
+    return total;
+  });
+}
+
+function toOutcomes(groups: readonly ReceiveGroup[], lasts: readonly number[], rows: readonly Row[]): ReceiveOutcome[] {
+  const handed = groups.map((group) => group.waiters.map((): HandedMessage[] => []));
+  const outcomes: ReceiveOutcome[] = [];
+  for (const row of rows) {
+    const index = row.grp - 1;
+    if (row.outcome !== null) {
+      outcomes[index] = {
+        outcome: row.outcome,
+        checkedAt: row.checked_at,
+        deferredDrained: row.deferred_drained ?? false,
+        inFlightFull: row.in_flight_full ?? false,
+        leaseFloor: row.lease_floor ?? 0,
+        nextAt: row.next_at,
+        handed: handed[index] ?? [],
+      };
+    } else {
+      const first = (lasts[index] ?? 0) - (groups[index]?.waiters.length ?? 0) + 1;
+      handed[index]?.[row.waiter - first]?.push(toHanded(row));
+    }
+  }
+  return outcomes;
+}
+
+function toHanded(row: Row): HandedMessage {
+  return {
+    deliveryNo: row.delivery_no,
+    sequence: row.seq,
+    attempt: row.attempt,
+    publishedAt: row.published_at,
+    expiresAt: row.expires_at,
+    messageId: row.message_id,
+    contentType: row.content_type,
+    attributes: row.attributes === null ? null : (JSON.parse(row.attributes) as Record<string, string>),
+    orderingKey: row.ordering_key,
+    body: row.body,
+  };
+}

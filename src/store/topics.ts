@@ -1,0 +1,130 @@
+// Topics: rows that administrators make, change and turn into tombstones.
+
+import { sql } from 'kysely';
+import type { Topic, TopicSettings } from '../domain/topic.ts';
+import type { Db } from './db.ts';
+import { violates } from './errors.ts';
+import type { Tables } from './tables.ts';
+
+export type TopicStore = ReturnType<typeof createTopicStore>;
+
+export function createTopicStore(db: Db) {
+  const deleteTopic = db.prepare('delete_topic', 'select willcall.delete_topic($1::integer, $2::text) as deleted');
+
+  return {
+    /** Null when a living topic has the name. */
+    create: (name: string, settings: TopicSettings, by: string): Promise<Topic | null> =>
+      db.run(async (kysely) => {
+        try {
+          const row = await kysely
+            .insertInto('topic')
+            .values({ name, ...toColumns(settings), created_by: by })
+            .returningAll()
+            .executeTakeFirstOrThrow();
+          return toTopic(row);
+        } catch (error) {
+          if (violates(error, 'topic_living_name')) return null;
+          throw error;
+        }
+      }),
+
+    find: (name: string): Promise<Topic | null> =>
+      db.run(async (kysely) => {
+        const row = await kysely
+          .selectFrom('topic')
+          .selectAll()
+          .where('name', '=', name)
+          .where('deleted_at', 'is', null)
+          .executeTakeFirst();
+        return row === undefined ? null : toTopic(row);
+      }),
+
+    /** In order of name, from the first one after `after`. */
+    list: (after: string, limit: number): Promise<Topic[]> =>
+      db.run(async (kysely) => {
+        const rows = await kysely
+          .selectFrom('topic')
+          .selectAll()
+          .where('deleted_at', 'is', null)
+          .where('name', '>', after)
+          .orderBy('name')
+          .limit(limit)
+          .execute();
+        return rows.map(toTopic);
+      }),
+
+    /** Of all whose log may still be pruned: the living ones, and those deleted within the last month. */
+    listIds: (): Promise<number[]> =>
+      db.run(async (kysely) => {
+        const rows = await kysely
+          .selectFrom('topic')
+          .select('topic_id')
+          .where((eb) =>
+            eb.or([eb('deleted_at', 'is', null), eb('deleted_at', '>', sql<Date>`now() - interval '30 days'`)]),
+          )
+          .orderBy('topic_id')
+          .execute();
+        return rows.map((row) => row.topic_id);
+      }),
+
+    /** Null when it is gone. */
+    update: (topicId: number, settings: Partial<TopicSettings>): Promise<Topic | null> =>
+      db.run(async (kysely) => {
+        const row = await kysely
+          .updateTable('topic')
+          .set({ ...toColumns(settings), topic_id: sql.ref('topic_id') })
+          .where('topic_id', '=', topicId)
+          .where('deleted_at', 'is', null)
+          .returningAll()
+          .executeTakeFirst();
+        return row === undefined ? null : toTopic(row);
+      }),
+
+    /** The topic and its subscriptions, under their locks; false when it was gone already. */
+    delete: async (topicId: number, by: string): Promise<boolean> => {
+      const rows = await db.call<{ deleted: boolean }>(deleteTopic, [topicId, by]);
+      return rows[0]?.deleted ?? false;
+    },
+  };
+}
+
+function toColumns(settings: Partial<TopicSettings>) {
+  return {
+    ...(settings.retentionSeconds !== undefined && { retention_seconds: settings.retentionSeconds }),
+    ...(settings.retainAcknowledgedSeconds !== undefined && {
+      retain_acknowledged_seconds: settings.retainAcknowledgedSeconds,
+    }),
+    ...(settings.expiredRetentionSeconds !== undefined && {
+      expired_retention_seconds: settings.expiredRetentionSeconds,
+    }),
+    ...(settings.maxMessageBytes !== undefined && { max_message_bytes: settings.maxMessageBytes }),
+  } as Required<Pick<Tables['topic'], TopicColumn>>;
+}
+
+type TopicColumn =
+  | 'retention_seconds'
+  | 'retain_acknowledged_seconds'
+  | 'expired_retention_seconds'
+  | 'max_message_bytes';
+
+function toTopic(row: {
+  topic_id: number;
+  name: string;
+  retention_seconds: number;
+  retain_acknowledged_seconds: number;
+  expired_retention_seconds: number;
+  max_message_bytes: number;
+  created_at: Date;
+  created_by: string;
+}): Topic {
+  return {
+    topicId: row.topic_id,
+    name: row.name,
+    retentionSeconds: row.retention_seconds,
+    retainAcknowledgedSeconds: row.retain_acknowledged_seconds,
+    expiredRetentionSeconds: row.expired_retention_seconds,
+    maxMessageBytes: row.max_message_bytes,
+    createdAt: row.created_at,
+    createdBy: row.created_by,
+  };
+}
