@@ -19,6 +19,8 @@ export interface RunningPeer {
   readonly targets: readonly Target[];
   readonly pids: readonly number[];
   readonly databaseUrl: string | null;
+  /** The end of what its instances have written so far: where they say why a call failed. */
+  lastLines(): string;
   stop(): Promise<void>;
 }
 
@@ -26,6 +28,11 @@ export interface RunningPeer {
 export interface MeasuredWindow<Figures> {
   readonly figures: Figures;
   readonly cpu: CpuSeconds;
+}
+
+/** What every driver's figures say: how many calls failed. */
+interface Troubled {
+  readonly errors: number;
 }
 
 export interface LoadOrder<Settings, Figures> {
@@ -81,6 +88,7 @@ export class Lab {
         return servers.map((server) => server.pid);
       },
       databaseUrl,
+      lastLines: () => servers.map((server) => server.lastLines()).join('\n'),
       stop: async () => {
         if (!this.#running.delete(running)) {
           return;
@@ -104,7 +112,9 @@ export class Lab {
   }
 
   /** Runs one load to its end, in a process of its own; throws when the driver does. */
-  async runLoad<Settings, Figures>(order: LoadOrder<Settings, Figures>): Promise<MeasuredWindow<Figures>[]> {
+  async runLoad<Settings, Figures extends Troubled>(
+    order: LoadOrder<Settings, Figures>,
+  ): Promise<MeasuredWindow<Figures>[]> {
     const child = fork(fileURLToPath(new URL('../load/generator.ts', import.meta.url)), {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [],
@@ -133,6 +143,9 @@ export class Lab {
             const now = read();
             const window = { figures: event.figures as Figures, cpu: subtractCpu(now, before) };
             windows.push(window);
+            if (window.figures.errors > 0) {
+              process.stderr.write(`${order.under.peer.name} wrote last:\n${order.under.lastLines()}\n`);
+            }
             before = now;
             if (order.onWindow !== undefined) {
               asides.push(order.onWindow(windows.length, window));
@@ -143,7 +156,11 @@ export class Lab {
             resolve();
             break;
           case 'failed':
-            reject(new Error(`the load on ${order.under.peer.name} failed: ${event.text}`));
+            reject(
+              new Error(
+                `the load failed: ${event.text}\n${order.under.peer.name} wrote last:\n${order.under.lastLines()}`,
+              ),
+            );
             break;
         }
       });

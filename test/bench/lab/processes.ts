@@ -12,6 +12,8 @@ export interface ServerProcess {
   readonly pid: number;
   /** What the pattern's first group matched in the line that said it was ready. */
   readonly ready: string;
+  /** The end of what it has written so far. */
+  lastLines(): string;
   /** Ends it orderly, or by force after ten seconds. */
   stop(): Promise<void>;
 }
@@ -97,6 +99,7 @@ export class Processes {
     return {
       pid: child.pid ?? 0,
       ready,
+      lastLines: () => lines.toString(),
       stop: () => {
         stopping = true;
         return stopChild(child);

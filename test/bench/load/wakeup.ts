@@ -24,7 +24,7 @@ export interface WakeupFigures {
   readonly fromPublishAnswerMs: readonly number[];
   readonly publishMs: readonly number[];
   /** Receives that came back empty, or that took a message of an earlier sample. */
-  readonly missed: number;
+  readonly errors: number;
 }
 
 const WARM_UP_SAMPLES = 10;
@@ -48,18 +48,18 @@ export async function drive(settings: WakeupSettings, reporter: Reporter<WakeupF
     fromPublishAnswerMs: [] as number[],
     publishMs: [] as number[],
   };
-  let missed = 0;
+  let errors = 0;
   for (let sample = 0; sample < settings.samples; sample += 1) {
     const taken = await takeSample(pair, settings);
     if (taken === null) {
-      missed += 1;
+      errors += 1;
       continue;
     }
     figures.fromPublishStartMs.push(taken.receivedAt - taken.startedAt);
     figures.fromPublishAnswerMs.push(taken.receivedAt - taken.publishedAt);
     figures.publishMs.push(taken.publishedAt - taken.startedAt);
   }
-  reporter.window({ ...figures, missed });
+  reporter.window({ ...figures, errors });
   publisher.close();
   receiver.close();
 }

@@ -15,6 +15,7 @@ import {
   failuresOf,
   type LifecycleWindow,
   lifecycleDriver,
+  medianOrNull,
   queueNames,
   rateOf,
 } from './shapes.ts';
@@ -148,8 +149,8 @@ function figuresTable(measurements: readonly Measurement[]): Table {
     ];
     return phases.map(({ name, windows }) => {
       const calls = lifecycleCalls.map((call) => {
-        const p50 = medianOf(windows.map((window) => window.figures.calls[call].p50Ms ?? 0));
-        const p99 = medianOf(windows.map((window) => window.figures.calls[call].p99Ms ?? 0));
+        const p50 = medianOrNull(windows.map((window) => window.figures.calls[call].p50Ms));
+        const p99 = medianOrNull(windows.map((window) => window.figures.calls[call].p99Ms));
         return `${formatMs(p50)} / ${formatMs(p99)}`;
       });
       const sum = (counter: 'abandoned' | 'redelivered') =>

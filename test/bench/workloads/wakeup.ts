@@ -48,9 +48,9 @@ async function runWakeup({ lab, options, peers, progress }: WorkloadContext): Pr
     tables: [latencyTable(measurements)],
     data: measurements,
     failures: measurements
-      .filter(({ window }) => window.figures.missed > 0)
+      .filter(({ window }) => window.figures.errors > 0)
       .map(
-        ({ peer, way, window }) => `wakeup, ${peer}, ${way}: ${window.figures.missed} receives missed their message`,
+        ({ peer, way, window }) => `wakeup, ${peer}, ${way}: ${window.figures.errors} receives missed their message`,
       ),
   };
 }
