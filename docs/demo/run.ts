@@ -45,13 +45,20 @@ async function run(screen: Screen): Promise<number> {
     return 0;
   } catch (error) {
     screen.failed(error instanceof Error ? error.message : String(error));
-    if (!(error instanceof Disproved || error instanceof Interrupted)) screen.say(String((error as Error).stack));
+    if (!(error instanceof Interrupted)) screen.verbatim(explain(error, service));
     return error instanceof Interrupted ? 130 : 1;
   } finally {
     // Interrupted while it was starting: wait for it, then stop it.
     if (service === null) service = await starting.catch(() => null);
     await tidyUp();
   }
+}
+
+/** Where it happened, unless it is a claim that says so itself, and what the service had to say. */
+function explain(error: unknown, service: Service | null): string[] {
+  const where = error instanceof Disproved || !(error instanceof Error) ? [] : [error.stack ?? ''];
+  const words = service?.lastWords() ?? [];
+  return [...where, ...(words.length === 0 ? [] : ['The last lines of the service:', ...words])];
 }
 
 class Interrupted extends Error {

@@ -19,6 +19,8 @@ export interface Screen {
   /** Something that was verified. */
   proven(claim: string): void;
   failed(claim: string): void;
+  /** Lines as they are, however wide. */
+  verbatim(lines: readonly string[]): void;
   table(columns: readonly string[], rows: readonly Row[]): void;
 }
 
@@ -58,6 +60,9 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
     },
     failed(claim) {
       print(`\n${paint('red', '✗')} ${claim}`);
+    },
+    verbatim(lines) {
+      for (const line of lines) print(line);
     },
     table(columns, rows) {
       const widths = columns.map((column, at) => Math.max(column.length, ...rows.map((row) => `${row[at]}`.length)));

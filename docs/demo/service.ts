@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 
 const START_MS = 60_000;
 const STOP_MS = 20_000;
+const LAST_WORDS = 12;
 const main = path.resolve(import.meta.dirname, '../../src/main.ts');
 
 export interface Service {
@@ -16,6 +17,8 @@ export interface Service {
   /** The admin key that the first start made. */
   readonly key: string;
   readonly folder: string;
+  /** The last lines that it wrote, for when the story goes wrong. */
+  lastWords(): readonly string[];
   /** Stops the service in an orderly way and removes its directory. May be called twice. */
   stop(): Promise<void>;
 }
@@ -33,9 +36,10 @@ export async function startService(): Promise<Service> {
   });
   const stop = createStop(child, folder);
   try {
-    const baseUrl = await waitUntilListening(child);
+    const words: string[] = [];
+    const baseUrl = await waitUntilListening(child, words);
     const key = (await readFile(path.join(folder, 'admin-key'), 'utf8')).trim();
-    return { baseUrl, key, folder, stop };
+    return { baseUrl, key, folder, lastWords: () => words.slice(-LAST_WORDS), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -47,13 +51,12 @@ function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(kept);
 }
 
-function waitUntilListening(child: ChildProcess): Promise<string> {
+function waitUntilListening(child: ChildProcess, words: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const words: string[] = [];
     const timer = setTimeout(() => fail(`did not listen within ${START_MS / 1000} seconds`), START_MS);
     const fail = (what: string) => {
       clearTimeout(timer);
-      reject(new Error(`The service ${what}. Its last words:\n${words.slice(-12).join('\n')}`));
+      reject(new Error(`The service ${what}. Its last words:\n${words.slice(-LAST_WORDS).join('\n')}`));
     };
     const hear = (line: string) => {
       words.push(line);
