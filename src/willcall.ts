@@ -1,0 +1,122 @@
+// The house put together: database, migrations, admin key, store, engine, jobs, doors, in this order, and stopped in the
+// reverse one. A start that fails half-way stops what it had started. main.ts gives it settings and signals.
+
+import { type AdminKey, openAdminKey } from './admin-key.ts';
+import type { Config } from './config.ts';
+import type { Logger } from './domain/logger.ts';
+import { createEngine } from './engine/index.ts';
+import { createJobs } from './jobs/index.ts';
+import { startEmbeddedPostgres } from './store/embedded.ts';
+import { createStore } from './store/index.ts';
+import { migrate } from './store/migrate.ts';
+import { createDoors } from './transports/index.ts';
+
+/** A running service. */
+export interface Willcall {
+  /** Where the first door listens. */
+  readonly url: string;
+  readonly adminKey: AdminKey;
+  /** Where the data is, in words for a person; without credentials. */
+  readonly database: string;
+  /** Refuses new work, answers who waits, finishes what is under way, and stops. Repeated calls join the first. */
+  stop(): Promise<void>;
+}
+
+interface Database {
+  /** For migrations: the owner, past any pooler. */
+  readonly ownerUrl: string;
+  readonly url: string;
+  readonly directUrl: string | null;
+  /** The role the service takes on after login; null when the login itself is the service's. */
+  readonly runtimeRole: string | null;
+  readonly description: string;
+  stop(): Promise<void>;
+}
+
+/** Starts everything; resolves when the doors are open. */
+export async function startWillcall(config: Config, logger: Logger): Promise<Willcall> {
+  const started: (() => Promise<void>)[] = [];
+  const stopAll = () => stopInReverse(started);
+  try {
+    const adminKey = await openAdminKey(config.adminKey, config.dataDir);
+    const database = await openDatabase(config, logger);
+    started.push(database.stop);
+    const log = (line: string) => logger.info({ room: 'store' }, line);
+    await migrate({ ownerUrl: database.ownerUrl, schema: config.schema, runtimeRole: config.runtimeRole, log });
+    const url = await startRooms({ config, logger, database, adminKey: adminKey.key }, started);
+    let stopping: Promise<void> | undefined;
+    const stop = () => {
+      stopping ??= stopAll();
+      return stopping;
+    };
+    return { url, adminKey, database: database.description, stop };
+  } catch (error) {
+    await stopAll().catch((err: unknown) => logger.error({ err }, 'stopping after a failed start failed too'));
+    throw error;
+  }
+}
+
+/** Goes on after a failure, which is thrown at the end: the database is stopped whatever the rooms above it did. */
+async function stopInReverse(started: (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const stop of started.splice(0).reverse()) await stop().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+interface Rooms {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly database: Database;
+  readonly adminKey: string;
+}
+
+/** Each room started leaves behind how to stop it. */
+async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promise<string> {
+  const { config, logger, database, adminKey } = rooms;
+  const store = createStore({
+    url: database.url,
+    schema: config.schema,
+    runtimeRole: database.runtimeRole,
+    connectionsMax: config.databaseConnectionsMax,
+    directUrl: database.directUrl,
+    logger,
+  });
+  started.push(() => store.stop());
+  const engine = createEngine({ store, logger });
+  const jobs = createJobs({ engine, logger });
+  const [door, ...others] = createDoors({ engine, logger, adminKey, host: config.host, port: config.port });
+  // The doors refuse new requests from the first moment on; what they still have to answer, the engine lets go.
+  started.push(async () => {
+    const closed = Promise.all([door, ...others].map((each) => each.stop()));
+    await jobs.stop();
+    await Promise.all([engine.stop(), closed]);
+  });
+  await engine.start();
+  jobs.start();
+  for (const other of others) await other.start();
+  return door.start();
+}
+
+async function openDatabase(config: Config, logger: Logger): Promise<Database> {
+  if (config.databaseUrl === null) {
+    const log = (line: string) => logger.info({ room: 'embedded' }, line);
+    const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
+    return {
+      ownerUrl: postgres.url,
+      url: postgres.url,
+      directUrl: null,
+      runtimeRole: config.runtimeRole,
+      description: `${postgres.dataDir} (PostgreSQL ${postgres.version})`,
+      stop: () => postgres.stop(),
+    };
+  }
+  const { host, pathname } = new URL(config.databaseUrl);
+  return {
+    ownerUrl: config.databaseOwnerUrl ?? config.databaseDirectUrl ?? config.databaseUrl,
+    url: config.databaseUrl,
+    directUrl: config.databaseDirectUrl,
+    runtimeRole: config.databaseOwnerUrl === null ? config.runtimeRole : null,
+    description: `PostgreSQL at ${host}${pathname}, schema ${config.schema}`,
+    stop: async () => {},
+  };
+}
