@@ -3,18 +3,9 @@
 import cron, { type ScheduledTask } from 'node-cron';
 import type { Logger } from '../domain/logger.ts';
 import type { EngineLifecycle } from '../engine/index.ts';
+import type { Job } from './job.ts';
 import { createRetainJob } from './retain.ts';
 import { createSweepJob } from './sweep.ts';
-
-/** One piece of upkeep; `run` does it once and throws what went wrong. */
-export interface Job {
-  readonly name: string;
-  /** Five or six cron fields, seconds first. */
-  readonly schedule: string;
-  /** Instances do not run it in step: each run is put off by up to so many milliseconds. */
-  readonly jitterMs: number;
-  run(): Promise<void>;
-}
 
 export function createJobs(options: { engine: EngineLifecycle; logger: Logger }) {
   const { logger } = options;

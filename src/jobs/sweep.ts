@@ -2,7 +2,7 @@
 
 import type { Logger } from '../domain/logger.ts';
 import type { EngineLifecycle } from '../engine/index.ts';
-import type { Job } from './index.ts';
+import type { Job } from './job.ts';
 
 export function createSweepJob({ engine, logger }: { engine: EngineLifecycle; logger: Logger }): Job {
   return {

@@ -36,7 +36,7 @@ export interface HotStatement {
 }
 
 export interface Db {
-  readonly kysely: Kysely<Tables>;
+  readonly schema: string;
   /** Makes a hot statement out of a text that is written against the schema `willcall`. */
   prepare(name: string, text: string): HotStatement;
   /** Runs a hot statement; throws WillcallError. */
@@ -58,7 +58,7 @@ export function createDb(options: DbOptions): Db {
   });
 
   return {
-    kysely,
+    schema: options.schema,
     prepare: (name, text) => ({
       name: `willcall_${name}`,
       text: localize(text, { schema: options.schema, runtimeRole: 'willcall_runtime' }),

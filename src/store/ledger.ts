@@ -42,11 +42,11 @@ export function createLedgerStore(db: Db) {
           .where('ack_no', '>', filter.after)
           .orderBy('ack_no')
           .limit(filter.limit);
-        const before = (at: Date) =>
-          sql<number>`(select ${sql.ref('first_ack_no')} from ${sql.table('first_ack_since')}(
-            ${key.topicId}::integer, ${key.subscriptionId}::integer, ${at}::timestamptz) as f (first_ack_no))`;
-        if (filter.from !== null) query = query.where('ack_no', '>=', before(filter.from));
-        if (filter.until !== null) query = query.where('ack_no', '<', before(filter.until));
+        const firstSince = (at: Date) =>
+          sql<number>`(select ${sql.id(db.schema, 'first_ack_since')}(
+            ${key.topicId}::integer, ${key.subscriptionId}::integer, ${at}::timestamptz))`;
+        if (filter.from !== null) query = query.where('ack_no', '>=', firstSince(filter.from));
+        if (filter.until !== null) query = query.where('ack_no', '<', firstSince(filter.until));
         if (filter.acknowledgedBy !== null) query = query.where('acknowledged_by', '=', filter.acknowledgedBy);
         if (filter.messageId !== null) {
           query = query.where('message_id', '=', filter.messageId);

@@ -37,7 +37,7 @@ export function createSubscriptionStore(db: Db) {
     /** Null when a living subscription has the name; throws `topic_not_found` when the topic went meanwhile. */
     create: async (subscription: NewSubscription, by: string): Promise<Subscription | null> => {
       try {
-        return await db.transaction((trx) => insertAndStart(trx, subscription, by));
+        return await db.transaction((trx) => insertAndStart(trx, db.schema, subscription, by));
       } catch (error) {
         if (error instanceof WillcallError && violates(error.cause, 'subscription_living_name')) return null;
         throw error;
@@ -144,6 +144,7 @@ interface StatsRow {
 
 async function insertAndStart(
   trx: Kysely<Tables>,
+  schema: string,
   { topicId, topic, name, start, ...settings }: NewSubscription,
   by: string,
 ): Promise<Subscription> {
@@ -161,20 +162,11 @@ async function insertAndStart(
     })
     .returningAll()
     .executeTakeFirstOrThrow();
-  const started = await trx
-    .selectNoFrom((eb) =>
-      eb
-        .fn<boolean>('start_subscription', [
-          sql`${topicId}::integer`,
-          sql`${row.subscription_id}::integer`,
-          sql`${startAt}::text`,
-          sql`${startTime}::timestamptz`,
-          sql`${by}::text`,
-        ])
-        .as('started'),
-    )
-    .executeTakeFirstOrThrow();
-  if (!started.started) {
+  const started = await sql<{ started: boolean }>`
+    select ${sql.id(schema, 'start_subscription')}(
+      ${topicId}::integer, ${row.subscription_id}::integer, ${startAt}::text, ${startTime}::timestamptz, ${by}::text
+    ) as started`.execute(trx);
+  if (!started.rows[0]?.started) {
     throw new WillcallError('topic_not_found', `There is no topic named ${topic}; create it first.`);
   }
   return toSubscription({ ...row, topic });
