@@ -65,7 +65,8 @@ export function createApi(options: { baseUrl: string; key: string; who: string; 
   }
 
   function show(answer: Answer<unknown>): void {
-    const shown = answer.json ?? (answer.bytes.length > 0 ? answer.bytes : undefined);
+    const shown =
+      answer.json ?? (answer.bytes.length > 0 ? { ...tellingHeaders(answer), body: answer.bytes } : undefined);
     screen.answer(`${answer.status} after ${Math.round(answer.elapsedMs)} ms`, answer.status < 300, shown);
   }
 
@@ -92,6 +93,10 @@ export function createApi(options: { baseUrl: string; key: string; who: string; 
     },
     show,
   };
+}
+
+function tellingHeaders({ headers }: Answer<unknown>): Record<string, string> {
+  return Object.fromEntries([...headers].filter(([name]) => name === 'content-type' || name.startsWith('willcall-')));
 }
 
 /** The message's bytes, however they travelled. */

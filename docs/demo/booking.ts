@@ -26,7 +26,7 @@ export function book(body: Buffer, prefix: string): Booked | Refused {
   const total = sumCents(text, /<TtlNtries>\s*<NbOfNtries>\d+<\/NbOfNtries>\s*<Sum>([\d.]+)</g);
   const entries = sumCents(text, /<NtryRef>[^<]*<\/NtryRef>\s*<Amt Ccy="[A-Z]{3}">([\d.]+)</g);
   if (document.startsWith('camt.054') && total !== entries) {
-    const message = `The control sum says ${euros(total)}, the entries add up to ${euros(entries)}.`;
+    const message = `Total ${euros(total)}, but the entries add up to ${euros(entries)}.`;
     return { booked: false, code: 'CONTROL_SUM', message };
   }
   return { booked: true, reference: `${prefix}-${sendersId}`, document };

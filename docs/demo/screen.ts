@@ -27,7 +27,15 @@ export interface Screen {
 /** Prints to the given stream; `columns` beyond 100 are not used. */
 export function createScreen(stream: NodeJS.WriteStream): Screen {
   const paint = (colour: Colour, text: string) => (stream.isTTY ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text);
-  const print = (line: string) => stream.write(`${line}\n`);
+  let last = '';
+  const print = (line: string) => {
+    last = line;
+    stream.write(`${line}\n`);
+  };
+  /** Sets what follows apart from what was printed before. */
+  const part = () => {
+    if (last !== '') print('');
+  };
   const body = (value: unknown) => {
     if (value === undefined) return;
     for (const line of outline(value, WIDTH - 4)) print(paint('dim', `    ${line}`));
@@ -38,13 +46,17 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
     chapter(title) {
       chapters += 1;
       const heading = `── ${chapters}. ${title} `;
-      print(`\n${paint('bold', heading.padEnd(WIDTH, '─'))}\n`);
+      part();
+      print(paint('bold', heading.padEnd(WIDTH, '─')));
+      print('');
     },
     say(text) {
+      part();
       for (const line of wrap(text, WIDTH)) print(line);
       print('');
     },
     request(who, line, value) {
+      part();
       print(`${paint('cyan', '→')} ${paint('bold', line)}${who === '' ? '' : paint('dim', `   (${who})`)}`);
       body(value);
     },
@@ -59,7 +71,8 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
       }
     },
     failed(claim) {
-      print(`\n${paint('red', '✗')} ${claim}`);
+      part();
+      print(`${paint('red', '✗')} ${claim}`);
     },
     verbatim(lines) {
       for (const line of lines) print(line);

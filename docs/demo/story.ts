@@ -31,11 +31,11 @@ export async function openTheCounter(stage: Stage): Promise<void> {
   prove(acme.status === 201, 'acme-erp may fail a message twice before it is set aside', acme.status);
   const nordwind = await operator.call('PUT', `/v1/subscriptions/${nordwindTreasury}`, {
     topic,
-    visibility_timeout_seconds: 2,
+    visibility_timeout_seconds: 3,
     max_attempts: 5,
     retry: { min_backoff_seconds: 1, max_backoff_seconds: 1 },
   });
-  prove(nordwind.status === 201, 'nordwind-treasury has two seconds for a batch', nordwind.status);
+  prove(nordwind.status === 201, 'nordwind-treasury has three seconds for a batch', nordwind.status);
 }
 
 export async function publish(stage: Stage): Promise<void> {
@@ -96,7 +96,7 @@ export async function workWithoutAHitch(stage: Stage): Promise<void> {
   prove(signed.status === 200 && signed.json.failed === 0, 'all four are signed for', signed.json);
   prove(numbers.join() === '1,2,3,4', 'the ledger numbered them 1 to 4', numbers);
 
-  screen.say('\nHad that answer been lost on the way, acme-erp would ask again. Nothing is signed for twice:');
+  screen.say('Had that answer been lost on the way, acme-erp would ask again. Nothing is signed for twice:');
   const again = await acme.call<SettleAnswer>('POST', `${path}/acknowledge`, { receipts });
   const outcomes = new Set(again.json.results.map((result) => result.outcome));
   prove([...outcomes].join() === 'already_acknowledged', 'the same receipts, the same records', [...outcomes]);
@@ -128,7 +128,7 @@ export async function crash(stage: Stage): Promise<void> {
   prove(inFlight + deferred === 4 && backlog === 0, 'nothing is lost: the four are outstanding', view.json.stats);
 
   screen.say(
-    '\nThe back end is started again and asks for work. Its call is parked until the visibility timeout of its dead ' +
+    'The back end is started again and asks for work. Its call is parked until the visibility timeout of its dead ' +
       'predecessor has ended; then the messages come back, each as attempt 2.',
   );
   const second = stage.startVendor('4');
@@ -144,7 +144,7 @@ export async function crash(stage: Stage): Promise<void> {
   }
   prove((await second.ended) === 0 && signed === 4, 'each of the four was signed for once', signed);
 
-  screen.say('\nWhat if the first process was not dead but slow, and signs now, with the receipts of attempt 1?');
+  screen.say('What if the first process was not dead but slow, and signs now, with the receipts of attempt 1?');
   const late = await nordwind.call<Partial<SettleAnswer>>('POST', `/v1/subscriptions/${nordwindTreasury}/acknowledge`, {
     receipts: holding.messages.map((message) => message.receipt),
   });

@@ -1,8 +1,9 @@
 // The story, second half: a message that nobody can process, a call that waits, and the records at the end.
 
 import { createHash } from 'node:crypto';
-import { bodyOf, type Message, type SettleAnswer } from './api.ts';
+import { type Api, bodyOf, type Message, type SettleAnswer } from './api.ts';
 import { book } from './booking.ts';
+import { Disproved } from './proof.ts';
 import type { Row } from './screen.ts';
 import { acmeErp, nordwindTreasury, type Stage } from './stage.ts';
 import { proveBytes, publishRaw } from './story.ts';
@@ -37,9 +38,8 @@ export async function poison(stage: Stage): Promise<void> {
   await publishRaw(stage, samples.poison);
   const path = `/v1/subscriptions/${acmeErp}`;
   for (const attempt of [1, 2]) {
-    const [message] = await receiveOne(stage, acme, acmeErp);
-    prove(message?.attempt === attempt, `this is attempt ${attempt}`, message);
-    if (message === undefined) return;
+    const message = await receiveOne(acme, acmeErp);
+    prove(message.attempt === attempt, `this is attempt ${attempt}`, message);
     const result = book(bodyOf(message), 'ACME');
     if (result.booked) throw new Error('The poison was booked; it is not one.');
     const error = { code: result.code, message: result.message };
@@ -56,19 +56,20 @@ export async function poison(stage: Stage): Promise<void> {
   screen.say(
     '\nnordwind-treasury need not try twice: it knows that no retry will mend a sum, and rejects the message.',
   );
-  const [message] = await receiveOne(stage, nordwind, nordwindTreasury);
-  prove(message !== undefined && !book(bodyOf(message), 'NORD').booked, 'it cannot book it either', message);
+  const message = await receiveOne(nordwind, nordwindTreasury);
+  prove(!book(bodyOf(message), 'NORD').booked, 'it cannot book it either', message);
   const answer = await nordwind.call<SettleAnswer>('POST', `/v1/subscriptions/${nordwindTreasury}/reject`, {
-    receipts: [{ receipt: message?.receipt, error: { code: 'CONTROL_SUM', message: 'wrong sum; ask the bank' } }],
+    receipts: [{ receipt: message.receipt, error: { code: 'CONTROL_SUM', message: 'wrong sum; ask the bank' } }],
   });
   prove(answer.json.results[0]?.outcome === 'rejected', 'rejected, at its first attempt', answer.json);
 }
 
-async function receiveOne(stage: Stage, api: Stage['acme'], subscription: string): Promise<readonly Message[]> {
+async function receiveOne(api: Api, subscription: string): Promise<Message> {
   const path = `/v1/subscriptions/${subscription}/receive`;
   const answer = await api.call<{ messages: Message[] }>('POST', path, { max_messages: 1, wait_seconds: 15 });
-  stage.prove(answer.json.messages.length === 1, 'one message came', answer.json);
-  return answer.json.messages;
+  const [message] = answer.json.messages;
+  if (message === undefined) throw new Disproved(`No message came for ${subscription} within 15 seconds.`);
+  return message;
 }
 
 export async function waitForWork(stage: Stage): Promise<void> {
@@ -107,9 +108,9 @@ async function signFor(stage: Stage, messages: readonly Message[]): Promise<void
   stage.prove(answer.json.failed === 0, 'and signed for', answer.json);
 }
 
-async function receiveRaw(stage: Stage, nordwind: Stage['nordwind']): Promise<void> {
+async function receiveRaw(stage: Stage, nordwind: Api): Promise<void> {
   const { screen, prove, samples } = stage;
-  screen.say('\nnordwind-treasury collects the same document raw: the body of the answer is the message.');
+  screen.say('nordwind-treasury collects the same document raw: the body of the answer is the message.');
   const path = `/v1/subscriptions/${nordwindTreasury}`;
   const answer = await nordwind.call<null>('POST', `${path}/receive/raw`, { wait_seconds: 15 });
   const receipt = answer.headers.get('willcall-receipt');
@@ -137,7 +138,6 @@ export async function readTheRecords(stage: Stage): Promise<void> {
     const letters = await readDeadLetters(stage, subscription);
     prove(letters.length === 1, 'one dead letter', letters);
   }
-  screen.say('');
 }
 
 function digestOf(stage: Stage, messageId: string): string {
