@@ -35,6 +35,7 @@ set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_sort = off
+set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
@@ -111,9 +112,13 @@ begin
       with live as (
         select distinct on (e.seq) e.seq, e.ref, l.attempt, l.expires_at
         from unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]]) e (seq, ref)
-        join willcall.lease l
-          on l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_nos[_g]
-          and l.outstanding @> e.seq
+        cross join lateral (
+          select l.attempt, l.expires_at
+          from willcall.lease l
+          where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_nos[_g]
+            and l.outstanding @> e.seq
+          limit 1
+        ) l
         order by e.seq
       ),
       signed as (
@@ -126,7 +131,12 @@ begin
           m.published_at, _delivery.at, _at, _delivery.generation, v.attempt, m.body_bytes, v.expires_at <= _at,
           m.message_id, m.body_sha256, _principals[_g], v.ref
         from live v
-        join willcall.message m on m.topic_id = _topic_id and m.seq = v.seq
+        cross join lateral (
+          select m.published_at, m.body_bytes, m.message_id, m.body_sha256
+          from willcall.message m
+          where m.topic_id = _topic_id and m.seq = v.seq
+          limit 1
+        ) m
         returning seq, ack_no, message_id, late
       )
       select

@@ -19,9 +19,7 @@ begin
   perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
 
   if not exists (select from willcall.topic t where t.topic_id = _topic_id and t.deleted_at is null) then
-    delete from willcall.scheduled s
-    using unnest(_scheduled_nos) as due (scheduled_no)
-    where s.topic_id = _topic_id and s.scheduled_no = due.scheduled_no;
+    delete from willcall.scheduled s where s.topic_id = _topic_id and s.scheduled_no = any (_scheduled_nos);
     return 0;
   end if;
 
@@ -34,8 +32,7 @@ begin
 
   with taken as (
     delete from willcall.scheduled s
-    using unnest(_scheduled_nos) as due (scheduled_no)
-    where s.topic_id = _topic_id and s.scheduled_no = due.scheduled_no and s.deliver_at <= _at
+    where s.topic_id = _topic_id and s.scheduled_no = any (_scheduled_nos) and s.deliver_at <= _at
     returning s.*
   ),
   numbered as (

@@ -2,7 +2,7 @@
 -- failure row and goes to the deferred ones (with back-off after a failed attempt) or, at its last, to the dead letters
 -- with a full copy and its history. Called under the settle lock and its caller's planner settings.
 -- Expiry and release with an error are failed attempts; a release without one only counts as a delivery.
--- Returns the sequences, which are due when (null: dead letters), for timers.
+-- Returns each sequence with its place in _seqs and when it is due again (null: a dead letter).
 
 create function willcall.end_attempts(
   _topic_id integer,
@@ -15,7 +15,7 @@ create function willcall.end_attempts(
   _delay_seconds double precision[],
   _error_codes text[],
   _error_messages text[]
-) returns table (seq bigint, message_id bytea, available_at timestamptz)
+) returns table (ord bigint, seq bigint, message_id bytea, available_at timestamptz)
 language plpgsql
 as $$
 #variable_conflict use_column
@@ -34,13 +34,18 @@ begin
   return query
   with ended as (
     select
-      e.seq, e.delay_seconds, e.error_code, e.error_message, l.attempt,
+      e.ord, e.seq, e.delay_seconds, e.error_code, e.error_message, l.attempt,
       l.failures + (_ended = 'expired' or e.error_code is not null)::integer as failures,
       _ended = 'expired' or e.error_code is not null as failed
-    from unnest(_seqs, _delay_seconds, _error_codes, _error_messages) e (seq, delay_seconds, error_code, error_message)
-    join willcall.lease l
-      on l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_no
-      and l.outstanding @> e.seq
+    from unnest(_seqs, _delay_seconds, _error_codes, _error_messages)
+      with ordinality e (seq, delay_seconds, error_code, error_message, ord)
+    cross join lateral (
+      select l.attempt, l.failures
+      from willcall.lease l
+      where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_no
+        and l.outstanding @> e.seq
+      limit 1
+    ) l
   ),
   verdict as (
     select
@@ -74,7 +79,9 @@ begin
         'error_code', v.error_code, 'error_message', v.error_message
       )
     from verdict v
-    join willcall.message m on m.topic_id = _topic_id and m.seq = v.seq
+    cross join lateral (
+      select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = v.seq limit 1
+    ) m
     where v.reason is not null
     returning dead_letter_no, seq
   ),
@@ -93,11 +100,13 @@ begin
       _topic_id, _subscription_id, v.seq, _delivery.generation, v.attempt, _delivery_no, _delivery.at, _at, _ended,
       _ended_by, v.error_code, v.error_message, d.dead_letter_no
     from verdict v
-    left join dead d on d.seq = v.seq
+    left join lateral (select d.dead_letter_no from dead d where v.reason is not null and d.seq = v.seq limit 1) d on true
   )
-  select v.seq, m.message_id, case when v.reason is null then v.due_at end
+  select v.ord, v.seq, m.message_id, case when v.reason is null then v.due_at end
   from verdict v
-  join willcall.message m on m.topic_id = _topic_id and m.seq = v.seq;
+  cross join lateral (
+    select m.message_id from willcall.message m where m.topic_id = _topic_id and m.seq = v.seq limit 1
+  ) m;
 
   perform willcall.shrink_lease(_topic_id, _subscription_id, _delivery_no, _seqs);
 end

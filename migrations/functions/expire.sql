@@ -18,6 +18,7 @@ set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_sort = off
+set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
@@ -46,9 +47,8 @@ begin
     where s.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null
   ) then
     delete from willcall.lease l
-    using unnest(_delivery_nos[_first:_last], _lease_nos[_first:_last]) due (delivery_no, lease_no)
-    where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
-      and l.lease_no = due.lease_no;
+    where l.topic_id = _topic_id and l.subscription_id = _subscription_id
+      and l.delivery_no = any (_delivery_nos[_first:_last]);
     return next;
     return;
   end if;
@@ -56,10 +56,13 @@ begin
   for _lease in
     select l.delivery_no, l.outstanding
     from unnest(_delivery_nos[_first:_last], _lease_nos[_first:_last]) due (delivery_no, lease_no)
-    join willcall.lease l
-      on l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
-      and l.lease_no = due.lease_no
-    where l.expires_at <= _at
+    cross join lateral (
+      select l.delivery_no, l.outstanding
+      from willcall.lease l
+      where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
+        and l.lease_no = due.lease_no and l.expires_at <= _at
+      limit 1
+    ) l
   loop
     select count(*), count(*) filter (where e.available_at is null), min(e.available_at) into _ended, _dead, _due
     from willcall.end_attempts(

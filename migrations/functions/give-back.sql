@@ -68,15 +68,14 @@ begin
 
     if _live is not null then
       return query
-      select _ended, l.entry, r.message_id, null::bigint, null::timestamptz, r.available_at
-      from unnest(_live) l (entry)
-      join willcall.end_attempts(
+      select _ended, _live[r.ord], r.message_id, null::bigint, null::timestamptz, r.available_at
+      from willcall.end_attempts(
         _topic_id, _subscription_id, _at, _delivery_nos[_g], _ended, _principals[_g],
         (select array_agg(_seqs[l.entry]) from unnest(_live) l (entry)),
         (select array_agg(_delay_seconds[l.entry]) from unnest(_live) l (entry)),
         (select array_agg(_error_codes[l.entry]) from unnest(_live) l (entry)),
         (select array_agg(_error_messages[l.entry]) from unnest(_live) l (entry))
-      ) r on r.seq = _seqs[l.entry];
+      ) r;
     end if;
 
     if _rest is not null then

@@ -11,6 +11,8 @@ set enable_sort = off
 as $$
 declare
   _before timestamptz;
+  _tail bigint;
+  _bound bigint;
   _pruned bigint;
 begin
   select clock_timestamp() - p.retention_seconds * interval '1 second' into _before
@@ -21,22 +23,23 @@ begin
   end if;
 
   perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
-  delete from willcall.acknowledgment a
-  using (
-    select o.ack_no
+  select l.ack_no into _tail
+  from willcall.acknowledgment l
+  where l.topic_id = _topic_id and l.subscription_id = _subscription_id
+  order by l.ack_no desc
+  limit 1;
+  -- The limit is taken before the age is looked at: time rises with ack_no, so a young row ends the scan.
+  select max(o.ack_no) into _bound
+  from (
+    select o.ack_no, o.acknowledged_at
     from willcall.acknowledgment o
-    where o.topic_id = _topic_id and o.subscription_id = _subscription_id and o.acknowledged_at < _before
-      and o.ack_no < (
-        select l.ack_no
-        from willcall.acknowledgment l
-        where l.topic_id = _topic_id and l.subscription_id = _subscription_id
-        order by l.ack_no desc
-        limit 1
-      )
+    where o.topic_id = _topic_id and o.subscription_id = _subscription_id and o.ack_no < _tail
     order by o.ack_no
     limit _limit
-  ) old
-  where a.topic_id = _topic_id and a.subscription_id = _subscription_id and a.ack_no = old.ack_no;
+  ) o
+  where o.acknowledged_at < _before;
+  delete from willcall.acknowledgment a
+  where a.topic_id = _topic_id and a.subscription_id = _subscription_id and a.ack_no <= _bound;
   get diagnostics _pruned = row_count;
   return _pruned;
 end

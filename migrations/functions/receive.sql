@@ -44,6 +44,7 @@ set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_sort = off
+set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
@@ -132,7 +133,9 @@ begin
       limit _wanted
       for update skip locked
     ) due
-    join willcall.message m on m.topic_id = _topic_id and m.seq = due.seq
+    cross join lateral (
+      select m.body_bytes from willcall.message m where m.topic_id = _topic_id and m.seq = due.seq limit 1
+    ) m
   ) c;
   _deferred_count := coalesce(cardinality(_seqs), 0);
   deferred_drained := _deferred_count < _wanted;
@@ -199,8 +202,8 @@ begin
 
   if _deferred_count > 0 and _from > 1 then
     delete from willcall.deferred f
-    using unnest(_seqs[1:least(_deferred_count, _from - 1)]) taken (seq)
-    where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = taken.seq;
+    where f.topic_id = _topic_id and f.subscription_id = _subscription_id
+      and f.seq = any (_seqs[1:least(_deferred_count, _from - 1)]);
   end if;
   deferred_drained := deferred_drained and _from > _deferred_count;
 
@@ -236,7 +239,9 @@ begin
     from unnest(
       _waiters, _delivery_nos, _seqs[1:_from - 1], _attempts[1:_from - 1], _expiries
     ) h (waiter, delivery_no, seq, attempt, expires_at)
-    join willcall.message m on m.topic_id = _topic_id and m.seq = h.seq;
+    cross join lateral (
+      select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = h.seq limit 1
+    ) m;
   end if;
 end
 $$;

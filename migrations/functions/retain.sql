@@ -21,12 +21,14 @@ set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_sort = off
+set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
   _topic record;
   _tail record;
   _mark record;
+  _bound bigint;
   _at timestamptz;
   _too_old timestamptz;
 begin
@@ -68,24 +70,23 @@ begin
     );
   end if;
 
-  delete from willcall.delivery d
-  using (
-    select o.delivery_no
-    from willcall.delivery o
-    where o.topic_id = _topic_id and o.subscription_id = _subscription_id and o.delivery_no > coalesce(_delivery_floor, 0)
-      and o.delivery_no < least(_mark.lease_floor, _tail.delivery_no) and o.at < _too_old
-    order by o.delivery_no
-    limit _limit
-  ) old
-  where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no = old.delivery_no;
-  select coalesce(max(o.delivery_no), _delivery_floor) into delivery_floor
+  -- The limit is taken before the age is looked at: time rises with delivery_no, so a young row ends the scan.
+  delivery_floor := coalesce(_delivery_floor, 0);
+  select max(o.delivery_no) into _bound
   from (
-    select d.delivery_no - 1 as delivery_no
+    select d.delivery_no, d.at
     from willcall.delivery d
-    where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no > coalesce(_delivery_floor, 0)
+    where d.topic_id = _topic_id and d.subscription_id = _subscription_id
+      and d.delivery_no > retain_subscription.delivery_floor
+      and d.delivery_no < least(_mark.lease_floor, _tail.delivery_no)
     order by d.delivery_no
-    limit 1
-  ) o;
+    limit _limit
+  ) o
+  where o.at < _too_old;
+  delete from willcall.delivery d
+  where d.topic_id = _topic_id and d.subscription_id = _subscription_id
+    and d.delivery_no > retain_subscription.delivery_floor and d.delivery_no <= _bound;
+  delivery_floor := coalesce(_bound, delivery_floor);
 end
 $$;
 
@@ -143,27 +144,29 @@ create function willcall.bury_deferred(
 language plpgsql
 as $$
 declare
-  _buried bigint;
+  _old bigint[];
+  _row record;
+  _buried bigint := 0;
 begin
-  with old as (
-    select f.seq, f.attempt
-    from (
-      select f.seq, f.attempt
-      from willcall.deferred f
-      where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq > coalesce(_settled_seq, 0)
-      order by f.seq
-      limit _limit
-    ) f
-    join willcall.message m on m.topic_id = _topic_id and m.seq = f.seq
-    where m.published_at < _too_old
-  ),
-  taken as (
-    delete from willcall.deferred f
-    using old o
-    where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = o.seq
-    returning f.seq, f.attempt
-  ),
-  buried as (
+  select array_agg(f.seq) into _old
+  from (
+    select f.seq
+    from willcall.deferred f
+    where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq > coalesce(_settled_seq, 0)
+    order by f.seq
+    limit _limit
+  ) f
+  cross join lateral (
+    select m.published_at from willcall.message m where m.topic_id = _topic_id and m.seq = f.seq limit 1
+  ) m
+  where m.published_at < _too_old;
+
+  for _row in
+    with taken as (
+      delete from willcall.deferred f
+      where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = any (_old)
+      returning f.seq, f.attempt
+    )
     insert into willcall.dead_letter (
       topic_id, subscription_id, reason, dead_at, seq, seq_last, message_count, generation, attempts, message_id,
       published_at, published_by, content_type, attributes, ordering_key, body_bytes, body_sha256, body, history
@@ -173,15 +176,18 @@ begin
       m.published_at, m.published_by, m.content_type, m.attributes, m.ordering_key, m.body_bytes, m.body_sha256, m.body,
       willcall.failure_history(_topic_id, _subscription_id, t.seq, _generation)
     from taken t
-    join willcall.message m on m.topic_id = _topic_id and m.seq = t.seq
+    cross join lateral (
+      select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = t.seq limit 1
+    ) m
     returning seq, attempts, dead_letter_no
-  )
-  update willcall.failure f
-  set dead_letter_no = b.dead_letter_no
-  from buried b
-  where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = b.seq
-    and f.generation = _generation and f.attempt = b.attempts;
-  get diagnostics _buried = row_count;
+  loop
+    -- So that a late acknowledgment of the last attempt finds and closes the dead letter.
+    update willcall.failure f
+    set dead_letter_no = _row.dead_letter_no
+    where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = _row.seq
+      and f.generation = _generation and f.attempt = _row.attempts;
+    _buried := _buried + 1;
+  end loop;
   return _buried;
 end
 $$;
@@ -246,52 +252,51 @@ set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_sort = off
+set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
 declare
   _bound bigint;
+  _scheduled_nos bigint[];
+  _subscription_id integer;
 begin
   perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
   floor := coalesce(_floor, 0);
   _bound := willcall.prunable_seq(_topic_id);
 
-  with old as (
+  select max(m.seq) into _bound
+  from (
     select m.seq
     from willcall.message m
     where m.topic_id = _topic_id and m.seq > prune_topic.floor and m.seq <= _bound
     order by m.seq
     limit _limit
-  ),
-  gone as (
-    delete from willcall.message m
-    using old o
-    where m.topic_id = _topic_id and m.seq = o.seq
-    returning m.seq, m.message_id
-  ),
-  forgotten as (
-    delete from willcall.scheduled_sequence s
-    using gone g
-    where get_byte(g.message_id, 0) = 2 and s.topic_id = _topic_id
-      and s.scheduled_no = ('x' || encode(substring(g.message_id from 6 for 8), 'hex'))::bit(64)::bigint
-  )
-  select count(*), coalesce(max(g.seq), prune_topic.floor) into pruned, floor from gone g;
+  ) m;
+  pruned := 0;
+  if _bound is null then
+    return;
+  end if;
 
-  delete from willcall.failure f
-  using (
-    select o.subscription_id, o.seq, o.generation, o.attempt
-    from willcall.subscription s
-    cross join lateral (
-      select f.subscription_id, f.seq, f.generation, f.attempt
-      from willcall.failure f
-      where f.topic_id = _topic_id and f.subscription_id = s.subscription_id
-        and f.seq > coalesce(_floor, 0) and f.seq <= prune_topic.floor
-      order by f.seq
-      limit _limit
-    ) o
-    where s.topic_id = _topic_id
-  ) old
-  where f.topic_id = _topic_id and f.subscription_id = old.subscription_id and f.seq = old.seq
-    and f.generation = old.generation and f.attempt = old.attempt;
+  with gone as (
+    delete from willcall.message m
+    where m.topic_id = _topic_id and m.seq > prune_topic.floor and m.seq <= _bound
+    returning m.message_id
+  )
+  select
+    count(*),
+    array_agg(('x' || encode(substring(g.message_id from 6 for 8), 'hex'))::bit(64)::bigint)
+      filter (where get_byte(g.message_id, 0) = 2)
+  into pruned, _scheduled_nos
+  from gone g;
+  delete from willcall.scheduled_sequence s where s.topic_id = _topic_id and s.scheduled_no = any (_scheduled_nos);
+
+  -- Attempts at messages that are gone; a dead letter has its history with it.
+  for _subscription_id in select s.subscription_id from willcall.subscription s where s.topic_id = _topic_id loop
+    delete from willcall.failure f
+    where f.topic_id = _topic_id and f.subscription_id = _subscription_id
+      and f.seq > prune_topic.floor and f.seq <= _bound;
+  end loop;
+  floor := _bound;
 end
 $$;
 
