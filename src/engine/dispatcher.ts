@@ -133,32 +133,44 @@ export class Dispatcher {
     this.#running = true;
     while (this.#dirty && this.#waiters.size > 0) {
       this.#dirty = false;
-      const asking = this.#nextWaiters();
+      const { asking, behind } = this.#nextWaiters();
       try {
         const outcome = await this.#options.receive(this.#look(asking));
         this.#learn(outcome);
-        this.#distribute(asking, outcome);
+        this.#goOn(this.#distribute(asking, outcome), behind);
       } catch (error) {
         for (const waiter of asking) this.#answer(waiter, () => waiter.reject(error));
+        if (behind.length > 0) this.#dirty = true;
       }
       this.usedAt = performance.now();
     }
     this.#running = false;
   }
 
-  #nextWaiters(): Waiter[] {
+  /** Those that the next look is for, in the order of their arrival, and those that it has no room for. */
+  #nextWaiters(): { asking: Waiter[]; behind: Waiter[] } {
     const asking: Waiter[] = [];
+    const behind: Waiter[] = [];
     let messages = 0;
     for (const waiter of this.#waiters) {
-      if (asking.length === WAITERS_MAX || messages >= MESSAGES_MAX) {
-        this.#dirty = true;
-        break;
+      if (behind.length > 0 || asking.length === WAITERS_MAX || messages >= MESSAGES_MAX) {
+        behind.push(waiter);
+        continue;
       }
       waiter.asked = true;
       asking.push(waiter);
       messages += waiter.row.maxMessages;
     }
-    return asking;
+    return { asking, behind };
+  }
+
+  /** Looks again only while there may be more: what found nothing for those in front has nothing for those behind. */
+  #goOn({ unserved, more }: { unserved: number; more: boolean }, behind: readonly Waiter[]): void {
+    if (more && unserved + behind.length > 0) this.#dirty = true;
+    if (more) return;
+    for (const waiter of behind) {
+      if (waiter.over) this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
+    }
   }
 
   #look(asking: readonly Waiter[]): Look {
@@ -181,7 +193,8 @@ export class Dispatcher {
     if (outcome.nextAt !== null) this.wakeIn(Math.max(1, outcome.nextAt.getTime() - outcome.checkedAt.getTime()));
   }
 
-  #distribute(asking: readonly Waiter[], outcome: ReceiveOutcome): void {
+  /** How many go on waiting, and whether the look may have left something. */
+  #distribute(asking: readonly Waiter[], outcome: ReceiveOutcome): { unserved: number; more: boolean } {
     let bytes = 0;
     let unserved = 0;
     for (const [i, waiter] of asking.entries()) {
@@ -200,7 +213,7 @@ export class Dispatcher {
         unserved += 1;
       }
     }
-    if (unserved > 0 && bytes >= this.#options.bytesMax) this.#dirty = true;
+    return { unserved, more: unserved === 0 || bytes >= this.#options.bytesMax };
   }
 
   /** Ends the wait. A receive that is on its way for this waiter may bring something yet: see #distribute. */
