@@ -7,12 +7,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface CpuParties {
   /** The processes of the system under test. */
   readonly service: readonly number[];
-  /** The postmaster; null when this system has no database, or when its pid is not known. */
-  readonly postgres: number | null;
+  /** The postmaster; 'none' for a system without a database, null when it cannot be seen from here. */
+  readonly postgres: number | 'none' | null;
   readonly load: number | null;
 }
 
-/** Seconds of processor time, user and system; null where they cannot be read. */
+/** Seconds of processor time, user and system; null where they cannot be read, 0 where there is no such party. */
 export interface CpuSeconds {
   readonly service: number | null;
   readonly postgres: number | null;
@@ -32,7 +32,7 @@ export function readCpu(parties: CpuParties): CpuSeconds {
   const service = parties.service.map((pid) => readTimes(pid));
   return {
     service: service.includes(null) ? null : seconds(service.reduce((sum, times) => sum + (times?.ownTicks ?? 0), 0)),
-    postgres: parties.postgres === null ? null : readTree(parties.postgres),
+    postgres: readPostgres(parties.postgres),
     load: parties.load === null ? null : seconds(readTimes(parties.load)?.ownTicks ?? null),
   };
 }
@@ -44,6 +44,13 @@ export function subtractCpu(later: CpuSeconds, earlier: CpuSeconds): CpuSeconds 
     postgres: subtract(later.postgres, earlier.postgres),
     load: subtract(later.load, earlier.load),
   };
+}
+
+function readPostgres(postmaster: CpuParties['postgres']): number | null {
+  if (postmaster === 'none') {
+    return 0;
+  }
+  return postmaster === null ? null : readTree(postmaster);
 }
 
 /** The parent of a process of that command; null when there is none such on this machine. */

@@ -127,7 +127,7 @@ export class Lab {
       () => over,
       () => '',
     );
-    const postgres = order.under.databaseUrl === null ? null : this.cluster.postmasterPid;
+    const postgres = order.under.databaseUrl === null ? 'none' : this.cluster.postmasterPid;
     const read = () => readCpu({ service: order.under.pids, postgres, load: child.pid ?? null });
     const windows: MeasuredWindow<Figures>[] = [];
     const asides: Promise<void>[] = [];

@@ -19,6 +19,7 @@ import {
   QUEUES,
   queueNames,
   rateOf,
+  thriftOf,
 } from './shapes.ts';
 import type { Workload, WorkloadContext, WorkloadResult } from './workload.ts';
 
@@ -101,15 +102,22 @@ function ratioTables(measurements: readonly Measurement[], options: Options, pee
   const [subject, ...others] = peers.map((peer) => peer.name);
   const rate = (peer: string | undefined, batch: number) =>
     medianOf(windowsOf(measurements, peer ?? '', batch).map(rateOf));
+  const thrift = (peer: string | undefined, batch: number) =>
+    medianOrNull(windowsOf(measurements, peer ?? '', batch).map(thriftOf));
   if (others.length === 0) {
     return [];
   }
   const table: Table = {
     title: `Lifecycles: ${subject} as a multiple of the others (ratio of medians of ${options.rounds} rounds)`,
-    columns: ['messages per call', ...others.map((other) => `of ${other}`)],
+    columns: [
+      'messages per call',
+      ...others.map((other) => `messages/s, of ${other}`),
+      ...others.map((other) => `per CPU s, of ${other}`),
+    ],
     rows: options.batches.map((batch) => [
       String(batch),
       ...others.map((other) => formatRatio(rate(subject, batch), rate(other, batch))),
+      ...others.map((other) => formatRatio(thrift(subject, batch), thrift(other, batch))),
     ]),
   };
   return [table];

@@ -2,7 +2,7 @@
 
 import { medianOf } from '../lab/histogram.ts';
 import type { MeasuredWindow } from '../lab/lab.ts';
-import { formatCpu, formatPercent } from '../lab/table.ts';
+import { formatCount, formatCpu, formatPercent } from '../lab/table.ts';
 import type { LifecycleFigures } from '../load/lifecycle.ts';
 
 export const CONNECTIONS = 32;
@@ -24,13 +24,22 @@ export function rateOf(window: LifecycleWindow): number {
   return window.figures.counters.acknowledged / window.figures.seconds;
 }
 
+/** Messages acknowledged per processor second of the service and its database; null where those cannot be read. */
+export function thriftOf(window: LifecycleWindow): number | null {
+  const { service, postgres } = window.cpu;
+  // A system without a database has no such processes; one whose database is out of sight has, and is not comparable.
+  return service === null || service === 0 || postgres === null
+    ? null
+    : window.figures.counters.acknowledged / (service + postgres);
+}
+
 export function failuresOf(label: string, windows: readonly LifecycleWindow[]): string[] {
   return windows
     .filter((window) => window.figures.errors > 0)
     .map((window) => `${label}: ${window.figures.errors} errors, such as: ${window.figures.errorTexts.join(' | ')}`);
 }
 
-export const cpuColumns = ['CPU s service', 'postgres', 'load', 'load share'] as const;
+export const cpuColumns = ['messages/CPU s', 'CPU s service', 'postgres', 'load', 'load share'] as const;
 
 /** Medians over windows; the share is what part of one core the load generator took. */
 export function cpuCells(windows: readonly LifecycleWindow[]): string[] {
@@ -38,7 +47,13 @@ export function cpuCells(windows: readonly LifecycleWindow[]): string[] {
   const postgres = medianOrNull(windows.map((window) => window.cpu.postgres));
   const load = medianOrNull(windows.map((window) => window.cpu.load));
   const seconds = medianOf(windows.map((window) => window.figures.seconds));
-  return [formatCpu(service), formatCpu(postgres), formatCpu(load), formatPercent(load, seconds)];
+  return [
+    formatCount(medianOrNull(windows.map(thriftOf))),
+    formatCpu(service),
+    formatCpu(postgres),
+    formatCpu(load),
+    formatPercent(load, seconds),
+  ];
 }
 
 /** Null as soon as one of them is. */
