@@ -7,7 +7,7 @@ import type { Logger } from './domain/logger.ts';
 import { createEngine } from './engine/index.ts';
 import { createJobs } from './jobs/index.ts';
 import { startEmbeddedPostgres } from './store/embedded.ts';
-import { createStore } from './store/index.ts';
+import { createStore, type Store } from './store/index.ts';
 import { migrate } from './store/migrate.ts';
 import { createDoors } from './transports/index.ts';
 
@@ -82,6 +82,7 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
     logger,
   });
   started.push(() => store.stop());
+  await checkRights(store, config, logger);
   const engine = createEngine({ store, logger });
   const jobs = createJobs({ engine, logger });
   const [door, ...others] = createDoors({ engine, logger, adminKey, host: config.host, port: config.port });
@@ -95,6 +96,20 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
   jobs.start();
   for (const other of others) await other.start();
   return door.start();
+}
+
+/** Refuses a login that cannot do the work, and says so when one could alter the ledger. */
+async function checkRights(store: Store, config: Config, logger: Logger): Promise<void> {
+  const { role, complete, altersLedger } = await store.checkRights();
+  if (!complete) {
+    throw new Error(
+      `The database role "${role}" may not use the schema ${config.schema}: as an administrator, run ` +
+        `grant "${config.runtimeRole}" to "${role}";`,
+    );
+  }
+  if (altersLedger) {
+    logger.warn({ role }, 'this database role may alter the ledger; see docs/operations.md, "The two roles"');
+  }
 }
 
 async function openDatabase(config: Config, logger: Logger): Promise<Database> {

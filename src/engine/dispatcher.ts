@@ -61,6 +61,7 @@ export class Dispatcher {
   #leaseFloor = 0;
   #fullLookAt = 0;
   #alarm: { at: number; timer: Timer } | null = null;
+  #stopped = false;
   /** For forgetting dispatchers that nobody has used for long. */
   usedAt = performance.now();
 
@@ -74,7 +75,9 @@ export class Dispatcher {
 
   /** Resolves with messages, with none when the time is over, or 'gone'. */
   wait(request: WaiterRequest): Promise<WaiterAnswer> {
-    const { waitMs, signal, ...row } = request;
+    const { signal, ...row } = request;
+    // What arrives while the instance stops is looked at once and not parked.
+    const waitMs = this.#stopped ? 0 : request.waitMs;
     this.usedAt = performance.now();
     return new Promise((resolve, reject) => {
       const nonce = randomBytes(8).readBigInt64BE();
@@ -125,6 +128,7 @@ export class Dispatcher {
 
   /** Answers every waiter with what there is: nothing. */
   stop(): void {
+    this.#stopped = true;
     this.#alarm?.timer.cancel();
     for (const waiter of this.#waiters) this.#giveUp(waiter);
   }

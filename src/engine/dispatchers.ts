@@ -70,6 +70,7 @@ export class Dispatchers {
       receive: (look) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...look }),
       handBack: (messages, row) => this.#options.handBack(ids, messages, row),
     });
+    if (this.#stopped) dispatcher.stop();
     this.#all.set(ids.subscriptionId, { ids, dispatcher });
     const siblings = this.#byTopic.get(ids.topicId);
     if (siblings === undefined) this.#byTopic.set(ids.topicId, new Set([dispatcher]));

@@ -13,8 +13,10 @@ import type { Wakeups } from './wakeups.ts';
 const AHEAD_MS = 2_000;
 const ROWS_MAX = 1_000;
 const ROUNDS_MAX = 50;
-/** How far the floor stays behind the last complete look, for statements that are still running. */
-const FLOOR_MARGIN_MS = 5_000;
+/** How far the floor stays behind the last complete look: longer than a statement that is still running may take. */
+const FLOOR_MARGIN_MS = 12_000;
+/** A deferred message that shows up later than that is found by the next receive or poll. */
+const DEFERRED_FLOOR_MARGIN_MS = 2_000;
 /** After so long everything is looked at again. */
 const FULL_LOOK_MS = 60_000;
 /** What comes back so soon is announced to the other instances; they find the rest by looking ahead themselves. */
@@ -65,7 +67,7 @@ export function createSweeper(options: SweepOptions): Sweeper {
       const past = due.scheduled.filter((one) => one.dueAt.getTime() <= now);
       total.appended += await appendScheduled(options, past);
       lookAhead(due, round === 0);
-      floors.deferred = new Date(now - FLOOR_MARGIN_MS);
+      floors.deferred = new Date(now - DEFERRED_FLOOR_MARGIN_MS);
       if (isWhole(due.leases, now) && isWhole(due.scheduled, now)) {
         floors.leases = new Date(now - FLOOR_MARGIN_MS);
         break;

@@ -24,6 +24,13 @@ export interface StoreOptions {
   readonly logger: Logger;
 }
 
+/** What the database lets the service's role do. */
+export interface Rights {
+  readonly role: string;
+  readonly complete: boolean;
+  readonly altersLedger: boolean;
+}
+
 export type Store = ReturnType<typeof createStore>;
 
 /** Opens no connection yet; `stop` closes what was opened. */
@@ -32,6 +39,22 @@ export function createStore(options: StoreOptions) {
   const listener = createWakeupListener({ ...options, url: options.directUrl ?? options.url });
   const notify = db.prepare('notify', 'select pg_notify($1::text, $2::text)');
   const ping = db.prepare('ping', 'select 1 as one');
+  const rights = db.prepare(
+    'rights',
+    // By oid: to name a table takes the right to use its schema, which is what is asked here.
+    `select
+       current_user::text as role,
+       bool_and(
+         has_schema_privilege(n.oid, 'usage')
+         and has_table_privilege(c.oid, case c.relname when 'lease' then 'update' else 'insert' end)
+       ) as complete,
+       bool_or(
+         c.relname = 'acknowledgment' and (has_table_privilege(c.oid, 'update') or has_table_privilege(c.oid, 'delete'))
+       ) as "altersLedger"
+     from pg_class c
+     join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname in ('acknowledgment', 'lease') and c.relkind = 'r'`,
+  );
 
   return {
     topics: createTopicStore(db),
@@ -52,6 +75,11 @@ export function createStore(options: StoreOptions) {
     /** Throws `database_unavailable` or `database_timeout`. */
     ping: async (): Promise<void> => {
       await db.call(ping, []);
+    },
+    /** Whether the role that the service works as may do its work, and whether it could alter the ledger. */
+    checkRights: async (): Promise<Rights> => {
+      const rows = await db.call<Rights>(rights, [options.schema]);
+      return { role: '', complete: false, altersLedger: false, ...rows[0] };
     },
     stop: async (): Promise<void> => {
       await listener.stop();

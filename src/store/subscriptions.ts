@@ -49,7 +49,7 @@ export function createSubscriptionStore(db: Db) {
       db.run(async (kysely) => {
         await kysely
           .updateTable('subscription')
-          .set({ ...toColumns(settings), subscription_id: sql.ref('subscription_id') })
+          .set({ ...toColumns(settings), name: sql.ref('name') })
           .where('topic_id', '=', key.topicId)
           .where('subscription_id', '=', key.subscriptionId)
           .where('deleted_at', 'is', null)

@@ -72,7 +72,7 @@ export function createTopicStore(db: Db) {
       db.run(async (kysely) => {
         const row = await kysely
           .updateTable('topic')
-          .set({ ...toColumns(settings), topic_id: sql.ref('topic_id') })
+          .set({ ...toColumns(settings), name: sql.ref('name') })
           .where('topic_id', '=', topicId)
           .where('deleted_at', 'is', null)
           .returningAll()
