@@ -85,12 +85,17 @@ export function sendProblem(reply: FastifyReply, code: ProblemCode, detail: stri
 export function createErrorHandler(logger: Logger) {
   return async (error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { code, detail, fields } = readFault(error, request);
-    if (code === 'internal') {
+    if (code === 'internal' && !isHangUp(error, request)) {
       logger.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
     }
     if (code === 'payload_too_large') await readToEnd(request);
     return sendProblem(reply, code, detail, fields.length > 0 ? { errors: fields } : {});
   };
+}
+
+/** Work that was given up because nobody is there to be answered any more. */
+function isHangUp(error: unknown, request: FastifyRequest): boolean {
+  return request.raw.socket.destroyed && error instanceof Error && error.name === 'AbortError';
 }
 
 interface Fault {

@@ -10,6 +10,7 @@ import { type Authenticator, authenticateChallenge, authorize } from './auth.ts'
 import { answerClientError } from './client-error.ts';
 import { answerHeaders, createErrorHandler, DoorError } from './errors.ts';
 import { addNotFoundHandler } from './not-found.ts';
+import { createOpenAnswers } from './open-answers.ts';
 import { queryOf, refuse } from './requests.ts';
 import { routes } from './routes/index.ts';
 
@@ -37,11 +38,13 @@ const PARAMETER_CHARACTERS_MAX = HEADERS_BYTES_MAX;
 /** Makes the door; `start` resolves to its URL. */
 export function createRestDoor({ engine, logger, authenticate, host, port }: RestDoorOptions) {
   let stopping = false;
+  const openAnswers = createOpenAnswers();
   const app = createServer(logger);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(answerHeaders);
     try {
       if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
+      openAnswers.add(request.raw, reply.raw);
       admit(request, authenticate);
       done();
     } catch (error) {
@@ -67,6 +70,7 @@ export function createRestDoor({ engine, logger, authenticate, host, port }: Res
     },
     async stop(): Promise<void> {
       stopping = true;
+      await openAnswers.whenNone();
       await app.close();
     },
   };

@@ -1,0 +1,63 @@
+// An engine for faults that a real one cannot be made to have on demand, behind the real door. Everything else is
+// tested against the real one.
+
+import type { Logger } from '../../../src/domain/logger.ts';
+import type { ReceivedMessage } from '../../../src/domain/message.ts';
+import type { Engine } from '../../../src/engine/types.ts';
+import { createDoors } from '../../../src/transports/index.ts';
+import { type Client, createClient } from '../../support/client.ts';
+
+export interface FakeDoor {
+  url: string;
+  client: Client;
+  /** The errors that the door logged. */
+  errors: unknown[];
+  stop(): Promise<void>;
+}
+
+const adminKey = 'k'.repeat(32);
+
+/** Opens the real doors before an engine that knows these verbs alone. */
+export async function openDoor(verbs: Partial<Engine>): Promise<FakeDoor> {
+  const errors: unknown[] = [];
+  const ignore = () => {};
+  const logger: Logger = {
+    debug: ignore,
+    info: ignore,
+    warn: ignore,
+    error: (fields) => errors.push('err' in fields ? fields.err : fields),
+  };
+  const engine = new Proxy(verbs, {
+    get: (known, verb) => known[verb as keyof Engine] ?? (() => Promise.reject(new Error(`no ${String(verb)}`))),
+  }) as Engine;
+  const [door] = createDoors({ engine, logger, adminKey, host: '127.0.0.1', port: 0 });
+  const url = await door.start();
+  const client = createClient(url, adminKey);
+  return {
+    url,
+    client,
+    errors,
+    stop: () => door.stop(),
+  };
+}
+
+/** The head of a request with the key, for tests that write to the socket themselves. */
+export function requestHead(path: string): string {
+  return `POST ${path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${adminKey}\r\nContent-Length: 0\r\n\r\n`;
+}
+
+export function makeReceived(overrides: Partial<ReceivedMessage> = {}): ReceivedMessage {
+  return {
+    id: 'id-1',
+    sequence: 1,
+    receipt: 'receipt-1',
+    attempt: 1,
+    body: Buffer.from('<a/>'),
+    contentType: 'application/xml',
+    attributes: null,
+    orderingKey: null,
+    publishedAt: new Date(0),
+    visibleUntil: new Date(30_000),
+    ...overrides,
+  };
+}
