@@ -1,0 +1,55 @@
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AdminKeyError, openAdminKey } from '../src/admin-key.ts';
+
+let dataDir: string;
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'willcall-key-'));
+});
+afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+describe('the admin key', () => {
+  it('is made once, of 32 random bytes, for the eyes of its owner alone', async () => {
+    const nested = join(dataDir, 'not', 'there', 'yet');
+    const made = await openAdminKey(null, nested);
+    expect(made).toEqual({
+      key: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/),
+      path: join(nested, 'admin-key'),
+      isNew: true,
+    });
+    expect((await stat(made.path ?? '')).mode & 0o777).toBe(0o600);
+    expect(await readFile(made.path ?? '', 'utf8')).toBe(`${made.key}\n`);
+    expect(await openAdminKey(null, nested)).toEqual({ ...made, isNew: false });
+  });
+
+  it('is one and the same for all who start at once, and leaves no drafts behind', async () => {
+    const keys = await Promise.all(Array.from({ length: 20 }, () => openAdminKey(null, dataDir)));
+    expect(new Set(keys.map(({ key }) => key)).size).toBe(1);
+    expect(keys.filter(({ isNew }) => isNew)).toHaveLength(1);
+    expect(await readdir(dataDir)).toEqual(['admin-key']);
+  });
+
+  it('given by the environment is taken as it is, and kept nowhere', async () => {
+    const given = 'g'.repeat(32);
+    expect(await openAdminKey(given, dataDir)).toEqual({ key: given, path: null, isNew: false });
+    expect(await readdir(dataDir)).toEqual([]);
+  });
+
+  it('kept in a file that holds none is refused with a sentence', async () => {
+    await writeFile(join(dataDir, 'admin-key'), 'too short\n');
+    const refused = openAdminKey(null, dataDir);
+    await expect(refused).rejects.toThrow(AdminKeyError);
+    await expect(refused).rejects.toThrow(/admin-key does not hold a key of at least 32 characters: restore it/);
+  });
+
+  it('that cannot be kept is refused with a sentence', async () => {
+    const file = join(dataDir, 'file');
+    await writeFile(file, '');
+    await chmod(file, 0o600);
+    await expect(openAdminKey(null, join(file, 'below'))).rejects.toThrow(
+      /cannot be read or made .* set WILLCALL_ADMIN_KEY/,
+    );
+  });
+});
