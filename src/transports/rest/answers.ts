@@ -57,7 +57,11 @@ export function publishAnswer(messages: readonly PublishedMessage[]) {
 }
 
 export function receiveAnswer({ messages, acknowledged }: ReceiveAnswer) {
-  return { messages: messages.map(messageAnswer), acknowledged: acknowledged.map(acknowledgedAnswer) };
+  const formats = { publishedAt: createTimeFormat(), visibleUntil: createTimeFormat() };
+  return {
+    messages: messages.map((message) => messageAnswer(message, formats)),
+    acknowledged: acknowledged.map(createAcknowledgedAnswer()),
+  };
 }
 
 /** 200 with one result per receipt; 409 with the same when none is ok, or when an atomic call was refused. */
@@ -74,15 +78,16 @@ export function sendSettled(reply: FastifyReply, settled: SettleAnswer, shape: (
   return reply.send(answer);
 }
 
-/** What became of a receipt that was to be acknowledged; the ledger's fields are null when there is no such row. */
-export function acknowledgedAnswer(result: SettleResult) {
-  return {
+/** What became of receipts that were to be acknowledged; the ledger's fields are null when there is no such row. */
+export function createAcknowledgedAnswer() {
+  const acknowledgedAt = createTimeFormat();
+  return (result: SettleResult) => ({
     receipt: result.receipt,
     message_id: result.messageId,
     outcome: result.outcome,
     ack_no: result.ackNo,
-    acknowledged_at: result.acknowledgedAt,
-  };
+    acknowledged_at: result.acknowledgedAt && acknowledgedAt(result.acknowledgedAt),
+  });
 }
 
 /** What became of a receipt by any other verb; what its outcome does not have is left out. */
@@ -147,7 +152,12 @@ function failedAttemptAnswer(failed: FailedAttempt) {
   };
 }
 
-function messageAnswer(message: ReceivedMessage) {
+interface MessageTimeFormats {
+  readonly publishedAt: TimeFormat;
+  readonly visibleUntil: TimeFormat;
+}
+
+function messageAnswer(message: ReceivedMessage, formats: MessageTimeFormats) {
   return {
     id: message.id,
     sequence: message.sequence,
@@ -157,8 +167,24 @@ function messageAnswer(message: ReceivedMessage) {
     content_type: message.contentType,
     attributes: message.attributes,
     ordering_key: message.orderingKey,
-    published_at: message.publishedAt,
-    visible_until: message.visibleUntil,
+    published_at: formats.publishedAt(message.publishedAt),
+    visible_until: formats.visibleUntil(message.visibleUntil),
+  };
+}
+
+type TimeFormat = (at: Date) => string;
+
+/** For the same field of many items: JSON.stringify is slow with dates, and neighbours often share theirs. */
+function createTimeFormat(): TimeFormat {
+  let lastMs = Number.NaN;
+  let text = '';
+  return (at) => {
+    const ms = at.getTime();
+    if (ms !== lastMs) {
+      lastMs = ms;
+      text = at.toISOString();
+    }
+    return text;
   };
 }
 

@@ -1,7 +1,7 @@
 // Who is calling: a key, by Bearer or as the password of Basic for clients that know nothing else. The door is handed an
 // Authenticator and knows no key itself, so that keys with roles can take the single admin key's place.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { WillcallError } from '../../domain/errors.ts';
 import type { Principal } from '../../engine/types.ts';
@@ -64,5 +64,5 @@ function readCredentials(header: string | undefined): Credentials | null {
 }
 
 function digest(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }

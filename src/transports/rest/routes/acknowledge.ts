@@ -1,6 +1,6 @@
 // POST /v1/subscriptions/{subscription}/acknowledge: signs for messages; each row of the ledger is written once.
 
-import { acknowledgedAnswer, sendSettled } from '../answers.ts';
+import { createAcknowledgedAnswer, sendSettled } from '../answers.ts';
 import { parseBody, parseName } from '../requests.ts';
 import { acknowledgeBody } from '../schemas/consuming.ts';
 import type { Route } from './route.ts';
@@ -10,6 +10,6 @@ export const acknowledge: Route = (app, { engine }) => {
     const subscription = parseName(request, 'subscription');
     const wanted = parseBody(request, acknowledgeBody);
     const settled = await engine.acknowledge({ subscription, ...wanted, caller: request.caller });
-    return sendSettled(reply, settled, acknowledgedAnswer);
+    return sendSettled(reply, settled, createAcknowledgedAnswer());
   });
 };
