@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -140,6 +140,8 @@ describe('the process', () => {
 describe('the process with a PostgreSQL of its own', () => {
   it('keeps what was published through a SIGKILL, and refuses a second one on its directory', async () => {
     const own = await mkdtemp(join(tmpdir(), 'willcall-main-own-'));
+    // Root's temporary directories are closed to the account that runs PostgreSQL; it would put its data elsewhere.
+    await chmod(own, 0o755);
     const env = { WILLCALL_DATA_DIR: own };
     const killed = start(env);
     const client = createClient(await killed.url(), await keyOf(own));

@@ -31,9 +31,12 @@ export async function startTestService(overrides: Partial<Config> = {}): Promise
     client,
     async stop() {
       client.close();
-      await willcall.stop();
-      await database.drop();
-      await rm(dataDir, { recursive: true, force: true });
+      try {
+        await willcall.stop();
+      } finally {
+        await database.drop();
+        await rm(dataDir, { recursive: true, force: true });
+      }
       if (errors.length > 0) throw new Error(`the service logged ${errors.length} errors`, { cause: errors[0] });
     },
   };

@@ -28,8 +28,6 @@ const KEEP_ALIVE_MS = 75_000;
 const HEADERS_ARRIVE_MS = 20_000;
 /** Counts until the body has arrived; a long poll waits after that. */
 const REQUEST_ARRIVES_MS = 120_000;
-/** A peer behind a NAT may vanish without a word; probes find out while its receive is parked. */
-const TCP_PROBE_MS = 15_000;
 /** A message's attributes, percent-encoded, have to fit in. */
 const HEADERS_BYTES_MAX = 32 * 1024;
 /** Beyond any valid name, so that it is our own rule that answers. */
@@ -85,8 +83,6 @@ function createServer(logger: Logger): FastifyInstance {
     http: {
       headersTimeout: HEADERS_ARRIVE_MS,
       maxHeaderSize: HEADERS_BYTES_MAX,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_PROBE_MS,
     },
     forceCloseConnections: 'idle',
     // The hook above refuses in this door's own words.
