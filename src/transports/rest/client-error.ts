@@ -26,7 +26,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
 function chooseProblem(code: string | undefined) {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return describeProblem('headers_too_large', 'The headers of a request have at most 32 KiB together.');
+      return describeProblem('headers_too_large', 'The headers of a request are at most 2000 and 32 KiB together.');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return describeProblem('request_timeout', 'The request did not arrive whole in time: send it again.');
     default:
