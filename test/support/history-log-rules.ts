@@ -1,0 +1,81 @@
+// What must hold of a topic's log: nothing that was acknowledged to a publisher is lost, and the log has no gaps and runs
+// forward in time.
+
+import type { PublishCall } from './history.ts';
+import type { TopicBook } from './history-books.ts';
+
+type Breaches = Generator<string>;
+
+/** Every publish that was answered is in the log as answered: id, sequence, bytes, publisher. */
+export function* publishedIsKept({ messages, publishes }: TopicBook): Breaches {
+  const byId = new Map(messages.map((row) => [row.messageId, row]));
+  for (const { answer, bodies, client } of publishes) {
+    if (answer !== null && answer.length !== bodies.length)
+      yield `${client} published ${bodies.length}, was answered ${answer.length}`;
+    for (const [i, { id, sequence }] of (answer ?? []).entries()) {
+      const row = byId.get(id);
+      if (row === undefined) yield `message ${sequence} of ${client} is not in the log`;
+      else if (row.seq !== sequence) yield `message ${sequence} of ${client} is in the log as ${row.seq}`;
+      else if (row.body !== bodies[i]) yield `message ${sequence} has other bytes than ${client} published`;
+      else if (row.publishedBy !== client) yield `message ${sequence} of ${client} is recorded as ${row.publishedBy}'s`;
+    }
+  }
+}
+
+/** Every message in the log is one that somebody published, and was answered once or not at all. */
+export function* messagesWerePublished({ messages, publishes }: TopicBook): Breaches {
+  const answers = Map.groupBy(
+    publishes.flatMap((call) => call.answer ?? []),
+    ({ id }) => id,
+  );
+  const unanswered = publishes.filter((call) => call.answer === null);
+  for (const row of messages) {
+    const times = answers.get(row.messageId)?.length ?? 0;
+    if (times > 1) yield `message ${row.seq} was answered ${times} times`;
+    const mayBe = unanswered.some((call) => call.client === row.publishedBy && call.bodies.includes(row.body));
+    if (times === 0 && !mayBe) yield `message ${row.seq} was published by nobody`;
+  }
+}
+
+/** 1, 2, 3 … without gaps and without doubles. */
+export function* sequencesAreDense({ messages }: TopicBook): Breaches {
+  const sequences = messages.map(({ seq }) => seq).sort((a, b) => a - b);
+  for (const [i, seq] of sequences.entries()) {
+    if (seq !== i + 1) {
+      yield `sequence ${seq} stands where ${i + 1} should`;
+      return;
+    }
+  }
+}
+
+export function* logIsInTimeOrder({ messages }: TopicBook): Breaches {
+  const inOrder = messages.toSorted((a, b) => a.seq - b.seq);
+  for (const [i, row] of inOrder.entries()) {
+    const before = inOrder[i - 1];
+    if (before !== undefined && row.publishedAt < before.publishedAt)
+      yield `message ${row.seq} is older than ${before.seq}`;
+  }
+}
+
+/** A call's messages stand together in their order; a call that was answered before another began stands before it. */
+export function* publishesKeepTheirOrder({ publishes }: TopicBook): Breaches {
+  const answered = publishes.filter((call) => call.answer !== null);
+  for (const call of answered) {
+    const sequences = sequencesOf(call);
+    if (sequences.some((seq, i) => seq !== (sequences[0] ?? 0) + i)) yield `a call of ${call.client} got ${sequences}`;
+  }
+  const byEnd = answered.toSorted((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0));
+  let ended = 0;
+  let highest = 0;
+  for (const call of answered.toSorted((a, b) => a.startedAt - b.startedAt)) {
+    for (; (byEnd[ended]?.endedAt ?? Number.POSITIVE_INFINITY) < call.startedAt; ended += 1) {
+      highest = Math.max(highest, ...sequencesOf(byEnd[ended]));
+    }
+    const lowest = Math.min(...sequencesOf(call));
+    if (lowest <= highest) yield `message ${lowest} was published after ${highest} had been answered`;
+  }
+}
+
+function sequencesOf(call: PublishCall | undefined): number[] {
+  return (call?.answer ?? []).flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
+}
