@@ -1,0 +1,48 @@
+// A store and a started engine on a test database: one instance, as the service runs it, without doors and jobs.
+// Several on one database are several instances. Upkeep runs when the test calls sweep(), retain() or poll().
+
+import type { Logger } from '../../src/domain/logger.ts';
+import { createEngine, type Engine, type EngineLifecycle } from '../../src/engine/index.ts';
+import { createStore, type Store } from '../../src/store/index.ts';
+import type { TestDatabase } from './database.ts';
+
+export interface TestEngine extends Engine, EngineLifecycle {
+  /** Stops the engine, then its store. Throws when they warned of something: no test asks for that. */
+  stop(): Promise<void>;
+}
+
+export interface TestEngineOptions {
+  /** Gives the engine another view of the real store: one that holds an answer back, say. */
+  readonly wrapStore?: (store: Store) => Store;
+}
+
+/** Starts an instance; to be stopped by the test that asked for it. */
+export async function createTestEngine(database: TestDatabase, options: TestEngineOptions = {}): Promise<TestEngine> {
+  const { logger, warnings } = createRecorder();
+  const store = createStore({
+    url: database.url,
+    schema: 'willcall',
+    runtimeRole: 'willcall_runtime',
+    connectionsMax: 10,
+    logger,
+  });
+  const engine = createEngine({ store: options.wrapStore?.(store) ?? store, logger });
+  await engine.start();
+  return {
+    ...engine,
+    stop: async () => {
+      await engine.stop();
+      await store.stop();
+      if (warnings.length > 0) throw new Error(`the engine warned: ${warnings.join('; ')}`);
+    },
+  };
+}
+
+function createRecorder(): { logger: Logger; warnings: string[] } {
+  const warnings: string[] = [];
+  const ignore = () => {};
+  const warn = (fields: object, message: string) => {
+    warnings.push('err' in fields ? `${message} (${String(fields.err)})` : message);
+  };
+  return { logger: { debug: ignore, info: ignore, warn, error: warn }, warnings };
+}
