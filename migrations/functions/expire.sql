@@ -1,6 +1,7 @@
 -- expire: ends leases of one subscription that are over: each outstanding message gets a failure row and goes to the
 -- deferred ones or the dead letters. Lock: settle. The leases come by key from due_leases, which took no lock, so each is
--- looked at again here: it may have been settled or extended meanwhile. Returns what falls due when, for timers.
+-- looked at again here: it may have been settled or extended meanwhile. Returns how many attempts ended, and how many of
+-- those messages are dead letters now.
 
 create function willcall.expire(
   _topic_id integer,
@@ -10,7 +11,7 @@ create function willcall.expire(
   _last integer,
   _delivery_nos bigint[],
   _lease_nos integer[]
-) returns table (outcome text, ended bigint, dead bigint, available_at timestamptz)
+) returns table (outcome text, ended bigint, dead bigint)
 language plpgsql
 rows 1
 set enable_seqscan = off
@@ -27,7 +28,6 @@ declare
   _lease record;
   _ended bigint;
   _dead bigint;
-  _due timestamptz;
 begin
   if _wait then
     perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
@@ -64,7 +64,7 @@ begin
       limit 1
     ) l
   loop
-    select count(*), count(*) filter (where e.available_at is null), min(e.available_at) into _ended, _dead, _due
+    select count(*), count(*) filter (where e.available_at is null) into _ended, _dead
     from willcall.end_attempts(
       _topic_id, _subscription_id, _at, _lease.delivery_no, 'expired', null,
       (
@@ -76,7 +76,6 @@ begin
     ) e;
     ended := ended + _ended;
     dead := dead + _dead;
-    available_at := least(available_at, _due);
   end loop;
   return next;
 end

@@ -19,8 +19,6 @@ const FLOOR_MARGIN_MS = 12_000;
 const DEFERRED_FLOOR_MARGIN_MS = 2_000;
 /** After so long everything is looked at again. */
 const FULL_LOOK_MS = 60_000;
-/** What comes back so soon is announced to the other instances; they find the rest by looking ahead themselves. */
-const SOON_MS = AHEAD_MS;
 const APPEND_MAX = 500;
 
 export interface SweepReport {
@@ -132,20 +130,17 @@ function createExpiryBatcher(store: Store): Batcher<LeaseKey, ExpireOutcome> {
 }
 
 async function expireLeases(
-  { wakeups, dispatchers }: SweepOptions,
+  { wakeups }: SweepOptions,
   expiries: Batcher<LeaseKey, ExpireOutcome>,
   leases: readonly LeaseKey[],
 ): Promise<{ ended: number; dead: number }> {
   const outcomes = await Promise.all(
     leases.map(async (lease) => ({ lease, outcome: await expiries.submit(lease.subscriptionId, lease) })),
   );
-  const woken = new Set<number>();
   for (const { lease, outcome } of outcomes) {
-    if (outcome.availableAt === null || woken.has(lease.subscriptionId)) continue;
-    woken.add(lease.subscriptionId);
-    // An immediate receive learns from the database when the message may be handed out.
-    if (outcome.availableAt.getTime() - Date.now() <= SOON_MS) wakeups.wakeSubscription(lease.subscriptionId);
-    else dispatchers.wakeSubscription(lease.subscriptionId);
+    // Whatever became of the messages, there is room now under max_in_flight. A receive that finds nothing due yet learns
+    // from the database when to look again.
+    if (outcome.ended > 0) wakeups.wakeSubscription(lease.subscriptionId);
   }
   return {
     ended: outcomes.reduce((sum, { outcome }) => sum + outcome.ended, 0),

@@ -32,8 +32,6 @@ export interface ExpireOutcome {
   /** How many attempts ended, and how many of those messages were quarantined. */
   readonly ended: number;
   readonly dead: number;
-  /** When the first of the others may be handed out again. */
-  readonly availableAt: Date | null;
 }
 
 export type FallingDueStore = ReturnType<typeof createFallingDueStore>;
@@ -58,7 +56,7 @@ export function createFallingDueStore(db: Db) {
   );
   const expire = db.prepare(
     'expire',
-    `select r.outcome, coalesce(r.ended, 0) as ended, coalesce(r.dead, 0) as dead, r.available_at
+    `select r.outcome, coalesce(r.ended, 0) as ended, coalesce(r.dead, 0) as dead
      from unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[])
        b (topic_id, subscription_id, first, last)
      cross join lateral willcall.expire(
@@ -101,12 +99,7 @@ export function createFallingDueStore(db: Db) {
     expire: async (batches: readonly ExpireBatch[], wait: boolean): Promise<ExpireOutcome[]> => {
       const counts = batches.map((batch) => batch.leases.length);
       const leases = batches.flatMap((batch) => batch.leases);
-      const rows = await db.call<{
-        outcome: 'expired' | 'busy';
-        ended: number;
-        dead: number;
-        available_at: Date | null;
-      }>(expire, [
+      return db.call<ExpireOutcome>(expire, [
         batches.map((batch) => batch.topicId),
         batches.map((batch) => batch.subscriptionId),
         firstsOf(counts),
@@ -115,7 +108,6 @@ export function createFallingDueStore(db: Db) {
         leases.map((lease) => lease.deliveryNo),
         leases.map((lease) => lease.leaseNo),
       ]);
-      return rows.map((row) => ({ ...row, availableAt: row.available_at }));
     },
 
     /** How many of these entered the topic's log; the others were not due, or there already. */
