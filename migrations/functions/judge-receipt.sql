@@ -57,15 +57,11 @@ begin
   where a.topic_id = _topic_id and a.subscription_id = _subscription_id and a.seq = _seq
     and a.generation = _delivery.generation
   order by a.generation;
-  if found then
-    message_id := _ack.message_id;
-    if _ack.delivery_no = _delivery_no then
-      outcome := 'already_acknowledged';
-      ack_no := _ack.ack_no;
-      acknowledged_at := _ack.acknowledged_at;
-    else
-      outcome := 'superseded';
-    end if;
+  message_id := coalesce(_ack.message_id, message_id);
+  if _ack.delivery_no = _delivery_no then
+    outcome := 'already_acknowledged';
+    ack_no := _ack.ack_no;
+    acknowledged_at := _ack.acknowledged_at;
     return;
   end if;
 
@@ -88,12 +84,17 @@ begin
     and f.generation = _delivery.generation and f.delivery_no = _delivery_no
   order by f.attempt
   limit 1;
-  if not found then
-    outcome := 'gone';
-    return;
-  end if;
+  -- What this very receipt did comes before what another one did since.
   if _failure.ended in ('released', 'rejected') then
     outcome := 'already_' || _failure.ended;
+    return;
+  end if;
+  if _ack.delivery_no is not null then
+    outcome := 'superseded';
+    return;
+  end if;
+  if _failure.ended is null then
+    outcome := 'gone';
     return;
   end if;
 
