@@ -14,6 +14,8 @@ export interface TestEngine extends Engine, EngineLifecycle {
 export interface TestEngineOptions {
   /** Gives the engine another view of the real store: one that holds an answer back, say. */
   readonly wrapStore?: (store: Store) => Store;
+  /** Hears nothing from other instances and never polls: what it is not woken for itself, it does not notice. */
+  readonly deaf?: boolean;
 }
 
 /** Starts an instance; to be stopped by the test that asked for it. */
@@ -27,7 +29,7 @@ export async function createTestEngine(database: TestDatabase, options: TestEngi
     logger,
   });
   const engine = createEngine({ store: options.wrapStore?.(store) ?? store, logger });
-  await engine.start();
+  if (options.deaf !== true) await engine.start();
   return {
     ...engine,
     stop: async () => {
