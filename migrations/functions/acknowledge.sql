@@ -111,7 +111,8 @@ begin
     if found then
       with live as (
         select distinct on (e.seq) e.seq, e.ref, l.attempt, l.expires_at
-        from unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]]) e (seq, ref)
+        from unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]])
+          with ordinality e (seq, ref, ord)
         cross join lateral (
           select l.attempt, l.expires_at
           from willcall.lease l
@@ -119,7 +120,7 @@ begin
             and l.outstanding @> e.seq
           limit 1
         ) l
-        order by e.seq
+        order by e.seq, e.ord
       ),
       signed as (
         insert into willcall.acknowledgment (
