@@ -79,6 +79,6 @@ export interface SettleAnswer {
   readonly results: readonly SettleResult[];
   /** How many are not ok for the verb. */
   readonly failed: number;
-  /** An atomic call of which nothing was done. */
+  /** An atomic call in which a receipt was not ok, so that nothing was done. */
   readonly refused: boolean;
 }

@@ -24,6 +24,7 @@ export function createAcknowledge(options: { store: Store; directory: Directory;
       subscription: request.subscription,
       wishes: request.receipts,
       caller: request.caller,
+      atomic: request.atomic,
       submit: (entry) => (request.atomic ? alone(entry) : batcher.submit(entry.subscriptionId, entry)),
       onSettled: (subscription) => wakeIfBounded(subscription, wakeups),
     });

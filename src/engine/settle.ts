@@ -69,6 +69,8 @@ export interface SettleJob {
   readonly wishes: readonly SettleWish[];
   readonly caller: string;
   readonly visibilityTimeoutSeconds?: number | undefined;
+  /** All or nothing: what `submit` does then. */
+  readonly atomic?: boolean;
   /** Settles one call; 'gone' makes the name be looked up again. */
   readonly submit: (entry: SettleEntry) => Promise<SettleReply>;
   /** Called after the commit. */
@@ -88,11 +90,8 @@ export function settleReceipts(directory: Directory, job: SettleJob): Promise<Se
     if (outcomes === 'gone') return null;
     job.onSettled(subscription, outcomes);
     const results = job.wishes.map((wish, i) => toResult(wish.receipt, outcomes[i]));
-    return {
-      results,
-      failed: results.filter((result) => !isOk(job.verb, result.outcome)).length,
-      refused: results.some((result) => result.outcome === 'not_done'),
-    };
+    const failed = results.filter((result) => !isOk(job.verb, result.outcome)).length;
+    return { results, failed, refused: job.atomic === true && failed > 0 };
   });
 }
 
