@@ -28,7 +28,7 @@ export interface SweepReport {
 }
 
 export interface Sweeper {
-  /** One whole sweep; throws what the store throws. */
+  /** One whole sweep. What fails keeps nothing else from being done; its first fault is thrown at the end. */
   run(): Promise<SweepReport>;
   drained(): Promise<void>;
 }
@@ -45,33 +45,29 @@ export function createSweeper(options: SweepOptions): Sweeper {
   const { store, wheel, logger } = options;
   const floors = { leases: null as Date | null, deferred: null as Date | null, fullLookAt: 0 };
   const expiries = createExpiryBatcher(store);
+  const context = { ...options, expiries };
 
   const run = async (): Promise<SweepReport> => {
     if (performance.now() - floors.fullLookAt > FULL_LOOK_MS) {
       floors.leases = null;
       floors.fullLookAt = performance.now();
     }
-    const total = { ended: 0, dead: 0, appended: 0 };
+    const tally = createTally();
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const due = await store.fallingDue.find(floors.leases, floors.deferred, AHEAD_MS, ROWS_MAX);
       const now = due.checkedAt.getTime();
-      const expired = await expireLeases(
-        options,
-        expiries,
-        due.leases.filter((lease) => lease.dueAt.getTime() <= now),
-      );
-      total.ended += expired.ended;
-      total.dead += expired.dead;
-      const past = due.scheduled.filter((one) => one.dueAt.getTime() <= now);
-      total.appended += await appendScheduled(options, past);
+      const isDue = ({ dueAt }: { dueAt: Date }) => dueAt.getTime() <= now;
+      await expireLeases(context, due.leases.filter(isDue), tally);
+      await appendScheduled(options, due.scheduled.filter(isDue), tally);
       lookAhead(due, round === 0);
       floors.deferred = new Date(now - DEFERRED_FLOOR_MARGIN_MS);
       if (isWhole(due.leases, now) && isWhole(due.scheduled, now)) {
-        floors.leases = new Date(now - FLOOR_MARGIN_MS);
+        // What failed is found again.
+        if (tally.faults.length === 0) floors.leases = new Date(now - FLOOR_MARGIN_MS);
         break;
       }
     }
-    return total;
+    return report(tally);
   };
 
   /** What falls due in the next seconds, to the millisecond, as far as somebody here waits for it. */
@@ -83,20 +79,41 @@ export function createSweeper(options: SweepOptions): Sweeper {
     if (!first) return;
     for (const [delayMs, leases] of upcoming(due.leases, now)) {
       const awaited = leases.filter((lease) => options.dispatchers.hasWaiters(lease.subscriptionId));
-      if (awaited.length > 0) at(delayMs, () => expireLeases(options, expiries, awaited));
+      if (awaited.length > 0) at(delayMs, (tally) => expireLeases(context, awaited, tally));
     }
     for (const [delayMs, scheduled] of upcoming(due.scheduled, now)) {
-      at(delayMs, () => appendScheduled(options, scheduled));
+      at(delayMs, (tally) => appendScheduled(options, scheduled, tally));
     }
   };
 
-  const at = (delayMs: number, work: () => Promise<unknown>): void => {
-    wheel.in(delayMs, () => {
-      work().catch((err) => logger.warn({ err }, 'something due was not done on time; the next sweep does it'));
-    });
+  const at = (delayMs: number, work: (tally: Tally) => Promise<void>): void => {
+    const tally = createTally();
+    const complain = () => {
+      for (const err of tally.faults) {
+        logger.warn({ err }, 'something due was not done on time; the next sweep does it');
+      }
+    };
+    wheel.in(delayMs, () => void work(tally).then(complain));
   };
 
   return { run, drained: () => expiries.drained() };
+}
+
+/** What a sweep did, and what it could not do. */
+interface Tally {
+  ended: number;
+  dead: number;
+  appended: number;
+  readonly faults: unknown[];
+}
+
+function createTally(): Tally {
+  return { ended: 0, dead: 0, appended: 0, faults: [] };
+}
+
+function report({ faults, ...done }: Tally): SweepReport {
+  if (faults.length > 0) throw faults[0];
+  return done;
 }
 
 type LeaseKey = Pick<DueLease, 'topicId' | 'subscriptionId' | 'deliveryNo' | 'leaseNo'>;
@@ -129,40 +146,46 @@ function createExpiryBatcher(store: Store): Batcher<LeaseKey, ExpireOutcome> {
   });
 }
 
+/** Adds to the tally; throws nothing. Each subscription is woken when its own leases have ended. */
 async function expireLeases(
-  { wakeups }: SweepOptions,
-  expiries: Batcher<LeaseKey, ExpireOutcome>,
+  { wakeups, expiries }: SweepOptions & { expiries: Batcher<LeaseKey, ExpireOutcome> },
   leases: readonly LeaseKey[],
-): Promise<{ ended: number; dead: number }> {
-  const outcomes = await Promise.all(
-    leases.map(async (lease) => ({ lease, outcome: await expiries.submit(lease.subscriptionId, lease) })),
-  );
-  for (const { lease, outcome } of outcomes) {
-    // Whatever became of the messages, there is room now under max_in_flight. A receive that finds nothing due yet learns
-    // from the database when to look again.
-    if (outcome.ended > 0) wakeups.wakeSubscription(lease.subscriptionId);
-  }
-  return {
-    ended: outcomes.reduce((sum, { outcome }) => sum + outcome.ended, 0),
-    dead: outcomes.reduce((sum, { outcome }) => sum + outcome.dead, 0),
+  tally: Tally,
+): Promise<void> {
+  const end = async (lease: LeaseKey): Promise<void> => {
+    try {
+      const { ended, dead } = await expiries.submit(lease.subscriptionId, lease);
+      tally.ended += ended;
+      tally.dead += dead;
+      // Whatever became of the messages, there is room now under max_in_flight. A receive that finds nothing due yet
+      // learns from the database when to look again.
+      if (ended > 0) wakeups.wakeSubscription(lease.subscriptionId);
+    } catch (error) {
+      tally.faults.push(error);
+    }
   };
+  await Promise.all(leases.map(end));
 }
 
+/** Adds to the tally; throws nothing. */
 async function appendScheduled(
   { store, wakeups }: SweepOptions,
   scheduled: readonly { topicId: number; scheduledNo: number }[],
-): Promise<number> {
-  const byTopic = Map.groupBy(scheduled, ({ topicId }) => topicId);
-  let appended = 0;
-  for (const [topicId, ofTopic] of byTopic) {
+  tally: Tally,
+): Promise<void> {
+  for (const [topicId, ofTopic] of Map.groupBy(scheduled, ({ topicId }) => topicId)) {
     for (let i = 0; i < ofTopic.length; i += APPEND_MAX) {
       const numbers = ofTopic.slice(i, i + APPEND_MAX).map(({ scheduledNo }) => scheduledNo);
-      const count = await store.fallingDue.appendScheduled(topicId, numbers);
-      appended += count;
-      if (count > 0) wakeups.wakeTopic(topicId);
+      try {
+        const appended = await store.fallingDue.appendScheduled(topicId, numbers);
+        tally.appended += appended;
+        if (appended > 0) wakeups.wakeTopic(topicId);
+      } catch (error) {
+        tally.faults.push(error);
+        break;
+      }
     }
   }
-  return appended;
 }
 
 /** Whether a look saw everything that was due then: rows come in order of time, so one from the future ends it. */
