@@ -11,6 +11,9 @@ grant select, insert, update, delete on willcall.lease, willcall.deferred, willc
   to willcall_runtime;
 grant update (dead_letter_no) on willcall.failure to willcall_runtime;
 grant select on willcall.ledger_policy to willcall_runtime;
+grant select, insert, update on willcall.dedupe_key_even, willcall.dedupe_key_odd to willcall_runtime;
+grant truncate on willcall.dedupe_key_even, willcall.dedupe_key_odd to willcall_runtime;
+grant select, update on willcall.dedupe_rotation to willcall_runtime;
 revoke all on willcall.acknowledgment from willcall_runtime;
 grant select, insert on willcall.acknowledgment to willcall_runtime;
 revoke all on all functions in schema willcall from public;

@@ -1,8 +1,9 @@
 -- publish: appends entries [_first, _last] of the flush to one topic's log, or, where they are delayed, to `scheduled`.
 -- All of them or none. Lock: topic. Index: message_key, backwards, for the tail.
 -- Bodies come packed in one value; entry i is _body_bytes[i] bytes from _body_starts[i] (1-based).
--- _calls[i] says which caller's entry i is, so that a refusal can name the callers whose bodies are too large.
--- _due_ats is null when nothing in the flush is delayed.
+-- A flush that holds a refusal does nothing and names the entries, so that the caller can leave those calls out.
+-- Without keys and delays the caller computes the ids from first_seq, its salt and the order; otherwise they come by
+-- entry, with the sequence (null while delayed) and whether an earlier message of that key is meant.
 
 create function willcall.publish(
   _topic_id integer,
@@ -10,7 +11,6 @@ create function willcall.publish(
   _salt bigint,
   _first integer,
   _last integer,
-  _calls integer[],
   _bodies bytea,
   _body_starts integer[],
   _body_bytes integer[],
@@ -20,12 +20,15 @@ create function willcall.publish(
   _ordering_keys text[],
   _delay_seconds double precision[],
   _deliver_ats timestamptz[],
+  _dedupe_keys text[],
   out outcome text,
   out first_seq bigint,
   out published_at timestamptz,
-  out refused_calls integer[],
+  out refused_entries integer[],
   out max_message_bytes integer,
-  out scheduled_nos bigint[]
+  out message_ids bytea[],
+  out seqs bigint[],
+  out duplicates boolean[]
 ) returns record
 language plpgsql
 set enable_seqscan = off
@@ -36,6 +39,7 @@ as $$
 declare
   _tail bigint;
   _tail_at timestamptz;
+  _window interval;
 begin
   if _wait then
     perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
@@ -44,7 +48,7 @@ begin
     return;
   end if;
 
-  select t.max_message_bytes into max_message_bytes
+  select t.max_message_bytes, t.dedupe_window_seconds * interval '1 second' into max_message_bytes, _window
   from willcall.topic t
   where t.topic_id = _topic_id and t.deleted_at is null;
   if not found then
@@ -52,10 +56,10 @@ begin
     return;
   end if;
 
-  select array_agg(distinct e.call) into refused_calls
-  from unnest(_calls[_first:_last], _body_bytes[_first:_last]) e (call, bytes)
+  select array_agg(e.ord) into refused_entries
+  from unnest(_body_bytes[_first:_last]) with ordinality e (bytes, ord)
   where e.bytes > max_message_bytes;
-  if refused_calls is not null then
+  if refused_entries is not null then
     outcome := 'message_too_large';
     return;
   end if;
@@ -70,7 +74,7 @@ begin
   published_at := greatest(clock_timestamp(), _tail_at);
   outcome := 'published';
 
-  if _delay_seconds is null and _deliver_ats is null then
+  if _delay_seconds is null and _deliver_ats is null and _dedupe_keys is null then
     insert into willcall.message (
       topic_id, seq, published_at, body_bytes, message_id, body_sha256, published_by, content_type, attributes,
       ordering_key, body
@@ -87,42 +91,14 @@ begin
     return;
   end if;
 
-  with entry as (
-    select e.*, coalesce(e.deliver_at, publish.published_at + e.delay_seconds * interval '1 second') as due_at
-    from unnest(
-      _body_starts[_first:_last], _body_bytes[_first:_last], _publishers[_first:_last], _content_types[_first:_last],
-      _attributes[_first:_last], _ordering_keys[_first:_last], _delay_seconds[_first:_last], _deliver_ats[_first:_last]
-    ) with ordinality e (start, bytes, publisher, content_type, attributes, ordering_key, delay_seconds, deliver_at, ord)
-  ),
-  prompt as (
-    insert into willcall.message (
-      topic_id, seq, published_at, body_bytes, message_id, body_sha256, published_by, content_type, attributes,
-      ordering_key, body
-    )
-    select
-      _topic_id, n.seq, publish.published_at, n.bytes,
-      '\x01'::bytea || int4send(_topic_id) || int8send(n.seq) || int8send(_salt),
-      sha256(b.body), n.publisher, n.content_type, n.attributes::jsonb, n.ordering_key, b.body
-    from (
-      select e.*, first_seq - 1 + row_number() over (order by e.ord) as seq from entry e where e.due_at is null
-    ) n
-    cross join lateral (select substring(_bodies from n.start for n.bytes) as body) b
-  ),
-  delayed as (
-    insert into willcall.scheduled (
-      topic_id, scheduled_no, deliver_at, requested_at, message_id, published_by, content_type, attributes, ordering_key,
-      body
-    )
-    select
-      _topic_id, n.scheduled_no, n.due_at, publish.published_at,
-      '\x02'::bytea || int4send(_topic_id) || int8send(n.scheduled_no) || int8send(_salt),
-      n.publisher, n.content_type, n.attributes::jsonb, n.ordering_key, substring(_bodies from n.start for n.bytes)
-    from (
-      select o.*, nextval('willcall.scheduled_number') as scheduled_no
-      from (select e.* from entry e where e.due_at is not null order by e.ord) o
-    ) n
-    returning scheduled_no
-  )
-  select array_agg(d.scheduled_no order by d.scheduled_no) into scheduled_nos from delayed d;
+  select p.refused_entries, p.message_ids, p.seqs, p.duplicates into refused_entries, message_ids, seqs, duplicates
+  from willcall.publish_each(
+    _topic_id, _salt, first_seq, publish.published_at, _window, _bodies, _body_starts[_first:_last],
+    _body_bytes[_first:_last], _publishers[_first:_last], _content_types[_first:_last], _attributes[_first:_last],
+    _ordering_keys[_first:_last], _delay_seconds[_first:_last], _deliver_ats[_first:_last], _dedupe_keys[_first:_last]
+  ) p;
+  if refused_entries is not null then
+    outcome := 'idempotency_conflict';
+  end if;
 end
 $$;

@@ -1,6 +1,8 @@
 -- receive: hands out messages of one subscription to waiters [_first, _last] of the flush, in their order: first what is
 -- due again (deferred), then the log from the head on. Each waiter that is served gets a delivery and a receipt nonce of
 -- its own. Lock: receive. Indexes: delivery_key backwards (head), deferred_queue, message_key.
+-- A waiter with a receive key whose last delivery still has live leases gets what is outstanding of it once more, with the
+-- same receipts and a new visibility timeout; for that the settle lock is taken too, because leases change.
 -- _deferred_floor: nothing deferred up to there is left (docs/architecture.md, floors); _lease_floor: no lease of an
 -- older delivery lives. The first row is the answer's head; then one row per message, in the order of the waiters.
 
@@ -17,7 +19,8 @@ create function willcall.receive(
   _visibility_timeout_seconds integer[],
   _nonces bigint[],
   _principals text[],
-  _bytes_max bigint
+  _bytes_max bigint,
+  _receive_keys text[]
 ) returns table (
   outcome text,
   checked_at timestamptz,
@@ -32,6 +35,7 @@ create function willcall.receive(
   published_at timestamptz,
   expires_at timestamptz,
   message_id bytea,
+  nonce text,
   content_type text,
   attributes text,
   ordering_key text,
@@ -50,6 +54,11 @@ as $$
 #variable_conflict use_column
 declare
   _sub record;
+  _open integer[] := array(select generate_series(_first, _last));
+  _again record;
+  _again_waiters integer[];
+  _again_nos bigint[];
+  _again_nonces bigint[];
   _tail record;
   _wanted bigint := 0;
   _in_flight bigint;
@@ -101,7 +110,33 @@ begin
   _head := _tail.head;
   _no := _tail.delivery_no;
 
-  for _waiter in _first.._last loop
+  if _receive_keys is not null then
+    foreach _waiter in array _open loop
+      select d.delivery_no, d.nonce into _again
+      from willcall.delivery d
+      where (d.topic_id::bigint << 32 | d.subscription_id) = (_topic_id::bigint << 32 | _subscription_id)
+        and d.receive_key = _receive_keys[_waiter]
+      order by d.delivery_no desc
+      limit 1;
+      continue when not found;
+      perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+      update willcall.lease l
+      set expires_at = checked_at
+        + coalesce(_visibility_timeout_seconds[_waiter], _sub.visibility_timeout_seconds) * interval '1 second'
+      where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _again.delivery_no
+        and l.expires_at > checked_at;
+      if found then
+        _again_waiters := _again_waiters || _waiter;
+        _again_nos := _again_nos || _again.delivery_no;
+        _again_nonces := _again_nonces || _again.nonce;
+      end if;
+    end loop;
+    select coalesce(array_agg(w.no order by w.no), '{}') into _open
+    from unnest(_open) w (no)
+    where w.no <> all (coalesce(_again_waiters, '{}'));
+  end if;
+
+  foreach _waiter in array _open loop
     _wanted := _wanted + _max_messages[_waiter];
   end loop;
 
@@ -112,34 +147,34 @@ begin
     where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no >= _lease_floor;
     if _in_flight >= _sub.max_in_flight then
       in_flight_full := true;
-      return next;
-      return;
     end if;
-    _wanted := least(_wanted, _sub.max_in_flight - _in_flight);
+    _wanted := greatest(least(_wanted, _sub.max_in_flight - _in_flight), 0);
   end if;
 
-  -- Skipping locked rows: a late acknowledgment is just taking them.
-  select array_agg(c.seq), array_agg(c.body_bytes), array_agg(c.attempt + 1), array_agg(c.failures)
-  into _seqs, _bytes, _attempts, _failures
-  from (
-    select due.seq, m.body_bytes, due.attempt, due.failures
+  if _wanted > 0 then
+    -- Skipping locked rows: a late acknowledgment is just taking them.
+    select array_agg(c.seq), array_agg(c.body_bytes), array_agg(c.attempt + 1), array_agg(c.failures)
+    into _seqs, _bytes, _attempts, _failures
     from (
-      select f.seq, f.attempt, f.failures
-      from willcall.deferred f
-      where (f.topic_id::bigint << 32 | f.subscription_id) = (_topic_id::bigint << 32 | _subscription_id)
-        and f.available_at > _deferred_floor
-        and f.available_at <= checked_at
-      order by f.available_at, f.seq
-      limit _wanted
-      for update skip locked
-    ) due
-    cross join lateral (
-      select m.body_bytes from willcall.message m where m.topic_id = _topic_id and m.seq = due.seq limit 1
-    ) m
-  ) c;
-  _deferred_count := coalesce(cardinality(_seqs), 0);
-  deferred_drained := _deferred_count < _wanted;
+      select due.seq, m.body_bytes, due.attempt, due.failures
+      from (
+        select f.seq, f.attempt, f.failures
+        from willcall.deferred f
+        where (f.topic_id::bigint << 32 | f.subscription_id) = (_topic_id::bigint << 32 | _subscription_id)
+          and f.available_at > _deferred_floor
+          and f.available_at <= checked_at
+        order by f.available_at, f.seq
+        limit _wanted
+        for update skip locked
+      ) due
+      cross join lateral (
+        select m.body_bytes from willcall.message m where m.topic_id = _topic_id and m.seq = due.seq limit 1
+      ) m
+    ) c;
+    _deferred_count := coalesce(cardinality(_seqs), 0);
+    deferred_drained := _deferred_count < _wanted;
 
+  end if;
   if _deferred_count < _wanted then
     -- The limit is taken before the delay is looked at: publishing time rises with seq, so a young message ends the scan.
     select _seqs || array_agg(c.seq), _bytes || array_agg(c.body_bytes::bigint) into _seqs, _bytes
@@ -154,7 +189,7 @@ begin
   end if;
   _count := coalesce(cardinality(_seqs), 0);
 
-  for _waiter in _first.._last loop
+  foreach _waiter in array _open loop
     exit when _from > _count or _spent >= _bytes_max;
     -- The first message is always handed out, then as many as fit.
     _to := least(_count, _from + _max_messages[_waiter] - 1);
@@ -174,11 +209,11 @@ begin
       + coalesce(_visibility_timeout_seconds[_waiter], _sub.visibility_timeout_seconds) * interval '1 second';
 
     insert into willcall.delivery (
-      topic_id, subscription_id, delivery_no, head, at, nonce, generation, kind, principal, handed
+      topic_id, subscription_id, delivery_no, head, at, nonce, generation, kind, principal, receive_key, handed
     )
     select
       _topic_id, _subscription_id, _no, _head, checked_at, _nonces[_waiter], _tail.generation, 'deliver',
-      _principals[_waiter], range_agg(int8range(h.seq, h.seq, '[]'))
+      _principals[_waiter], _receive_keys[_waiter], range_agg(int8range(h.seq, h.seq, '[]'))
     from unnest(_seqs[_from:_to]) h (seq);
 
     -- One lease for what is fresh, one for each pair of counts among what comes again.
@@ -235,13 +270,35 @@ begin
     select
       null::text, null::timestamptz, null::boolean, null::boolean, null::bigint, null::timestamptz,
       h.waiter, h.delivery_no, h.seq, coalesce(h.attempt, 1), m.published_at, h.expires_at, m.message_id,
-      m.content_type, m.attributes::text, m.ordering_key, m.body
+      null::text, m.content_type, m.attributes::text, m.ordering_key, m.body
     from unnest(
       _waiters, _delivery_nos, _seqs[1:_from - 1], _attempts[1:_from - 1], _expiries
     ) h (waiter, delivery_no, seq, attempt, expires_at)
     cross join lateral (
       select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = h.seq limit 1
     ) m;
+  end if;
+
+  if _again_nos is not null then
+    return query
+    select
+      null::text, null::timestamptz, null::boolean, null::boolean, null::bigint, null::timestamptz,
+      a.waiter, a.delivery_no, s.seq, l.attempt, m.published_at, l.expires_at, m.message_id,
+      a.nonce::text, m.content_type, m.attributes::text, m.ordering_key, m.body
+    from unnest(_again_waiters, _again_nos, _again_nonces) a (waiter, delivery_no, nonce)
+    cross join lateral (
+      select l.attempt, l.expires_at, l.outstanding
+      from willcall.lease l
+      where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = a.delivery_no
+        and l.expires_at > checked_at
+      offset 0
+    ) l
+    cross join lateral unnest(l.outstanding) r
+    cross join lateral generate_series(lower(r), upper(r) - 1) s (seq)
+    cross join lateral (
+      select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = s.seq limit 1
+    ) m
+    order by a.waiter, s.seq;
   end if;
 end
 $$;

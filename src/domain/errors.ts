@@ -8,6 +8,7 @@ export const errorCodes = [
   'subscription_not_found',
   'topic_conflict',
   'subscription_conflict',
+  'idempotency_conflict',
   'message_too_large',
   'nothing_settled',
   'atomic_refused',

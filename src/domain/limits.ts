@@ -19,6 +19,9 @@ export const limits = {
   orderingKeyCharactersMax: 256,
   attributesMax: 64,
   attributeNamePattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+  dedupeKeyCharactersMax: 128,
+  dedupeWindowSecondsDefault: DAY_SECONDS,
+  dedupeWindowSecondsMax: 7 * DAY_SECONDS,
   /** Names and values of one message together, as UTF-8. */
   attributesBytesMax: 4 * KIB,
   delaySecondsMax: YEAR_SECONDS,
@@ -28,6 +31,7 @@ export const limits = {
   /** Bodies of one answer together; the first message is always handed out, however large. */
   receiveBytesDefault: 4 * MIB,
   receiveBytesMax: 16 * MIB,
+  idempotencyKeyCharactersMax: 128,
   waitSecondsDefault: 20,
   waitSecondsMax: 30,
   visibilityTimeoutSecondsDefault: 30,

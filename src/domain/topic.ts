@@ -8,6 +8,8 @@ export interface TopicSettings {
   readonly retainAcknowledgedSeconds: number;
   /** How long a message that outlived its retention stays replayable after it was recorded as expired. */
   readonly expiredRetentionSeconds: number;
+  /** How long a publisher's dedupe key names the message that it was first used for. */
+  readonly dedupeWindowSeconds: number;
   /** The largest body that publish accepts. */
   readonly maxMessageBytes: number;
 }

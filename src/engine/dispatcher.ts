@@ -94,6 +94,7 @@ export class Dispatcher {
         resolve({ messages: [], nonce });
         return;
       }
+      this.#takePlace(row.receiveKey);
       const leave = (): void => {
         waiter.left = true;
         this.#giveUp(waiter);
@@ -209,7 +210,8 @@ export class Dispatcher {
         this.#answer(waiter, () => waiter.resolve('gone'));
       } else if (messages.length > 0) {
         // It may have left, or its time may have run out, while the statement was on its way.
-        if (waiter.left) this.#options.handBack(messages, waiter.row);
+        // One that can ask again is not helped by a release: its receipts stay good.
+        if (waiter.left && waiter.row.receiveKey === null) this.#options.handBack(messages, waiter.row);
         this.#answer(waiter, () => waiter.resolve({ messages, nonce: waiter.row.nonce }));
       } else if (waiter.over) {
         this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
@@ -218,6 +220,12 @@ export class Dispatcher {
       }
     }
     return { unserved, more: unserved === 0 || bytes >= this.#options.bytesMax };
+  }
+
+  /** A repetition ends the wait of the call that it repeats. */
+  #takePlace(receiveKey: string | null): void {
+    if (receiveKey === null) return;
+    for (const waiter of this.#waiters) if (waiter.row.receiveKey === receiveKey) this.#giveUp(waiter);
   }
 
   /** Ends the wait. A receive that is on its way for this waiter may bring something yet: see #distribute. */

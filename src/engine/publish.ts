@@ -1,20 +1,29 @@
 // publish: appends a call's messages to a topic's log, all of them or none. The caller is answered after the commit; many
-// callers share one.
+// callers share one. A call whose every message has a dedupe key is tried again when its connection was lost, because
+// then a repetition publishes nothing twice; any other is not, because nobody knows whether it was done.
 
-import { WillcallError } from '../domain/errors.ts';
+import { type ErrorCode, WillcallError } from '../domain/errors.ts';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
-import { formatMessageId } from '../domain/message-id.ts';
 import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
 import { Batcher, type Group } from './batcher.ts';
 import type { Directory } from './directory.ts';
-import type { Engine } from './types.ts';
+import type { Engine, PublishRequest } from './types.ts';
 import type { Wakeups } from './wakeups.ts';
 
 const MIB = 1024 * 1024;
+const TRIES_MAX = 3;
+const RETRY_PAUSE_MS = 200;
 
-/** 'gone' when the topic is no more; a number is the topic's bound on a body, which one of the call's exceeds. */
-type PublishReply = readonly PublishedMessage[] | 'gone' | { readonly maxMessageBytes: number };
+/** A call that was refused: which of its messages, why, and the topic's bound on a body. */
+interface Refusal {
+  readonly refused: readonly number[];
+  readonly code: Extract<ErrorCode, 'message_too_large' | 'idempotency_conflict'>;
+  readonly maxMessageBytes: number;
+}
+
+/** 'gone' when the topic is no more. */
+type PublishReply = readonly PublishedMessage[] | Refusal | 'gone';
 
 export function createPublish(options: { store: Store; directory: Directory; wakeups: Wakeups }) {
   const { store, directory, wakeups } = options;
@@ -27,7 +36,6 @@ export function createPublish(options: { store: Store; directory: Directory; wak
     return Promise.all(groups.map((group, i) => toReplies(group, outcomes[i])));
   };
 
-  /** A group with a body that is too large was left undone: tell that caller, and do the others. */
   const toReplies = async (
     group: Group<PublishCall>,
     outcome: PublishOutcome | undefined,
@@ -35,19 +43,32 @@ export function createPublish(options: { store: Store; directory: Directory; wak
     switch (outcome?.outcome) {
       case 'published':
         wakeups.wakeTopic(group.key);
-        return numberMessages(group, outcome);
-      case 'message_too_large': {
-        const { refusedCalls, maxMessageBytes } = outcome;
-        const kept = group.entries.filter((_, i) => !refusedCalls.includes(i));
-        const replies = kept.length > 0 ? await flush([{ key: group.key, entries: kept }], true) : [[]];
-        const rest = [...(replies[0] === 'busy' ? [] : (replies[0] ?? []))];
-        return group.entries.map((_, i) => (refusedCalls.includes(i) ? { maxMessageBytes } : (rest.shift() ?? 'gone')));
-      }
+        return shareOut(group, outcome.messages);
+      case 'message_too_large':
+      case 'idempotency_conflict':
+        return leaveOut(group, outcome);
       case 'busy':
         return 'busy';
       default:
         return group.entries.map(() => 'gone');
     }
+  };
+
+  /** A group that holds a refusal was left undone: tell those callers, and do the others. */
+  const leaveOut = async (
+    group: Group<PublishCall>,
+    { outcome, refused, maxMessageBytes }: Extract<PublishOutcome, { refused: readonly number[] }>,
+  ): Promise<readonly PublishReply[]> => {
+    const byCall = shareOut(group, [...Array(countMessages(group)).keys()]).map((indexes) => {
+      const first = indexes[0] ?? 0;
+      return refused.filter((index) => indexes.includes(index)).map((index) => index - first);
+    });
+    const kept = group.entries.filter((_, i) => byCall[i]?.length === 0);
+    const [replies] = kept.length > 0 ? await flush([{ key: group.key, entries: kept }], true) : [[]];
+    const rest = [...(replies === undefined || replies === 'busy' ? [] : replies)];
+    return byCall.map((ofCall) =>
+      ofCall.length > 0 ? { refused: ofCall, code: outcome, maxMessageBytes } : (rest.shift() ?? 'gone'),
+    );
   };
 
   const batcher = new Batcher<PublishCall, PublishReply>({
@@ -67,14 +88,28 @@ export function createPublish(options: { store: Store; directory: Directory; wak
   const publish: Engine['publish'] = (request) => {
     const call = { messages: request.messages.map(withoutPastDelay), publisher: request.caller };
     return directory.withTopic(request.topic, async (topic) => {
-      const reply = await batcher.submit(topic.topicId, call);
+      const reply = await submitSafely(() => batcher.submit(topic.topicId, call), call);
       if (reply === 'gone') return null;
-      if (!('maxMessageBytes' in reply)) return reply;
-      throw tooLarge(request.messages, request.topic, reply.maxMessageBytes);
+      if (!('refused' in reply)) return reply;
+      throw toError(request, reply);
     });
   };
 
   return { publish, drained: () => batcher.drained() };
+}
+
+/** Only what may be repeated without harm is. */
+async function submitSafely<T>(submit: () => Promise<T>, { messages }: PublishCall): Promise<T> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await submit();
+    } catch (error) {
+      const lost = error instanceof WillcallError && error.code === 'database_unavailable';
+      const harmless = messages.every((message) => message.dedupeKey !== null);
+      if (!lost || !harmless || tried === TRIES_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS * tried * (0.5 + Math.random())));
+    }
+  }
 }
 
 /** What is due already enters the log at once. */
@@ -83,41 +118,38 @@ function withoutPastDelay(message: NewMessage): NewMessage {
   return past ? { ...message, delaySeconds: null, deliverAt: null } : message;
 }
 
-function numberMessages(
-  group: Group<PublishCall>,
-  outcome: Extract<PublishOutcome, { outcome: 'published' }>,
-): PublishedMessage[][] {
-  let sequence = outcome.firstSequence;
-  let delayed = 0;
-  return group.entries.map((call) =>
-    call.messages.map((message): PublishedMessage => {
-      const id = { topicId: group.key, salt: outcome.salt };
-      if (message.delaySeconds === null && message.deliverAt === null) {
-        const number = sequence;
-        sequence += 1;
-        return { id: formatMessageId({ ...id, numbering: 'log', number }), sequence: number, duplicate: false };
-      }
-      const number = outcome.scheduledNos[delayed] ?? 0;
-      delayed += 1;
-      return { id: formatMessageId({ ...id, numbering: 'scheduled', number }), sequence: null, duplicate: false };
-    }),
-  );
+function countMessages(group: Group<PublishCall>): number {
+  return group.entries.reduce((sum, call) => sum + call.messages.length, 0);
 }
 
-function tooLarge(messages: readonly NewMessage[], topic: string, bytesMax: number): WillcallError {
-  const fields = messages.flatMap((message, i) =>
-    message.body.length > bytesMax
-      ? [
-          {
-            field: `messages[${i}].body`,
-            message: `has ${message.body.length} bytes; ${topic} takes at most ${bytesMax}`,
-          },
-        ]
-      : [],
-  );
+/** What there is of each message of a group, by call. */
+function shareOut<T>(group: Group<PublishCall>, all: readonly T[]): T[][] {
+  let next = 0;
+  return group.entries.map(({ messages }) => {
+    next += messages.length;
+    return all.slice(next - messages.length, next);
+  });
+}
+
+function toError({ messages, topic }: PublishRequest, { code, refused, maxMessageBytes }: Refusal): WillcallError {
+  if (code === 'message_too_large') {
+    const fields = refused.map((i) => ({
+      field: `messages[${i}].body`,
+      message: `has ${messages[i]?.body.length} bytes; ${topic} takes at most ${maxMessageBytes}`,
+    }));
+    return new WillcallError(
+      code,
+      `${topic} takes bodies of at most ${maxMessageBytes} bytes (max_message_bytes); nothing was published.`,
+      { fields },
+    );
+  }
+  const fields = refused.map((i) => ({
+    field: `messages[${i}].dedupe_key`,
+    message: `was used for another body: ${JSON.stringify(messages[i]?.dedupeKey)}`,
+  }));
   return new WillcallError(
-    'message_too_large',
-    `${topic} takes bodies of at most ${bytesMax} bytes (max_message_bytes); nothing was published.`,
+    code,
+    'A dedupe key names one body: use a new key for a new message; nothing was published.',
     { fields },
   );
 }

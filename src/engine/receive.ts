@@ -32,11 +32,12 @@ export function createReceive(options: ReceiveOptions): Engine['receive'] {
         maxBytes: request.maxBytes,
         visibilityTimeoutSeconds: request.visibilityTimeoutSeconds ?? null,
         principal: request.caller,
+        receiveKey: request.idempotencyKey === undefined ? null : `${request.caller}\n${request.idempotencyKey}`,
         waitMs: settled.failed > 0 ? 0 : request.waitSeconds * 1000,
         signal: request.signal,
       });
       if (answer === 'gone') return null;
-      return answer.messages.map((message) => toReceived(message, subscription, answer.nonce));
+      return answer.messages.map((message) => toReceived(message, subscription, message.nonce ?? answer.nonce));
     });
     return { messages, acknowledged: settled.results };
   };

@@ -54,6 +54,7 @@ export function createRetention(options: { store: Store; logger: Logger }) {
   return {
     /** One whole run; throws what the store throws. */
     run: async (): Promise<RetainReport> => {
+      await store.retention.rotateDedupeKeys();
       const { expired, dead } = await retainSubscriptions();
       return { expired, dead, pruned: await pruneTopics() };
     },

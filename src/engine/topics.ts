@@ -12,6 +12,7 @@ const defaults: TopicSettings = {
   retentionSeconds: limits.retentionSecondsDefault,
   retainAcknowledgedSeconds: limits.retainAcknowledgedSecondsDefault,
   expiredRetentionSeconds: limits.expiredRetentionSecondsDefault,
+  dedupeWindowSeconds: limits.dedupeWindowSecondsDefault,
   maxMessageBytes: limits.messageBytesDefault,
 };
 

@@ -53,6 +53,11 @@ export interface ReceiveRequest {
   readonly visibilityTimeoutSeconds?: number | undefined;
   /** Receipts of the last batch, settled (and committed) before the receive parks. */
   readonly acknowledge: readonly AcknowledgeEntry[];
+  /**
+   * For a repetition whose first answer was lost: while a lease of the delivery lives that the caller got under this key,
+   * what is outstanding of it is handed out again, with the same receipts and a new visibility timeout.
+   */
+  readonly idempotencyKey?: string | undefined;
   readonly caller: Principal;
   /** Aborted when the client went away: it is forgotten before anything is leased to it. */
   readonly signal: AbortSignal;
@@ -130,7 +135,7 @@ export interface Engine {
   /** Throws `subscription_not_found`. */
   deleteSubscription(name: string, caller: Principal): Promise<void>;
 
-  /** In the order of the request. Throws `topic_not_found`, `message_too_large`. */
+  /** In the order of the request. Throws `topic_not_found`, `message_too_large`, `idempotency_conflict`. */
   publish(request: PublishRequest): Promise<readonly PublishedMessage[]>;
   /** Throws `subscription_not_found`, `shutting_down`. */
   receive(request: ReceiveRequest): Promise<ReceiveAnswer>;

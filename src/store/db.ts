@@ -91,7 +91,9 @@ export function connectionOptions(options: Pick<DbOptions, 'url' | 'runtimeRole'
 function parserOf(oid: number, format?: string): unknown {
   if (oid === INT8) return Number;
   const parser = pg.types.getTypeParser(oid, format as 'text');
-  if (oid === INT8_ARRAY) return (value: string) => (parser(value) as unknown as string[]).map(Number);
+  if (oid === INT8_ARRAY)
+    return (value: string) =>
+      (parser(value) as unknown as (string | null)[]).map((one) => (one === null ? null : Number(one)));
   return parser;
 }
 

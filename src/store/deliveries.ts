@@ -8,6 +8,8 @@ export interface WaiterRow {
   readonly visibilityTimeoutSeconds: number | null;
   readonly nonce: bigint;
   readonly principal: string;
+  /** Whose key and which; null: the answer cannot be asked for again. */
+  readonly receiveKey: string | null;
 }
 
 export interface ReceiveGroup {
@@ -27,6 +29,8 @@ export interface HandedMessage {
   readonly publishedAt: Date;
   readonly expiresAt: Date;
   readonly messageId: Buffer;
+  /** The delivery's, where it is an earlier one that was asked for again; null: the waiter's. */
+  readonly nonce: bigint | null;
   readonly contentType: string | null;
   readonly attributes: Record<string, string> | null;
   readonly orderingKey: string | null;
@@ -64,6 +68,7 @@ interface Row {
   published_at: Date;
   expires_at: Date;
   message_id: Buffer;
+  nonce: string | null;
   content_type: string | null;
   attributes: string | null;
   ordering_key: string | null;
@@ -78,7 +83,7 @@ export function createDeliveryStore(db: Db) {
        with ordinality g (topic_id, subscription_id, deferred_floor, lease_floor, first, last, no)
      cross join lateral willcall.receive(
        g.topic_id, g.subscription_id, $7::boolean, coalesce(g.deferred_floor, '-infinity'), g.lease_floor, g.first,
-       g.last, $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::text[], $13::bigint
+       g.last, $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::text[], $13::bigint, $14::text[]
      ) r`,
   );
   const receivable = db.prepare(
@@ -105,6 +110,7 @@ export function createDeliveryStore(db: Db) {
         waiters.map((w) => w.nonce),
         waiters.map((w) => w.principal),
         bytesMax,
+        waiters.some((w) => w.receiveKey !== null) ? waiters.map((w) => w.receiveKey) : null,
       ]);
       return toOutcomes(groups, lasts, rows);
     },
@@ -164,6 +170,7 @@ function toHanded(row: Row): HandedMessage {
     publishedAt: row.published_at,
     expiresAt: row.expires_at,
     messageId: row.message_id,
+    nonce: row.nonce === null ? null : BigInt(row.nonce),
     contentType: row.content_type,
     attributes: row.attributes === null ? null : (JSON.parse(row.attributes) as Record<string, string>),
     orderingKey: row.ordering_key,

@@ -1,7 +1,8 @@
 // Publishing: one statement appends many callers' messages to the logs of many topics.
 
 import { randomBytes } from 'node:crypto';
-import type { NewMessage } from '../domain/message.ts';
+import type { NewMessage, PublishedMessage } from '../domain/message.ts';
+import { formatMessageId } from '../domain/message-id.ts';
 import type { Db } from './db.ts';
 
 export interface PublishCall {
@@ -18,38 +19,38 @@ export interface PublishGroup {
 export type PublishOutcome =
   | {
       readonly outcome: 'published';
-      /** Of the messages that were not delayed, in order; the others have no sequence yet. */
-      readonly firstSequence: number;
-      readonly scheduledNos: readonly number[];
-      /** Part of every message id of this flush. */
-      readonly salt: bigint;
+      /** By message of the group, in order. */
+      readonly messages: readonly PublishedMessage[];
     }
   | { readonly outcome: 'busy' | 'topic_not_found' }
   | {
-      readonly outcome: 'message_too_large';
-      /** Indexes into the group's calls. */
-      readonly refusedCalls: readonly number[];
+      readonly outcome: 'message_too_large' | 'idempotency_conflict';
+      /** Indexes into the group's messages. */
+      readonly refused: readonly number[];
       readonly maxMessageBytes: number;
     };
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
 
 interface Row {
-  outcome: 'published' | 'busy' | 'topic_not_found' | 'message_too_large';
+  outcome: PublishOutcome['outcome'];
   first_seq: number | null;
-  refused_calls: number[] | null;
+  refused_entries: number[] | null;
   max_message_bytes: number | null;
-  scheduled_nos: number[] | null;
+  message_ids: Buffer[] | null;
+  seqs: (number | null)[] | null;
+  duplicates: boolean[] | null;
 }
 
 export function createMessageStore(db: Db) {
   const publish = db.prepare(
     'publish',
-    `select p.outcome, p.first_seq, p.refused_calls, p.max_message_bytes, p.scheduled_nos
+    `select
+       p.outcome, p.first_seq, p.refused_entries, p.max_message_bytes, p.message_ids, p.seqs, p.duplicates
      from unnest($1::integer[], $2::integer[], $3::integer[]) g (topic_id, first, last)
      cross join lateral willcall.publish(
-       g.topic_id, $4::boolean, $5::bigint, g.first, g.last, $6::integer[], $7::bytea, $8::integer[], $9::integer[],
-       $10::text[], $11::text[], $12::text[], $13::text[], $14::double precision[], $15::timestamptz[]
+       g.topic_id, $4::boolean, $5::bigint, g.first, g.last, $6::bytea, $7::integer[], $8::integer[], $9::text[],
+       $10::text[], $11::text[], $12::text[], $13::double precision[], $14::timestamptz[], $15::text[]
      ) p`,
   );
 
@@ -58,7 +59,7 @@ export function createMessageStore(db: Db) {
     publish: async (groups: readonly PublishGroup[], wait: boolean): Promise<PublishOutcome[]> => {
       const salt = randomBytes(8).readBigInt64BE();
       const rows = await db.call<Row>(publish, [...packGroups(groups, wait, salt)]);
-      return rows.map((row) => toOutcome(row, salt));
+      return rows.map((row, i) => toOutcome(row, groups[i] as PublishGroup, salt));
     },
   };
 }
@@ -68,16 +69,14 @@ function packGroups(groups: readonly PublishGroup[], wait: boolean, salt: bigint
   const topicIds: number[] = [];
   const firsts: number[] = [];
   const lasts: number[] = [];
-  const callNos: number[] = [];
   const publishers: string[] = [];
   const messages: NewMessage[] = [];
   for (const group of groups) {
     topicIds.push(group.topicId);
     firsts.push(messages.length + 1);
-    for (const [callNo, call] of group.calls.entries()) {
+    for (const call of group.calls) {
       for (const message of call.messages) {
         messages.push(message);
-        callNos.push(callNo);
         publishers.push(call.publisher);
       }
     }
@@ -94,36 +93,51 @@ function packGroups(groups: readonly PublishGroup[], wait: boolean, salt: bigint
   }
   const bodies = messages.length === 1 && messages[0] ? messages[0].body : Buffer.concat(messages.map((m) => m.body));
   return [
-    ...[topicIds, firsts, lasts, wait, salt, callNos, bodies, starts, sizes, publishers],
+    ...[topicIds, firsts, lasts, wait, salt, bodies, starts, sizes, publishers],
     orNull(messages.map((m) => m.contentType)),
     orNull(messages.map((m) => (m.attributes === null ? null : JSON.stringify(m.attributes)))),
     orNull(messages.map((m) => m.orderingKey)),
     orNull(messages.map((m) => m.delaySeconds)),
     orNull(messages.map((m) => m.deliverAt)),
+    orNull(messages.map((m) => m.dedupeKey)),
   ];
 }
 
-/** A column without a value is not sent at all; for the two of delay this is also what switches their path off. */
+/** A column without a value is not sent at all; for delays and dedupe keys this is also what switches their path off. */
 function orNull<T>(values: (T | null)[]): (T | null)[] | null {
   return values.some((value) => value !== null) ? values : null;
 }
 
-function toOutcome(row: Row, salt: bigint): PublishOutcome {
+function toOutcome(row: Row, group: PublishGroup, salt: bigint): PublishOutcome {
   switch (row.outcome) {
     case 'published':
-      return {
-        outcome: row.outcome,
-        firstSequence: row.first_seq ?? 0,
-        scheduledNos: row.scheduled_nos ?? [],
-        salt,
-      };
+      return { outcome: row.outcome, messages: row.message_ids === null ? numberAll(row, group, salt) : nameEach(row) };
     case 'message_too_large':
+    case 'idempotency_conflict':
       return {
         outcome: row.outcome,
-        refusedCalls: row.refused_calls ?? [],
+        refused: (row.refused_entries ?? []).map((entry) => entry - 1),
         maxMessageBytes: row.max_message_bytes ?? 0,
       };
     default:
       return { outcome: row.outcome };
   }
+}
+
+/** All of them entered the log, one after the other: their ids follow from that. */
+function numberAll(row: Row, group: PublishGroup, salt: bigint): PublishedMessage[] {
+  const count = group.calls.reduce((sum, call) => sum + call.messages.length, 0);
+  return Array.from({ length: count }, (_, i) => {
+    const number = (row.first_seq ?? 0) + i;
+    const id = formatMessageId({ numbering: 'log', topicId: group.topicId, number, salt });
+    return { id, sequence: number, duplicate: false };
+  });
+}
+
+function nameEach(row: Row): PublishedMessage[] {
+  return (row.message_ids ?? []).map((id, i) => ({
+    id: id.toString('base64url'),
+    sequence: row.seqs?.[i] ?? null,
+    duplicate: row.duplicates?.[i] ?? false,
+  }));
 }

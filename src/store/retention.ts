@@ -29,7 +29,15 @@ export function createRetentionStore(db: Db) {
     'select willcall.prune_ledger($1::integer, $2::integer, $3::integer) as pruned',
   );
 
+  const rotate = db.prepare('rotate_dedupe_keys', 'select willcall.rotate_dedupe_keys() as did');
+
   return {
+    /** Forgets dedupe keys that are past every topic's window, a table at a time. */
+    rotateDedupeKeys: async (): Promise<'emptied' | 'turned' | 'nothing'> => {
+      const rows = await db.call<{ did: 'emptied' | 'turned' | 'nothing' }>(rotate, []);
+      return rows[0]?.did ?? 'nothing';
+    },
+
     retainSubscription: async (
       key: SubscriptionKey,
       deliveryFloor: number | null,

@@ -11,6 +11,7 @@ export interface TopicTable {
   retention_seconds: number;
   retain_acknowledged_seconds: number;
   expired_retention_seconds: number;
+  dedupe_window_seconds: number;
   max_message_bytes: number;
   created_at: Instant;
   created_by: string;

@@ -97,6 +97,7 @@ function toColumns(settings: Partial<TopicSettings>) {
     ...(settings.expiredRetentionSeconds !== undefined && {
       expired_retention_seconds: settings.expiredRetentionSeconds,
     }),
+    ...(settings.dedupeWindowSeconds !== undefined && { dedupe_window_seconds: settings.dedupeWindowSeconds }),
     ...(settings.maxMessageBytes !== undefined && { max_message_bytes: settings.maxMessageBytes }),
   } as Required<Pick<Tables['topic'], TopicColumn>>;
 }
@@ -105,6 +106,7 @@ type TopicColumn =
   | 'retention_seconds'
   | 'retain_acknowledged_seconds'
   | 'expired_retention_seconds'
+  | 'dedupe_window_seconds'
   | 'max_message_bytes';
 
 function toTopic(row: {
@@ -113,6 +115,7 @@ function toTopic(row: {
   retention_seconds: number;
   retain_acknowledged_seconds: number;
   expired_retention_seconds: number;
+  dedupe_window_seconds: number;
   max_message_bytes: number;
   created_at: Date;
   created_by: string;
@@ -123,6 +126,7 @@ function toTopic(row: {
     retentionSeconds: row.retention_seconds,
     retainAcknowledgedSeconds: row.retain_acknowledged_seconds,
     expiredRetentionSeconds: row.expired_retention_seconds,
+    dedupeWindowSeconds: row.dedupe_window_seconds,
     maxMessageBytes: row.max_message_bytes,
     createdAt: row.created_at,
     createdBy: row.created_by,

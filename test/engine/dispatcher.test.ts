@@ -54,7 +54,7 @@ function message(sequence: number, bytes = 1): HandedMessage {
 function wait(fields: { waitMs?: number; maxMessages?: number } = {}) {
   const client = new AbortController();
   const state = { answer: null as WaiterAnswer | null, error: null as unknown, client };
-  const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p' };
+  const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
   dispatcher.wait({ ...row, waitMs: 20_000, ...fields, signal: client.signal }).then(
     (answer) => {
       state.answer = answer;
@@ -211,7 +211,7 @@ describe('the end of a wait', () => {
   it('never asks for a client that left before it came here', async () => {
     const client = new AbortController();
     client.abort();
-    const row = { maxMessages: 1, maxBytes: 1, visibilityTimeoutSeconds: null, principal: 'p' };
+    const row = { maxMessages: 1, maxBytes: 1, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
     await dispatcher.wait({ ...row, waitMs: 1000, signal: client.signal });
     expect(looks).toHaveLength(0);
   });

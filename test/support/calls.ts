@@ -13,7 +13,7 @@ export const CALLER = 'test';
 export function newMessage(body: string | Buffer, fields: Partial<NewMessage> = {}): NewMessage {
   return {
     body: Buffer.from(body),
-    ...{ contentType: null, attributes: null, orderingKey: null, delaySeconds: null, deliverAt: null },
+    ...{ contentType: null, attributes: null, orderingKey: null, dedupeKey: null, delaySeconds: null, deliverAt: null },
     ...fields,
   };
 }

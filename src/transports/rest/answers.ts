@@ -17,6 +17,7 @@ export function topicAnswer(topic: Topic) {
     retention_seconds: topic.retentionSeconds,
     retain_acknowledged_seconds: topic.retainAcknowledgedSeconds,
     expired_retention_seconds: topic.expiredRetentionSeconds,
+    dedupe_window_seconds: topic.dedupeWindowSeconds,
     max_message_bytes: topic.maxMessageBytes,
     created_at: topic.createdAt,
     created_by: topic.createdBy,

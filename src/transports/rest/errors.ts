@@ -34,6 +34,7 @@ const problems = {
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   topic_conflict: { status: 409, title: 'The topic exists with other settings' },
   subscription_conflict: { status: 409, title: 'The subscription exists with other settings' },
+  idempotency_conflict: { status: 409, title: 'The key was used for something else' },
   nothing_settled: { status: 409, title: 'None of the receipts was settled' },
   atomic_refused: { status: 409, title: 'The atomic call was refused as a whole' },
   message_too_large: { status: 413, title: 'A message is too large' },

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { limits } from '../../domain/limits.ts';
 import type { NewMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleResult } from '../../domain/settling.ts';
-import { parseFields, refuse } from './requests.ts';
+import { parseFields, readIdempotencyKey, refuse } from './requests.ts';
 import { mediaType, wholeNumberText } from './schemas/fields.ts';
 import { attributes, deliverAt, orderingKey, refuseTwoTimes } from './schemas/messages.ts';
 
@@ -47,6 +47,7 @@ export function parseRawMessage(request: FastifyRequest): NewMessage {
   const parsed = parseFields(attributeFields, { attributes: Object.fromEntries(attributeEntries) });
   return {
     ...headers,
+    dedupeKey: readIdempotencyKey(request) ?? null,
     body: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
     attributes: attributeEntries.size > 0 ? parsed.attributes : null,
   };

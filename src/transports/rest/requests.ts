@@ -13,6 +13,7 @@ import { NAME_RULE } from './schemas/fields.ts';
 const FIELD_ERRORS_MAX = 20;
 const FIELD_NAME_CHARACTERS_MAX = 64;
 const BYTE_ORDER_MARK = 0xfeff;
+const IDEMPOTENCY_KEY = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyCharactersMax}}$`);
 
 /** The name of a topic or subscription in the path. */
 export function parseName(request: FastifyRequest, parameter: 'topic' | 'subscription'): string {
@@ -52,10 +53,30 @@ export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unk
   throw refuse(result.error.issues.slice(0, FIELD_ERRORS_MAX).flatMap(describeIssue).slice(0, FIELD_ERRORS_MAX));
 }
 
-/** Nobody must believe that a header protects them against duplicates when it does nothing. */
+/**
+ * The key by which a repetition of this call is known: visible ASCII as it stands, quotes included where a client sends
+ * them (draft-ietf-httpapi-idempotency-key-header). Undefined when there is none.
+ */
+export function readIdempotencyKey(request: FastifyRequest): string | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  const { rawHeaders } = request.raw;
+  const sent = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'idempotency-key').length;
+  if (sent > 1) throw refuse([{ field: 'Idempotency-Key', message: 'must be sent once' }]);
+  if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key;
+  throw refuse([
+    {
+      field: 'Idempotency-Key',
+      message: `must be 1 to ${limits.idempotencyKeyCharactersMax} visible ASCII characters`,
+    },
+  ]);
+}
+
+/** A batch of messages has a key for each; nobody must believe that the header does what it does not. */
 export function refuseIdempotencyKey(request: FastifyRequest): void {
   if (request.headers['idempotency-key'] === undefined) return;
-  throw refuse([{ field: 'Idempotency-Key', message: 'is a header that this version does not know: leave it out' }]);
+  const message = 'is for one message: give each message of a batch its own "dedupe_key"';
+  throw refuse([{ field: 'Idempotency-Key', message }]);
 }
 
 /** A refusal that names the fields; its sentence is the first of them. */

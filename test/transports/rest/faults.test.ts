@@ -11,7 +11,13 @@ afterEach(() => door?.stop());
 
 const topic: Topic = {
   ...{ topicId: 1, name: 't', createdAt: new Date(0), createdBy: 'admin' },
-  ...{ retentionSeconds: 1, retainAcknowledgedSeconds: 1, expiredRetentionSeconds: 1, maxMessageBytes: 1 },
+  ...{
+    retentionSeconds: 1,
+    retainAcknowledgedSeconds: 1,
+    expiredRetentionSeconds: 1,
+    maxMessageBytes: 1,
+    dedupeWindowSeconds: 1,
+  },
 };
 
 describe('a fault of the engine', () => {

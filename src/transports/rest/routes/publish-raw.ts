@@ -3,13 +3,12 @@
 import { limits } from '../../../domain/limits.ts';
 import { publishAnswer } from '../answers.ts';
 import { parseRawMessage } from '../raw-messages.ts';
-import { parseName, refuseIdempotencyKey } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import type { Route } from './route.ts';
 
 export const publishRaw: Route = (app, { engine }) => {
   app.post('/v1/topics/:topic/messages/raw', { bodyLimit: limits.messageBytesMax }, async (request, reply) => {
     const topic = parseName(request, 'topic');
-    refuseIdempotencyKey(request);
     const messages = [parseRawMessage(request)];
     const published = await engine.publish({ topic, messages, caller: request.caller });
     return reply.code(201).send(publishAnswer(published));

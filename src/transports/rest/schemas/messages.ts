@@ -10,6 +10,7 @@ const ATTRIBUTE_NAME_RULE =
   'must be named by 1 to 128 letters, digits, dots, underscores and hyphens, beginning with a letter or a digit';
 
 export const orderingKey = text(limits.orderingKeyCharactersMax);
+export const dedupeKey = text(limits.dedupeKeyCharactersMax);
 export const delaySeconds = wholeNumber(0, limits.delaySecondsMax);
 export const deliverAt = time.refine((at) => at.getTime() <= Date.now() + limits.delaySecondsMax * MS_PER_SECOND, {
   error: `must be at most ${limits.delaySecondsMax} seconds ahead`,
@@ -35,6 +36,7 @@ const fields = strict({
   content_type: mediaType.nullish(),
   attributes: attributes.nullish(),
   ordering_key: orderingKey.nullish(),
+  dedupe_key: dedupeKey.nullish(),
   delay_seconds: delaySeconds.optional(),
   deliver_at: deliverAt.optional(),
 });
@@ -48,6 +50,7 @@ const newMessage = fields.transform((message, context): NewMessage => {
     contentType: message.content_type ?? null,
     attributes: message.attributes ?? null,
     orderingKey: message.ordering_key ?? null,
+    dedupeKey: message.dedupe_key ?? null,
     delaySeconds: message.delay_seconds ?? null,
     deliverAt: message.deliver_at ?? null,
   };

@@ -11,6 +11,7 @@ const topicFields = strict({
   retention_seconds: retentionSeconds(limits.retentionSecondsMin),
   retain_acknowledged_seconds: retentionSeconds(0),
   expired_retention_seconds: retentionSeconds(0),
+  dedupe_window_seconds: wholeNumber(1, limits.dedupeWindowSecondsMax).optional(),
   max_message_bytes: wholeNumber(1, limits.messageBytesMax).optional(),
 });
 
@@ -58,6 +59,7 @@ function toTopicChanges(fields: z.output<typeof topicFields>): TopicChanges {
     retentionSeconds: fields.retention_seconds,
     retainAcknowledgedSeconds: fields.retain_acknowledged_seconds,
     expiredRetentionSeconds: fields.expired_retention_seconds,
+    dedupeWindowSeconds: fields.dedupe_window_seconds,
     maxMessageBytes: fields.max_message_bytes,
   };
 }

@@ -1,0 +1,202 @@
+-- publish_each: publish where entries differ: some are delayed, some have a dedupe key. Called by publish under the topic
+-- lock and its planner settings, with the slices of its flush. An entry whose key is known already, from before or from
+-- an entry earlier in the flush, is a duplicate and is not published again; the same key with another body is a conflict:
+-- then nothing is published and the entries are named.
+
+create function willcall.publish_each(
+  _topic_id integer,
+  _salt bigint,
+  _first_seq bigint,
+  _at timestamptz,
+  _window interval,
+  _bodies bytea,
+  _body_starts integer[],
+  _body_bytes integer[],
+  _publishers text[],
+  _content_types text[],
+  _attributes text[],
+  _ordering_keys text[],
+  _delay_seconds double precision[],
+  _deliver_ats timestamptz[],
+  _dedupe_keys text[],
+  out refused_entries integer[],
+  out message_ids bytea[],
+  out seqs bigint[],
+  out duplicates boolean[]
+) returns record
+language plpgsql
+as $$
+declare
+  _turn bigint;
+  _digests bytea[];
+  _known record;
+  _originals integer[];
+begin
+  select array_agg(sha256(substring(_bodies from e.start for e.bytes)) order by e.ord) into _digests
+  from unnest(_body_starts, _body_bytes) with ordinality e (start, bytes, ord);
+
+  if _dedupe_keys is not null then
+    select k.turn, k.message_ids, k.digests into _known
+    from willcall.recall_keys(_topic_id, _at, _window, _publishers, _dedupe_keys) k;
+    _turn := _known.turn;
+    -- By entry, the first one in this flush that has its key and publisher; itself where it has none.
+    select array_agg(f.original order by f.ord) into _originals
+    from (
+      select e.ord, case
+          when e.dedupe_key is null then e.ord
+          else min(e.ord) over (partition by e.publisher, e.dedupe_key, e.dedupe_key is null)
+        end as original
+      from unnest(_publishers, _dedupe_keys) with ordinality e (publisher, dedupe_key, ord)
+    ) f;
+    select array_agg(e.ord order by e.ord) into refused_entries
+    from unnest(_digests, _known.digests, _originals) with ordinality e (digest, known_digest, original, ord)
+    where e.digest <> coalesce(e.known_digest, _digests[e.original]);
+    if refused_entries is not null then
+      return;
+    end if;
+    message_ids := _known.message_ids;
+  end if;
+
+  with entry as (
+    select
+      e.*, coalesce(e.deliver_at, _at + e.delay_seconds * interval '1 second') as due_at,
+      e.known_id is null and coalesce(e.original, e.ord) = e.ord as fresh
+    from unnest(
+      _body_starts, _body_bytes, _publishers, _content_types, _attributes, _ordering_keys, _delay_seconds, _deliver_ats,
+      _digests, message_ids, _originals
+    ) with ordinality e (
+      start, bytes, publisher, content_type, attributes, ordering_key, delay_seconds, deliver_at, digest, known_id,
+      original, ord
+    )
+  ),
+  numbered as (
+    select
+      e.*,
+      case when e.due_at is null then _first_seq - 1 + row_number() over (partition by e.due_at is null order by e.ord) end
+        as seq,
+      case when e.due_at is not null then nextval('willcall.scheduled_number') end as scheduled_no
+    from entry e
+    where e.fresh
+  ),
+  identified as (
+    select
+      n.*,
+      case when n.seq is null then '\x02'::bytea else '\x01'::bytea end || int4send(_topic_id)
+        || int8send(coalesce(n.seq, n.scheduled_no)) || int8send(_salt) as message_id
+    from numbered n
+  ),
+  prompt as (
+    insert into willcall.message (
+      topic_id, seq, published_at, body_bytes, message_id, body_sha256, published_by, content_type, attributes,
+      ordering_key, body
+    )
+    select
+      _topic_id, i.seq, _at, i.bytes, i.message_id, i.digest, i.publisher, i.content_type, i.attributes::jsonb,
+      i.ordering_key, substring(_bodies from i.start for i.bytes)
+    from identified i
+    where i.seq is not null
+    order by i.seq
+  ),
+  delayed as (
+    insert into willcall.scheduled (
+      topic_id, scheduled_no, deliver_at, requested_at, message_id, published_by, content_type, attributes, ordering_key,
+      body
+    )
+    select
+      _topic_id, i.scheduled_no, i.due_at, _at, i.message_id, i.publisher, i.content_type, i.attributes::jsonb,
+      i.ordering_key, substring(_bodies from i.start for i.bytes)
+    from identified i
+    where i.seq is null
+  )
+  select
+    array_agg(coalesce(e.known_id, i.message_id, o.message_id) order by e.ord),
+    array_agg(coalesce(i.seq, o.seq) order by e.ord),
+    array_agg(not e.fresh order by e.ord)
+  into message_ids, seqs, duplicates
+  from entry e
+  left join lateral (select i.message_id, i.seq from identified i where i.ord = e.ord limit 1) i on true
+  left join lateral (
+    select i.message_id, i.seq from identified i where not e.fresh and i.ord = e.original limit 1
+  ) o on true;
+
+  if _dedupe_keys is null then
+    return;
+  end if;
+  perform willcall.remember_keys(
+    _turn, _topic_id, _at, _publishers,
+    (select array_agg(case when not d.duplicate then k.dedupe_key end order by k.ord)
+      from unnest(_dedupe_keys) with ordinality k (dedupe_key, ord)
+      cross join lateral (select duplicates[k.ord] as duplicate) d),
+    message_ids, _digests
+  );
+  -- A duplicate's sequence stands in its id, or, if it was delayed, among those that have entered the log since.
+  select array_agg(
+    case
+      when not e.duplicate or e.seq is not null then e.seq
+      when get_byte(e.message_id, 0) = 1 then willcall.message_number(e.message_id)
+      else (
+        select s.seq
+        from willcall.scheduled_sequence s
+        where s.topic_id = _topic_id and s.scheduled_no = willcall.message_number(e.message_id)
+      )
+    end
+    order by e.ord
+  )
+  into seqs
+  from unnest(message_ids, seqs, duplicates) with ordinality e (message_id, seq, duplicate, ord);
+end
+$$;
+
+-- recall_keys: by entry, what the two tables know of its key within the window, and which of them is written now. The one
+-- that is not written is read only while it can hold a key within the window, so that it can be emptied in peace.
+create function willcall.recall_keys(
+  _topic_id integer,
+  _at timestamptz,
+  _window interval,
+  _publishers text[],
+  _dedupe_keys text[],
+  out turn bigint,
+  out message_ids bytea[],
+  out digests bytea[]
+) returns record
+language plpgsql
+as $$
+declare
+  _rotation record;
+  _even record;
+  _odd record;
+begin
+  select r.turn, r.began_at > _at - _window and not r.emptied as both_read into _rotation
+  from willcall.dedupe_rotation r;
+  turn := _rotation.turn;
+
+  if turn % 2 = 0 or _rotation.both_read then
+    select k.message_ids, k.digests into _even
+    from willcall.recall_even(_topic_id, _at - _window, _publishers, _dedupe_keys) k;
+    message_ids := _even.message_ids;
+    digests := _even.digests;
+  end if;
+  if turn % 2 = 1 or _rotation.both_read then
+    select k.message_ids, k.digests into _odd
+    from willcall.recall_odd(_topic_id, _at - _window, _publishers, _dedupe_keys) k;
+    if message_ids is null then
+      message_ids := _odd.message_ids;
+      digests := _odd.digests;
+    else
+      -- A key can be in both only if it is past its window in the older one, which then did not answer.
+      select array_agg(coalesce(e.a_id, e.b_id) order by e.ord), array_agg(coalesce(e.a_digest, e.b_digest) order by e.ord)
+      into message_ids, digests
+      from unnest(_even.message_ids, _even.digests, _odd.message_ids, _odd.digests)
+        with ordinality e (a_id, a_digest, b_id, b_digest, ord);
+    end if;
+  end if;
+end
+$$;
+
+-- message_number: the number in a message id: the sequence, or the number among the delayed ones.
+create function willcall.message_number(_message_id bytea) returns bigint
+language sql
+immutable
+as $$
+  select ('x' || encode(substring(_message_id from 6 for 8), 'hex'))::bit(64)::bigint
+$$;
