@@ -194,7 +194,8 @@ describe('a wrong field of a JSON body', () => {
       'messages[0].deliver_at',
       'one of them',
     ],
-    ['a field of a later version', publish({ body: '', dedupe_key: 'x' }), 'messages[0].dedupe_key', 'unknown'],
+    ['a dedupe key that is too long', publish({ body: '', dedupe_key: text(129) }), 'messages[0].dedupe_key', '128'],
+    ['a dedupe key that is empty', publish({ body: '', dedupe_key: '' }), 'messages[0].dedupe_key', '1 to 128'],
     [
       'a field named __proto__',
       ['POST', messages, JSON.parse('{"messages":[{"body":"","__proto__":{}}]}')],
@@ -206,7 +207,8 @@ describe('a wrong field of a JSON body', () => {
     ['a retention that is null', topic('retention_seconds', null), 'retention_seconds', 'whole number'],
     ['messages of no bytes', topic('max_message_bytes', 0), 'max_message_bytes', '1 to 10485760'],
     ['messages of more than 10 MiB', topic('max_message_bytes', 10_485_761), 'max_message_bytes', '1 to 10485760'],
-    ['a setting of a later version', topic('dedupe_window_seconds', 60), 'dedupe_window_seconds', 'unknown'],
+    ['a window of nothing', topic('dedupe_window_seconds', 0), 'dedupe_window_seconds', '1 to 604800'],
+    ['a window of more than a week', topic('dedupe_window_seconds', 604_801), 'dedupe_window_seconds', '1 to 604800'],
     ['a topic whose name is not one', subscription('topic', 'a/b'), 'topic', '1 to 128'],
     ['a start that is no position', subscription('start', 'yesterday'), 'start', 'earliest'],
     ['a start before 1970', subscription('start', '1969-12-31T23:59:59Z'), 'start', 'RFC 3339'],
@@ -393,7 +395,7 @@ describe('a wrong raw message', () => {
     ['a delay that is no number', { 'Willcall-Delay-Seconds': '1e3' }, 'willcall-delay-seconds', 'whole number'],
     ['an instant that is no time', { 'Willcall-Deliver-At': 'soon' }, 'willcall-deliver-at', 'RFC 3339'],
     ['a header that nobody knows', { 'Willcall-Dedupe-Key': 'x' }, 'willcall-dedupe-key', 'unknown'],
-    ['an idempotency key', { 'Idempotency-Key': 'x' }, 'Idempotency-Key', 'leave it out'],
+    ['an idempotency key with a blank', { 'Idempotency-Key': 'a b' }, 'Idempotency-Key', '1 to 128'],
     ['two content types', { 'Content-Type': ['text/xml', 'text/plain'] }, 'content-type', 'once'],
     ['a content type that is too long', { 'Content-Type': `a/${text(254)}` }, 'content-type', '255'],
   ])('such as %s is named', async (_, headers, field, says) => {
@@ -474,8 +476,8 @@ describe('a wrong path, query or header', () => {
     await expectRefusal(['GET', '/v1/topics', { headers }], { field: 'authorization', says: 'once' });
   });
 
-  it('that is an idempotency key on a receive is refused', async () => {
-    const options = { headers: { 'idempotency-key': 'x' } };
+  it('that is an idempotency key which is too long is refused', async () => {
+    const options = { headers: { 'idempotency-key': text(129) } };
     await expectRefusal(['POST', at('receive'), options], { field: 'Idempotency-Key' });
   });
 });

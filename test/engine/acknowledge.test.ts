@@ -252,7 +252,7 @@ describe('a late acknowledgment', () => {
     const receiver = await bench.openSession();
     await receiver.rows('begin');
     await receiver.rows(
-      `select * from willcall.receive($1, $2, true, '-infinity', 0, 1, 1, '{1}', '{1000}', '{30}', '{7}', '{other}', 1000)`,
+      `select * from willcall.receive($1, $2, true, '-infinity', 0, 1, 1, '{1}', '{1000}', '{30}', '{7}', '{other}', 1000, null)`,
       [queue.topicId, queue.subscriptionId],
     );
     const answer = queue.acknowledge(a);
