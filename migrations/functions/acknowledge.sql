@@ -109,17 +109,17 @@ begin
       and d.nonce = _nonces[_g];
 
     if found then
-      with live as (
+      with lease as materialized (
+        select l.attempt, l.expires_at, l.outstanding
+        from willcall.lease l
+        where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_nos[_g]
+      ),
+      live as (
         select distinct on (e.seq) e.seq, e.ref, l.attempt, l.expires_at
-        from unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]])
+        from lease l
+        cross join unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]])
           with ordinality e (seq, ref, ord)
-        cross join lateral (
-          select l.attempt, l.expires_at
-          from willcall.lease l
-          where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_nos[_g]
-            and l.outstanding @> e.seq
-          limit 1
-        ) l
+        where l.outstanding @> e.seq
         order by e.seq, e.ord
       ),
       signed as (
