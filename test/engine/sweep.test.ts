@@ -1,6 +1,6 @@
 // The sweep: what is over ends, once; a look does not walk over what the last one removed; one fault stops nothing else.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FallingDue } from '../../src/store/falling-due.ts';
 import type { Store } from '../../src/store/index.ts';
 import { CALLER, createQueue, newMessage, type Queue } from '../support/calls.ts';
@@ -14,6 +14,7 @@ beforeAll(async () => {
   engine = bench.openEngine();
 });
 afterAll(() => bench.stop());
+beforeEach(() => bench.clear());
 afterEach(() => vi.useRealTimers());
 
 async function endLeases(queue: Queue): Promise<void> {

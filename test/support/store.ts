@@ -31,6 +31,8 @@ export interface StoreBench extends Pick<Session, 'rows' | 'value'> {
   openSession(): Promise<Session>;
   /** Moves every recorded instant so many seconds into the past. What an engine remembers does not move. */
   letTimePass(seconds: number): Promise<void>;
+  /** Removes every topic and all that belongs to one; names and numbers are not used again. */
+  clear(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -65,6 +67,7 @@ export async function openStoreBench(): Promise<StoreBench> {
       return engine;
     },
     letTimePass: (seconds) => passTime(session, seconds),
+    clear: () => clear(session),
     async stop() {
       for (const stop of stops.reverse()) await stop();
       await database.drop();
@@ -93,6 +96,15 @@ async function connect(url: string): Promise<Session> {
     return ending;
   };
   return { rows, value, end, pid: await value<number>('select pg_backend_pid()') };
+}
+
+async function clear(session: Session): Promise<void> {
+  const tables = await session.value<string>(
+    `select string_agg(c.oid::regclass::text, ', ') from pg_class c
+     join pg_attribute a on a.attrelid = c.oid and a.attname = 'topic_id'
+     where c.relnamespace = 'willcall'::regnamespace and c.relkind = 'r'`,
+  );
+  await session.rows(`truncate ${tables}`);
 }
 
 async function passTime(session: Session, seconds: number): Promise<void> {
