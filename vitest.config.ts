@@ -8,6 +8,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // What a test waits for comes soon or never: it looks often, and gives up late, whatever else the machine does.
+    expect: { poll: { interval: 5, timeout: 20_000 } },
     retry: 0,
     allowOnly: false,
   },

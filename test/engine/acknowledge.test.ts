@@ -257,7 +257,7 @@ describe('a late acknowledgment', () => {
     );
     const answer = queue.acknowledge(a);
     const waiting = 'select count(*) from pg_locks where not granted';
-    await expect.poll(() => bench.value(waiting), { interval: 5 }).toBe(1);
+    await expect.poll(() => bench.value(waiting)).toBe(1);
     await receiver.rows('commit');
     expect(outcomesOf(await answer)).toEqual(['superseded']);
     expect(await ledgerOf(queue)).toEqual([]);

@@ -29,7 +29,7 @@ async function park(
   looks = 0;
   const messages = queue.receive({ waitSeconds: 20, ...fields });
   const answer = messages.then((received) => received.map(({ sequence }) => sequence));
-  await expect.poll(() => looks, { interval: 2 }).toBe(1);
+  await expect.poll(() => looks).toBe(1);
   return { answer };
 }
 
@@ -174,7 +174,7 @@ describe('a client that went away', () => {
     // Its look is on its way, and waits for the lock, when the client leaves.
     const left = queue.receive({ waitSeconds: 20, signal: client.signal });
     const waiting = `select count(*) from pg_locks where locktype = 'advisory' and not granted`;
-    await expect.poll(() => bench.value(waiting), { interval: 5 }).toBe(1);
+    await expect.poll(() => bench.value(waiting)).toBe(1);
     client.abort();
     expect(await left).toEqual([]);
     await holder.rows('commit');
@@ -236,7 +236,7 @@ describe('five hundred parked receives', () => {
     await queue.receive();
     const busy = `select count(*) from pg_stat_activity
       where datname = current_database() and application_name = 'willcall' and state <> 'idle'`;
-    await expect.poll(() => bench.value(busy), { interval: 5 }).toBe(0);
+    await expect.poll(() => bench.value(busy)).toBe(0);
     const before = looks;
     await queue.publish('a');
     const [{ messages } = { messages: [] }] = [await Promise.race(parked)];
