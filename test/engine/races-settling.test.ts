@@ -4,75 +4,39 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SettleAnswer } from '../../src/domain/settling.ts';
 import type { SubscriptionChanges } from '../../src/engine/types.ts';
-import { createQueue, outcomesOf, type Queue, queueOf } from '../support/calls.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { createTestEngine, type TestEngine } from '../support/engine.ts';
-import { readRows } from '../support/history-rows.ts';
-import { type Owner, openOwner } from '../support/lock.ts';
+import { outcomesOf, type Queue } from '../support/calls.ts';
+import type { TestEngine } from '../support/engine.ts';
+import { recordsOf as allRecordsOf, createRaceBench, type RaceBench } from '../support/race.ts';
 
-let database: TestDatabase;
-let owner: Owner;
+let bench: RaceBench;
 let here: TestEngine;
 let there: TestEngine;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
-  owner = await openOwner(database);
-  here = await createTestEngine(database);
-  there = await createTestEngine(database);
+  bench = await createRaceBench();
+  ({ here, there } = bench);
 });
-afterAll(async () => {
-  await owner.end();
-  await here.stop();
-  await there.stop();
-  await database.drop();
-});
+afterAll(() => bench.stop());
 // A test that failed half-way leaves nothing in the way of the next.
-beforeEach(() => owner.letGo());
+beforeEach(() => bench.owner.letGo());
 
 /** A queue with so many messages in flight, seen from both instances, and their receipts. */
 async function inFlight(count: number, settings: SubscriptionChanges = {}) {
-  const local = await createQueue(here, { minBackoffSeconds: 60, ...settings });
-  const remote = queueOf(there, local.name, local);
+  const { local, remote } = await bench.openQueue({ minBackoffSeconds: 60, ...settings });
   await local.publish(...Array.from({ length: count }, (_, i) => `message ${i + 1}`));
   const receipts = (await local.receive({ maxMessages: count })).map(({ receipt }) => receipt);
   return { local, remote, receipts, receipt: receipts[0] ?? '' };
 }
 
-/** Its time is over from now on, and nobody has noticed. */
-async function lapse({ subscriptionId }: Queue): Promise<void> {
-  await owner.rows('update willcall.lease set expires_at = clock_timestamp() where subscription_id = $1', [
-    subscriptionId,
-  ]);
-}
-
 /** Lets both calls wait for the settle lock, in this order, and then go. */
-async function race<First, Second>(
-  { subscriptionId }: Queue,
-  first: () => Promise<First>,
-  second: () => Promise<Second>,
-): Promise<[First, Second]> {
-  await owner.hold('settle', subscriptionId);
-  const one = first();
-  await owner.seeWaiting(1);
-  const two = second();
-  await owner.seeWaiting(2);
-  await owner.letGo();
-  return Promise.all([one, two]);
+function race<First, Second>(queue: Queue, first: () => Promise<First>, second: () => Promise<Second>) {
+  return bench.race('settle', queue.subscriptionId, first, second);
 }
 
-/** What is on record of a queue, as far as a race can change it. */
-async function recordsOf({ subscriptionId }: Queue) {
-  const rows = await readRows(database);
-  const ours = <Row extends { subscriptionId: number }>(all: Row[]) =>
-    all.filter((row) => row.subscriptionId === subscriptionId);
-  return {
-    ledger: ours(rows.acknowledgments).map(({ seq, ackNo, attempt, late }) => ({ seq, ackNo, attempt, late })),
-    leases: ours(rows.leases).map(({ outstanding, attempt, failures }) => ({ outstanding, attempt, failures })),
-    deferred: ours(rows.deferred).map(({ seq, attempt, failures }) => ({ seq, attempt, failures })),
-    failures: ours(rows.failures).map(({ seq, attempt, ended, errorCode }) => ({ seq, attempt, ended, errorCode })),
-    deadLetters: ours(rows.deadLetters).map(({ seq, reason, closed }) => ({ seq, reason, closed })),
-  };
+/** Settling touches neither log nor deliveries. */
+async function recordsOf(queue: Queue) {
+  const { log: _, deliveries: __, ...records } = await allRecordsOf(bench.database, queue);
+  return records;
 }
 
 const nothing = { ledger: [], leases: [], deferred: [], failures: [], deadLetters: [] };
@@ -83,7 +47,7 @@ const waiting = { seq: 1, attempt: 1, failures: 1 };
 describe('ack against expiry', () => {
   it('is late when it comes first, and leaves nothing to expire', async () => {
     const { local, receipt } = await inFlight(1);
-    await lapse(local);
+    await bench.lapse(local);
     const [answer, swept] = await race(
       local,
       () => local.acknowledge(receipt),
@@ -96,7 +60,7 @@ describe('ack against expiry', () => {
 
   it('is late when it comes second, and takes the message from those that wait', async () => {
     const { local, receipt } = await inFlight(1);
-    await lapse(local);
+    await bench.lapse(local);
     const [swept, answer] = await race(
       local,
       () => there.sweep(),
@@ -109,7 +73,7 @@ describe('ack against expiry', () => {
 
   it('is late when the expiry was the last one, and closes the dead letter', async () => {
     const { local, receipt } = await inFlight(1, { maxAttempts: 1 });
-    await lapse(local);
+    await bench.lapse(local);
     const [swept, answer] = await race(
       local,
       () => there.sweep(),
@@ -127,7 +91,7 @@ describe('ack against expiry', () => {
 
   it('expires each lease once when two instances sweep', async () => {
     const { local, receipt } = await inFlight(1);
-    await lapse(local);
+    await bench.lapse(local);
     const [first, second] = await race(
       local,
       () => here.sweep(),
@@ -153,7 +117,7 @@ describe('ack against ack of the same receipt', () => {
       expect(outcomesOf(second)).toEqual(['already_acknowledged']);
       expect(record(second)).toEqual(record(first));
       expect(await recordsOf(local)).toEqual({ ...nothing, ledger: [signed] });
-      const [{ reference }] = (await owner.rows<{ reference: string }>(
+      const [{ reference }] = (await bench.owner.rows<{ reference: string }>(
         'select reference from willcall.acknowledgment where subscription_id = $1',
         [local.subscriptionId],
       )) as [{ reference: string }];
@@ -199,7 +163,7 @@ describe('extend against expiry', () => {
 
   it('comes too late when the time is over, whether or not the expiry is done', async () => {
     const before = await inFlight(1);
-    await lapse(before.local);
+    await bench.lapse(before.local);
     const [gone, swept] = await race(
       before.local,
       () => before.local.extend([before.receipt], 60),
@@ -209,7 +173,7 @@ describe('extend against expiry', () => {
     expect(await recordsOf(before.local)).toEqual(ended);
 
     const after = await inFlight(1);
-    await lapse(after.local);
+    await bench.lapse(after.local);
     const [sweptFirst, goneToo] = await race(
       after.local,
       () => there.sweep(),
@@ -222,20 +186,21 @@ describe('extend against expiry', () => {
   it('holds when it began in time, although the sweep has seen the lease end meanwhile', async () => {
     const { local, receipt } = await inFlight(1);
     const lease = 'select from willcall.lease where subscription_id = $1 for update';
-    await owner.rows(
+    await bench.owner.rows(
       `update willcall.lease set expires_at = clock_timestamp() + interval '1 second' where subscription_id = $1`,
       [local.subscriptionId],
     );
     // It has the settle lock and found the lease live; its update waits for the row.
-    await owner.obstruct(lease, [local.subscriptionId]);
+    await bench.owner.obstruct(lease, [local.subscriptionId]);
     const extending = local.extend([receipt], 60);
-    await owner.seeWaiting(1);
-    await owner.see('select bool_and(expires_at <= clock_timestamp()) from willcall.lease where subscription_id = $1', [
-      local.subscriptionId,
-    ]);
+    await bench.owner.seeWaiting(1);
+    await bench.owner.see(
+      'select bool_and(expires_at <= clock_timestamp()) from willcall.lease where subscription_id = $1',
+      [local.subscriptionId],
+    );
     const sweeping = there.sweep();
-    await owner.seeWaiting(2);
-    await owner.letGo();
+    await bench.owner.seeWaiting(2);
+    await bench.owner.letGo();
     expect(outcomesOf(await extending)).toEqual(['extended']);
     expect(await sweeping).toMatchObject({ ended: 0 });
     expect(await recordsOf(local)).toEqual({ ...nothing, leases: [{ outstanding: [1], attempt: 1, failures: 0 }] });
@@ -286,7 +251,7 @@ describe('extend of a part against ack', () => {
 
   /** The time is over of all but this message, which was extended. */
   async function lapseAllBut({ subscriptionId }: Queue, seq: number): Promise<void> {
-    await owner.rows(
+    await bench.owner.rows(
       `update willcall.lease
        set expires_at = clock_timestamp()
        where subscription_id = $1 and not outstanding @> $2::bigint`,

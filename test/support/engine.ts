@@ -1,6 +1,7 @@
 // A store and a started engine on a test database: one instance, as the service runs it, without doors and jobs.
 // Several on one database are several instances. Upkeep runs when the test calls sweep(), retain() or poll().
 
+import { vi } from 'vitest';
 import type { Logger } from '../../src/domain/logger.ts';
 import { createEngine, type Engine, type EngineLifecycle } from '../../src/engine/index.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
@@ -36,6 +37,60 @@ export async function createTestEngine(database: TestDatabase, options: TestEngi
       await engine.stop();
       await store.stop();
       if (warnings.length > 0) throw new Error(`the engine warned: ${warnings.join('; ')}`);
+    },
+  };
+}
+
+export interface Lookout {
+  readonly wrapStore: (store: Store) => Store;
+  /** How many looks for messages the instance has been answered. */
+  readonly looks: number;
+  /** Resolves once it has been answered so many. */
+  seeLooks(count: number): Promise<void>;
+  /** Holds back the answer to the next look: what the database did is done, the engine does not know it yet. */
+  holdNext(): HeldAnswer;
+}
+
+export interface HeldAnswer {
+  /** Resolves when the database has answered. */
+  readonly arrived: Promise<void>;
+  letGo(): void;
+}
+
+/** Stands between an engine and its real store, where looks for messages are answered. */
+export function createLookout(): Lookout {
+  let looks = 0;
+  let held: { arrived: PromiseWithResolvers<void>; gone: PromiseWithResolvers<void> } | null = null;
+  return {
+    wrapStore: (store) => ({
+      ...store,
+      deliveries: {
+        ...store.deliveries,
+        receive: async (...request) => {
+          const answer = await store.deliveries.receive(...request);
+          const holding = held;
+          held = null;
+          holding?.arrived.resolve();
+          await holding?.gone.promise;
+          looks += 1;
+          return answer;
+        },
+      },
+    }),
+    get looks() {
+      return looks;
+    },
+    seeLooks: (count) =>
+      vi.waitFor(
+        () => {
+          if (looks < count) throw new Error(`${looks} looks instead of ${count}`);
+        },
+        { interval: 2, timeout: 10_000 },
+      ),
+    holdNext: () => {
+      const holding = { arrived: Promise.withResolvers<void>(), gone: Promise.withResolvers<void>() };
+      held = holding;
+      return { arrived: holding.arrived.promise, letGo: () => holding.gone.resolve() };
     },
   };
 }
