@@ -1,0 +1,85 @@
+// Many publishers and consumers on few subscriptions, over two instances on one database, doing everything that clients do,
+// right and wrong. What they saw and what the database holds is then judged (test/support/history-check.ts).
+// A failure names its seed; the plan comes back by it, though the machine may deal out other interleavings.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestEngine, type TestEngine } from '../support/engine.ts';
+import { type Call, createRecorder } from '../support/history.ts';
+import { checkHistory } from '../support/history-check.ts';
+import { drawPlan, playPlan } from '../support/history-clients.ts';
+import { readRows } from '../support/history-rows.ts';
+
+const SHOWN_MAX = 20;
+const topics = ['orders', 'events'];
+const subscriptions = [
+  { name: 'ledger', topic: 'orders', settings: { maxAttempts: 3, maxDeliveries: 6, minBackoffSeconds: 0 } },
+  { name: 'archive', topic: 'orders', settings: { maxAttempts: 4, minBackoffSeconds: 0, maxInFlight: 12 } },
+  { name: 'alarm', topic: 'events', settings: { maxAttempts: 2, minBackoffSeconds: 1 } },
+];
+const size = {
+  ...{ topics: topics.length, subscriptions: subscriptions.length },
+  ...{ publishers: 6, publishesEach: 14, consumersEach: 3, roundsEach: 24 },
+};
+
+/** Those that are always played, and one that nobody has seen. */
+const seeds = [20260101, 20260202, 20260303, Date.now() % 2 ** 31];
+
+let database: TestDatabase;
+let engines: TestEngine[];
+const seen = new Map<string, number>();
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  engines = [await createTestEngine(database), await createTestEngine(database)];
+});
+afterAll(async () => {
+  for (const engine of engines) await engine.stop();
+  await database.drop();
+});
+
+/** Topics and subscriptions of one history's own. */
+async function createSubjects(prefix: string) {
+  const [engine] = engines;
+  const common = { visibilityTimeoutSeconds: 1, maxBackoffSeconds: 1 };
+  for (const name of topics) await engine?.createTopic({ name: `${prefix}-${name}`, settings: {}, caller: 'operator' });
+  for (const { name, topic, settings } of subscriptions) {
+    await engine?.createSubscription({
+      ...{ name: `${prefix}-${name}`, topic: `${prefix}-${topic}`, caller: 'operator' },
+      settings: { ...common, ...settings },
+    });
+  }
+  const named = ({ name }: { name: string }) => `${prefix}-${name}`;
+  return { topics: topics.map((name) => `${prefix}-${name}`), subscriptions: subscriptions.map(named) };
+}
+
+describe('many clients on few subscriptions over two instances', () => {
+  it.each(seeds)('keep every promise (seed %i)', async (seed) => {
+    const recorder = createRecorder();
+    const subjects = await createSubjects(`seed-${seed}`);
+    await playPlan(drawPlan(seed, size), { recorder, engines, forgotten: [], ...subjects });
+    const { calls } = recorder;
+    count(calls);
+    expect(calls.filter((call) => call.error !== null).slice(0, SHOWN_MAX)).toEqual([]);
+    // Other seeds' topics are in the same database; their calls are not here.
+    const rows = await readRows(database);
+    const ours = <Row extends { name: string }>(all: Row[]) =>
+      all.filter(({ name }) => name.startsWith(`seed-${seed}-`));
+    const history = { calls, rows: { ...rows, topics: ours(rows.topics), subscriptions: ours(rows.subscriptions) } };
+    expect(checkHistory(history, { drained: true }).slice(0, SHOWN_MAX)).toEqual([]);
+  });
+
+  it('have met every outcome that the histories are about', () => {
+    const outcomes = ['acknowledged', 'acknowledged_late', 'already_acknowledged', 'superseded', 'released', 'gone'];
+    const others = ['already_released', 'extended', 'rejected', 'already_rejected', 'invalid_receipt'];
+    expect([...outcomes, ...others].filter((outcome) => !seen.has(outcome))).toEqual([]);
+  });
+});
+
+function count(calls: readonly Call[]): void {
+  for (const call of calls) {
+    seen.set(call.verb, (seen.get(call.verb) ?? 0) + 1);
+    if (call.verb === 'publish' || call.verb === 'receive') continue;
+    for (const { outcome } of call.answer ?? []) seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,311 @@
+// Clients that make histories: publishers and consumers who do what a plan says, all at once, over several instances. A plan
+// is plain data that fast-check draws from a seed; what the calls then meet is up to the machine.
+
+import fc from 'fast-check';
+import type { SettleVerb } from '../../src/domain/settling.ts';
+import type { TestEngine } from './engine.ts';
+import type { Recorder, RecordingClient, WishFields } from './history.ts';
+
+/** What becomes of a message in a consumer's hands. */
+const fates = [
+  'acknowledge',
+  'acknowledge',
+  'acknowledge along the way',
+  'acknowledge along the way',
+  'acknowledge twice in one call',
+  'acknowledge on both instances',
+  'acknowledge atomically',
+  'acknowledge and release',
+  'release',
+  'release with an error',
+  'release for later',
+  'extend, then acknowledge',
+  'extend, then forget',
+  'reject',
+  'forget',
+  'forget',
+  'forget',
+  'forget',
+] as const;
+type Fate = (typeof fates)[number];
+
+/** What is done with receipts that somebody got some time ago: forgotten ones, or any. */
+interface Afterthought {
+  readonly verb: SettleVerb;
+  readonly ofForgotten: boolean;
+  readonly which: readonly number[];
+}
+
+interface Round {
+  readonly instance: number;
+  readonly maxMessages: number;
+  readonly waitMs: number;
+  readonly visibilityTimeoutSeconds: number | null;
+  /** Null: stays for the answer. */
+  readonly leavesAfterMs: number | null;
+  /** By position in the batch. */
+  readonly fates: readonly Fate[];
+  readonly afterthought: Afterthought | null;
+}
+
+export interface Plan {
+  readonly publishers: readonly {
+    readonly topic: number;
+    readonly instance: number;
+    readonly batches: readonly { readonly messages: number; readonly pauseMs: number }[];
+  }[];
+  readonly consumers: readonly { readonly subscription: number; readonly rounds: readonly Round[] }[];
+}
+
+export interface PlanSize {
+  readonly topics: number;
+  readonly subscriptions: number;
+  readonly publishers: number;
+  readonly publishesEach: number;
+  readonly consumersEach: number;
+  readonly roundsEach: number;
+}
+
+/** In so many of ten cases; null in the others. */
+const sometimes = <T>(arbitrary: fc.Arbitrary<T>, weight: number): fc.Arbitrary<T | null> =>
+  fc.oneof({ arbitrary, weight }, { arbitrary: fc.constant(null), weight: 10 - weight });
+
+function drawRound(): fc.Arbitrary<Round> {
+  return fc.record({
+    instance: fc.nat(1),
+    maxMessages: fc.integer({ min: 1, max: 8 }),
+    waitMs: fc.oneof(fc.constant(0), fc.integer({ min: 20, max: 500 })),
+    visibilityTimeoutSeconds: sometimes(fc.integer({ min: 1, max: 2 }), 3),
+    leavesAfterMs: sometimes(fc.nat(12), 1),
+    fates: fc.array(fc.constantFrom(...fates), { minLength: 1, maxLength: 6 }),
+    afterthought: sometimes(drawAfterthought(), 6),
+  });
+}
+
+function drawAfterthought(): fc.Arbitrary<Afterthought> {
+  return fc.record({
+    verb: fc.constantFrom<SettleVerb>('acknowledge', 'release', 'extend', 'reject'),
+    ofForgotten: fc.boolean(),
+    which: fc.array(fc.nat(1000), { minLength: 1, maxLength: 3 }),
+  });
+}
+
+/** The same plan for the same seed and size. */
+export function drawPlan(seed: number, size: PlanSize): Plan {
+  const publishers = Array.from({ length: size.publishers }, (_, i) =>
+    fc.record({
+      topic: fc.constant(i % size.topics),
+      instance: fc.nat(1),
+      batches: fc.array(fc.record({ messages: fc.integer({ min: 1, max: 6 }), pauseMs: fc.nat(500) }), {
+        minLength: size.publishesEach,
+        maxLength: size.publishesEach,
+      }),
+    }),
+  );
+  const consumers = Array.from({ length: size.subscriptions * size.consumersEach }, (_, i) =>
+    fc.record({
+      subscription: fc.constant(i % size.subscriptions),
+      rounds: fc.array(drawRound(), { minLength: size.roundsEach, maxLength: size.roundsEach }),
+    }),
+  );
+  const plan = fc.record({ publishers: fc.tuple(...publishers), consumers: fc.tuple(...consumers) });
+  const [drawn] = fc.sample(plan, { seed, numRuns: 1 });
+  if (drawn === undefined) throw new Error('no plan was drawn');
+  return drawn;
+}
+
+/** Who plays where. */
+export interface Stage {
+  readonly recorder: Recorder;
+  readonly engines: readonly TestEngine[];
+  readonly topics: readonly string[];
+  readonly subscriptions: readonly string[];
+  /** Receipts that nobody settled when they were got, oldest first. Filled by the play. */
+  readonly forgotten: { readonly subscription: string; readonly receipt: string; readonly at: number }[];
+}
+
+/**
+ * Plays the plan to its end: consumers go through their rounds until the last publish is done, and upkeep goes on meanwhile.
+ * Then what is left is taken and acknowledged.
+ */
+export async function playPlan(plan: Plan, stage: Stage): Promise<void> {
+  const upkeep = startUpkeep(stage);
+  let publishing = true;
+  const consumers = plan.consumers.map((_, i) => consumeAll(plan, i, stage, () => publishing));
+  await Promise.all(plan.publishers.map((_, i) => publishAll(plan, i, stage)));
+  publishing = false;
+  await Promise.all(consumers);
+  await Promise.all(stage.subscriptions.map((subscription) => drain(subscription, stage)));
+  await upkeep.stop();
+}
+
+const SWEEP_PAUSE_MS = 40;
+
+/** Every instance sweeps, as its job would, only more often. */
+function startUpkeep({ engines }: Stage): { stop(): Promise<void> } {
+  let over = false;
+  const loops = engines.map(async (engine) => {
+    while (!over) {
+      await engine.sweep();
+      await pause(SWEEP_PAUSE_MS);
+    }
+  });
+  return {
+    stop: async () => {
+      over = true;
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function publishAll({ publishers }: Plan, i: number, stage: Stage): Promise<void> {
+  const { topic = 0, instance = 0, batches = [] } = publishers[i] ?? {};
+  const client = clientOf(stage, instance, `publisher ${i}`);
+  for (const [no, { messages, pauseMs }] of batches.entries()) {
+    await pause(pauseMs);
+    const bodies = Array.from({ length: messages }, (_, j) => `<note><from>${i}</from><no>${no}.${j}</no></note>`);
+    await client.publish(stage.topics[topic] ?? '', bodies);
+  }
+}
+
+async function consumeAll({ consumers }: Plan, i: number, stage: Stage, goOn: () => boolean): Promise<void> {
+  const { subscription: index = 0, rounds = [] } = consumers[i] ?? {};
+  const subscription = stage.subscriptions[index] ?? '';
+  const name = `consumer ${i}`;
+  let alongTheWay: WishFields[] = [];
+  for (let no = 0; goOn(); no += 1) {
+    const round = rounds[no % rounds.length];
+    if (round === undefined) return;
+    const client = clientOf(stage, round.instance, name);
+    const leaving = new AbortController();
+    if (round.leavesAfterMs !== null) setTimeout(() => leaving.abort(), round.leavesAfterMs).unref();
+    const { receive } = await client.receive(subscription, {
+      ...{ maxMessages: round.maxMessages, waitSeconds: round.waitMs / 1000, signal: leaving.signal },
+      ...(round.visibilityTimeoutSeconds !== null && { visibilityTimeoutSeconds: round.visibilityTimeoutSeconds }),
+      acknowledge: alongTheWay.map(({ receipt, reference = null }) => ({ receipt, reference })),
+    });
+    const elsewhere = clientOf(stage, 1 - round.instance, name);
+    const batch = (receive.answer ?? []).map(({ receipt }, j) => ({
+      fate: round.fates[j % round.fates.length] ?? 'forget',
+      wish: { receipt, reference: `${name}, round ${no}` },
+    }));
+    alongTheWay = batch.filter(({ fate }) => fate === 'acknowledge along the way').map(({ wish }) => wish);
+    for (const { fate, wish } of batch) {
+      if (fate.endsWith('forget')) stage.forgotten.push({ subscription, receipt: wish.receipt, at: performance.now() });
+    }
+    const thinking = thinkAgain(stage, client, subscription, round.afterthought);
+    await Promise.all([thinking, ...settleBatch({ client, elsewhere, subscription }, batch)]);
+  }
+  if (alongTheWay.length > 0) await clientOf(stage, 0, name).settle('acknowledge', subscription, alongTheWay);
+}
+
+interface Consumer {
+  readonly client: RecordingClient;
+  /** The same one, on the other instance. */
+  readonly elsewhere: RecordingClient;
+  readonly subscription: string;
+}
+
+const someError = { code: 'not_today', message: 'The ledger of the vendor is closed.' };
+const LATER_SECONDS = 1;
+/** Some leases are over by then, some not. */
+const FORGOTTEN_MS = 800;
+const RECENT_MAX = 30;
+
+/** All messages of one fate in one call, all calls at once. */
+function settleBatch(
+  { client, elsewhere, subscription }: Consumer,
+  batch: readonly { fate: Fate; wish: WishFields }[],
+): Promise<unknown>[] {
+  return [...Map.groupBy(batch, ({ fate }) => fate)].map(async ([fate, together]) => {
+    const wishes = together.map(({ wish }) => wish);
+    const settle = (verb: SettleVerb, by: readonly WishFields[] = wishes, fields = {}) =>
+      client.settle(verb, subscription, by, fields);
+    switch (fate) {
+      case 'acknowledge':
+        return settle('acknowledge');
+      case 'acknowledge twice in one call':
+        return settle('acknowledge', [...wishes, ...wishes]);
+      case 'acknowledge on both instances':
+        return Promise.all([settle('acknowledge'), elsewhere.settle('acknowledge', subscription, wishes)]);
+      case 'acknowledge atomically':
+        return settle('acknowledge', wishes, { atomic: true });
+      case 'acknowledge and release':
+        return Promise.all([settle('acknowledge'), elsewhere.settle('release', subscription, wishes)]);
+      case 'release':
+        return settle('release');
+      case 'release with an error':
+        return settle(
+          'release',
+          wishes.map((wish) => ({ ...wish, error: someError })),
+        );
+      case 'release for later':
+        return settle(
+          'release',
+          wishes.map((wish) => ({ ...wish, delaySeconds: LATER_SECONDS })),
+        );
+      case 'extend, then acknowledge':
+        await settle('extend', wishes.slice(0, 2), { visibilityTimeoutSeconds: 2 });
+        return settle('acknowledge');
+      case 'extend, then forget':
+        return settle('extend', wishes.slice(0, 2), { visibilityTimeoutSeconds: 1 });
+      case 'reject':
+        return settle('reject');
+      default:
+        return null;
+    }
+  });
+}
+
+/** Somebody remembers receipts that were handed out some time ago, to whomever; or makes one up. */
+async function thinkAgain(
+  { recorder, forgotten }: Stage,
+  client: RecordingClient,
+  subscription: string,
+  afterthought: Afterthought | null,
+): Promise<void> {
+  if (afterthought === null) return;
+  const { verb, ofForgotten, which } = afterthought;
+  const handedOut = () =>
+    recorder.calls.flatMap((call) =>
+      call.verb === 'receive' && call.subscription === subscription ? (call.answer ?? []) : [],
+    );
+  const before = performance.now() - FORGOTTEN_MS;
+  const known = ofForgotten
+    ? forgotten.filter((one) => one.subscription === subscription && one.at < before).slice(-RECENT_MAX)
+    : handedOut();
+  const wishes = which.map((no) => ({
+    receipt: known[no % (known.length + 1)]?.receipt ?? makeUp(no),
+    reference: 'afterthought',
+  }));
+  await client.settle(verb, subscription, wishes);
+}
+
+function makeUp(no: number): string {
+  return Buffer.alloc(33, no % 251).toString('base64url');
+}
+
+const DRAIN_ROUNDS_MAX = 200;
+
+/** Ends when nothing is left, or gives up; the checker sees which. */
+async function drain(subscription: string, stage: Stage): Promise<void> {
+  const [engine] = stage.engines;
+  const client = clientOf(stage, 0, 'drain');
+  for (let round = 0; round < DRAIN_ROUNDS_MAX; round += 1) {
+    const { receive } = await client.receive(subscription, { maxMessages: 100, waitSeconds: 0.1 });
+    const wishes = (receive.answer ?? []).map(({ receipt }) => ({ receipt }));
+    if (wishes.length > 0) await client.settle('acknowledge', subscription, wishes);
+    const stats = (await engine?.getSubscription(subscription))?.stats;
+    if (stats !== undefined && stats.backlog + stats.inFlight + stats.deferred === 0) return;
+  }
+}
+
+function clientOf({ recorder, engines }: Stage, instance: number, name: string): RecordingClient {
+  const engine = engines[instance];
+  if (engine === undefined) throw new Error(`there is no instance ${instance}`);
+  return recorder.clientOf(engine, `instance ${instance}`, name);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
