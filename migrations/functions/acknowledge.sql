@@ -41,6 +41,7 @@ as $$
 #variable_conflict use_column
 declare
   _tail bigint;
+  _now timestamptz;
   _at timestamptz;
   _delivery record;
   _done bigint[];
@@ -75,7 +76,9 @@ begin
   order by a.ack_no desc
   limit 1;
   _tail := coalesce(_tail, 0);
-  _at := greatest(clock_timestamp(), _at);
+  -- Whether a lease is over is the clock's business; the ledger's own time never runs backwards.
+  _now := clock_timestamp();
+  _at := greatest(_now, _at);
 
   if _atomic then
     select array_agg(j.outcome), array_agg(j.message_id) , array_agg(j.ack_no), array_agg(j.acknowledged_at)
@@ -83,7 +86,7 @@ begin
     from generate_series(_first, _last) g (no)
     cross join lateral generate_series(_entry_firsts[g.no], _entry_lasts[g.no]) e (no)
     cross join lateral willcall.judge_receipt(
-      'acknowledge', _topic_id, _subscription_id, _at, _delivery_nos[g.no], _nonces[g.no], _seqs[e.no]
+      'acknowledge', _topic_id, _subscription_id, _now, _delivery_nos[g.no], _nonces[g.no], _seqs[e.no]
     ) j;
     if exists (
       select from unnest(_verdicts) v (outcome)
@@ -129,7 +132,7 @@ begin
         )
         select
           _topic_id, _subscription_id, _tail + row_number() over (order by v.seq), v.seq, _delivery_nos[_g],
-          m.published_at, _delivery.at, _at, _delivery.generation, v.attempt, m.body_bytes, v.expires_at <= _at,
+          m.published_at, _delivery.at, _at, _delivery.generation, v.attempt, m.body_bytes, v.expires_at <= _now,
           m.message_id, m.body_sha256, _principals[_g], v.ref
         from live v
         cross join lateral (
@@ -176,7 +179,7 @@ begin
 
     foreach _entry in array _missed loop
       select * into _verdict from willcall.judge_receipt(
-        'acknowledge', _topic_id, _subscription_id, _at, _delivery_nos[_g], _nonces[_g], _seqs[_entry]
+        'acknowledge', _topic_id, _subscription_id, _now, _delivery_nos[_g], _nonces[_g], _seqs[_entry]
       );
       if _verdict.outcome = 'acknowledged_late' then
         _verdict.ack_no := _tail + 1;

@@ -60,6 +60,7 @@ declare
   _again_nos bigint[];
   _again_nonces bigint[];
   _tail record;
+  _at timestamptz;
   _wanted bigint := 0;
   _in_flight bigint;
   _seqs bigint[];
@@ -103,7 +104,9 @@ begin
   order by d.delivery_no desc
   limit 1;
   outcome := 'received';
-  checked_at := greatest(clock_timestamp(), _tail.at);
+  -- What is due and how long a lease lasts is the clock's business; the log's own time never runs backwards.
+  checked_at := clock_timestamp();
+  _at := greatest(checked_at, _tail.at);
   deferred_drained := false;
   in_flight_full := false;
   lease_floor := _lease_floor;
@@ -212,7 +215,7 @@ begin
       topic_id, subscription_id, delivery_no, head, at, nonce, generation, kind, principal, receive_key, handed
     )
     select
-      _topic_id, _subscription_id, _no, _head, checked_at, _nonces[_waiter], _tail.generation, 'deliver',
+      _topic_id, _subscription_id, _no, _head, _at, _nonces[_waiter], _tail.generation, 'deliver',
       _principals[_waiter], _receive_keys[_waiter], range_agg(int8range(h.seq, h.seq, '[]'))
     from unnest(_seqs[_from:_to]) h (seq);
 

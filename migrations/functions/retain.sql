@@ -58,7 +58,7 @@ begin
   order by m.marked_at desc
   limit 1;
   _at := greatest(clock_timestamp(), _tail.at);
-  _too_old := _at - _topic.retention_seconds * interval '1 second';
+  _too_old := clock_timestamp() - _topic.retention_seconds * interval '1 second';
 
   expired := willcall.expire_backlog(_topic_id, _subscription_id, _tail.delivery_no, _tail.head, _tail.generation, _at, _too_old);
   _tail.head := _tail.head + expired;
