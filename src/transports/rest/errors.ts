@@ -114,6 +114,10 @@ function readFault(error: unknown, request: FastifyRequest): Fault {
 }
 
 function readFrameworkFault(error: unknown, request: FastifyRequest): Omit<Fault, 'fields'> {
+  // What @fastify/compress adds to the fault of a body that it could not inflate.
+  if (error instanceof Error && 'decompressError' in error) {
+    return { code: 'malformed_request', detail: 'The body is not the whole gzip that its Content-Encoding announces.' };
+  }
   switch ((error as { code?: unknown } | null)?.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE': {
       const bytesMax = request.routeOptions.bodyLimit ?? limits.requestBytesMax;

@@ -8,7 +8,8 @@ import type { Logger } from '../../domain/logger.ts';
 import type { Engine } from '../../engine/types.ts';
 import { type Authenticator, authenticateChallenge, authorize } from './auth.ts';
 import { answerClientError } from './client-error.ts';
-import { answerHeaders, createErrorHandler, DoorError } from './errors.ts';
+import { addCompression } from './compression.ts';
+import { answerHeaders, createErrorHandler } from './errors.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { createOpenAnswers } from './open-answers.ts';
 import { queryOf, refuse } from './requests.ts';
@@ -56,7 +57,11 @@ export function createRestDoor({ engine, logger, authenticate, host, port }: Res
     if (stopping) reply.header('connection', 'close');
     done();
   });
-  for (const route of routes) route(app, { engine, logger });
+  // Compression attaches to routes as they are made, and it is loaded by then.
+  app.register((scope, _options, done) => {
+    for (const route of routes) route(scope, { engine, logger });
+    done();
+  });
 
   return {
     name: 'rest',
@@ -94,6 +99,7 @@ function createServer(logger: Logger): FastifyInstance {
     },
     clientErrorHandler: answerClientError,
   });
+  addCompression(app);
   app.removeAllContentTypeParsers();
   // Every body is read as bytes; a route that wants JSON parses it itself.
   const keepBytes = (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) =>
@@ -110,13 +116,6 @@ function admit(request: FastifyRequest, authenticate: Authenticator): void {
   refuseRepeatedHeaders(request.raw.rawHeaders);
   const { config } = request.routeOptions;
   if (config.open !== true) authorize(request, authenticate);
-  const encoding = request.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    throw new DoorError(
-      'unsupported_media_type',
-      'Bodies are taken as they stand: send them without Content-Encoding.',
-    );
-  }
   if (config.query !== true && !request.is404 && queryOf(request) !== '') {
     throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);
   }
