@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
 import type { Timer, TimerWheel } from './timer-wheel.ts';
 
-/** How far behind its last complete look the floor of deferred messages stays, for statements that are still running. */
-const FLOOR_MARGIN_MS = 5_000;
+/** How far behind its last complete look the floor of deferred messages stays: longer than any statement may still run. */
+const FLOOR_MARGIN_MS = 12_000;
 /** After so long everything deferred is looked at again. */
 const FULL_LOOK_MS = 60_000;
 /** Later ones are found by the look ahead. */
