@@ -9,6 +9,7 @@ import { DoorError } from './errors.ts';
 /** Below this the headers outweigh what is saved. */
 const ANSWER_BYTES_MIN = 2048;
 
+/** Attaches to the routes that are made after it. */
 export function addCompression(app: FastifyInstance): void {
   app.register(compress, {
     global: true,
