@@ -77,10 +77,11 @@ export interface SubscriptionBook {
   /** In the order of the calls. */
   readonly settled: readonly Settled[];
   readonly lives: readonly Life[];
-  /** By receipt: who was handed it. */
-  readonly handed: ReadonlyMap<string, Handed>;
+  /** Every receipt that somebody was handed. */
+  readonly receipts: ReadonlySet<string>;
   lifeOf(seq: number, generation?: number): Life | null;
-  handedBy(deliveryNo: number, seq: number): Handed | null;
+  /** More than one when the receive was repeated. */
+  handedBy(deliveryNo: number, seq: number): readonly Handed[];
   settledBy(deliveryNo: number, seq: number): readonly Settled[];
   /** Empty when an unanswered call leaves open how long a lease was. */
   grantsOf(deliveryNo: number, seq: number): readonly Grant[];
@@ -110,7 +111,7 @@ function openBook({ calls, rows }: History, subscription: SubscriptionRow): Subs
     else settles.push(call);
   }
   const settled = settles.flatMap(toSettled);
-  const handed = new Map(receives.flatMap((call) => (call.answer ?? []).map((m) => [m.receipt, toHanded(call, m)])));
+  const handed = receives.flatMap((call) => (call.answer ?? []).map((message) => toHanded(call, message)));
   const records = {
     ...{ deliveries: ours(rows.deliveries), failures: ours(rows.failures) },
     ...{ acknowledgments: ours(rows.acknowledgments), deadLetters: ours(rows.deadLetters) },
@@ -118,27 +119,33 @@ function openBook({ calls, rows }: History, subscription: SubscriptionRow): Subs
   const lives = toLives(records);
   const byKey = new Map(lives.map((life) => [keyOf(life.generation, life.seq), life]));
   const generation = records.deliveries.at(-1)?.generation ?? 1;
-  const byMessage = new Map([...handed.values()].map((one) => [keyOf(one.deliveryNo, one.message.sequence), one]));
+  const byMessage = Map.groupBy(handed, ({ deliveryNo, message }) => keyOf(deliveryNo, message.sequence));
   const settledByMessage = Map.groupBy(settled, ({ deliveryNo, seq }) => keyOf(deliveryNo, seq));
   const settledBy = (deliveryNo: number, seq: number) => settledByMessage.get(keyOf(deliveryNo, seq)) ?? [];
-  const handedBy = (deliveryNo: number, seq: number) => byMessage.get(keyOf(deliveryNo, seq)) ?? null;
+  const handedBy = (deliveryNo: number, seq: number) => byMessage.get(keyOf(deliveryNo, seq)) ?? [];
   return {
-    ...{ subscription, messages, receives, settled, handed, lives, readAt: rows.readAt, ...records },
+    ...{ subscription, messages, receives, settled, lives, readAt: rows.readAt, ...records },
+    receipts: new Set(handed.map(({ message }) => message.receipt)),
     ...{ leases: ours(rows.leases), deferred: ours(rows.deferred), tail: Math.max(0, ...messages.keys()) },
     lifeOf: (seq, of = generation) => byKey.get(keyOf(of, seq)) ?? null,
     ...{ handedBy, settledBy },
     grantsOf: (deliveryNo, seq) => {
       const delivery = records.deliveries.find((row) => row.deliveryNo === deliveryNo);
       const given = handedBy(deliveryNo, seq);
-      return delivery === undefined || given === null
-        ? []
-        : toGrants(subscription, delivery.at, given, settledBy(deliveryNo, seq));
+      const open = given.some(({ call }) => receives.some((other) => other.answer === null && repeats(call, other)));
+      if (delivery === undefined || given.length === 0 || open) return [];
+      return toGrants(subscription, delivery.at, given, settledBy(deliveryNo, seq));
     },
   };
 }
 
 function keyOf(a: number, b: number): string {
   return `${a}/${b}`;
+}
+
+/** Whether both ask for the same, so that both may be answered by one delivery. */
+export function repeats(a: ReceiveCall, b: ReceiveCall): boolean {
+  return a.idempotencyKey !== null && a.idempotencyKey === b.idempotencyKey && a.client === b.client;
 }
 
 function toHanded(call: ReceiveCall, message: RecordedMessage): Handed {
@@ -182,18 +189,27 @@ function toLives({ deliveries, failures, acknowledgments, deadLetters }: Records
   return [...lives.values()];
 }
 
-function toGrants(own: SubscriptionRow, at: Micros, given: Handed, settled: readonly Settled[]): Grant[] {
-  const first = at + (given.call.visibilityTimeoutSeconds ?? own.visibilityTimeoutSeconds) * 1_000_000;
-  const grants: Grant[] = [{ at: [at, at], until: [first, first] }];
+function toGrants(own: SubscriptionRow, at: Micros, given: readonly Handed[], settled: readonly Settled[]): Grant[] {
+  const timeoutOf = (call: ReceiveCall | SettleCall) =>
+    (call.visibilityTimeoutSeconds ?? own.visibilityTimeoutSeconds) * 1_000_000;
+  const grants: Grant[] = given.map(({ call, message }) => {
+    // A repetition begins anew at an instant that is only known by its end.
+    if (call.idempotencyKey !== null) return toGrant(message.visibleUntil, timeoutOf(call));
+    return { at: [at, at], until: [at + timeoutOf(call), at + timeoutOf(call)] };
+  });
   for (const { call, result } of settled) {
     if (call.verb !== 'extend') continue;
     if (result === null) return [];
     if (result.outcome !== 'extended' || result.visibleUntil === null) continue;
-    const timeout = (call.visibilityTimeoutSeconds ?? own.visibilityTimeoutSeconds) * 1_000_000;
-    const [low, high] = [result.visibleUntil * 1000, result.visibleUntil * 1000 + 999];
-    grants.push({ at: [low - timeout, high - timeout], until: [low, high] });
+    grants.push(toGrant(result.visibleUntil, timeoutOf(call)));
   }
   return grants;
+}
+
+/** From an end that is known to the millisecond. */
+function toGrant(visibleUntil: number, timeout: Micros): Grant {
+  const [low, high] = [visibleUntil * 1000, visibleUntil * 1000 + 999];
+  return { at: [low - timeout, high - timeout], until: [low, high] };
 }
 
 /** Until when a lease was given, as it stood at an instant: the earliest and the latest that it can have been. */

@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import type { SettleVerb } from '../../src/domain/settling.ts';
 import type { TestEngine } from './engine.ts';
-import type { Recorder, RecordingClient, WishFields } from './history.ts';
+import type { ReceiveCall, Recorder, RecordingClient, WishFields } from './history.ts';
 
 /** What becomes of a message in a consumer's hands. */
 const fates = [
@@ -36,11 +36,15 @@ interface Afterthought {
   readonly which: readonly number[];
 }
 
+/** A call that may be made again, on the other instance: at the same time, or after its answer. */
+type Repetition = 'at once' | 'afterwards';
+
 interface Round {
   readonly instance: number;
   readonly maxMessages: number;
   readonly waitMs: number;
   readonly visibilityTimeoutSeconds: number | null;
+  readonly repetition: Repetition | null;
   /** Null: stays for the answer. */
   readonly leavesAfterMs: number | null;
   /** By position in the batch. */
@@ -52,7 +56,11 @@ export interface Plan {
   readonly publishers: readonly {
     readonly topic: number;
     readonly instance: number;
-    readonly batches: readonly { readonly messages: number; readonly pauseMs: number }[];
+    readonly batches: readonly {
+      readonly messages: number;
+      readonly pauseMs: number;
+      readonly repetition: Repetition | null;
+    }[];
   }[];
   readonly consumers: readonly { readonly subscription: number; readonly rounds: readonly Round[] }[];
 }
@@ -76,6 +84,7 @@ function drawRound(): fc.Arbitrary<Round> {
     maxMessages: fc.integer({ min: 1, max: 8 }),
     waitMs: fc.oneof(fc.constant(0), fc.integer({ min: 20, max: 500 })),
     visibilityTimeoutSeconds: sometimes(fc.integer({ min: 1, max: 2 }), 3),
+    repetition: sometimes(fc.constantFrom<Repetition>('at once', 'afterwards'), 1),
     leavesAfterMs: sometimes(fc.nat(12), 1),
     fates: fc.array(fc.constantFrom(...fates), { minLength: 1, maxLength: 6 }),
     afterthought: sometimes(drawAfterthought(), 6),
@@ -90,16 +99,21 @@ function drawAfterthought(): fc.Arbitrary<Afterthought> {
   });
 }
 
+function drawPublish() {
+  return fc.record({
+    messages: fc.integer({ min: 1, max: 6 }),
+    pauseMs: fc.nat(500),
+    repetition: sometimes(fc.constantFrom<Repetition>('at once', 'afterwards'), 3),
+  });
+}
+
 /** The same plan for the same seed and size. */
 export function drawPlan(seed: number, size: PlanSize): Plan {
   const publishers = Array.from({ length: size.publishers }, (_, i) =>
     fc.record({
       topic: fc.constant(i % size.topics),
       instance: fc.nat(1),
-      batches: fc.array(fc.record({ messages: fc.integer({ min: 1, max: 6 }), pauseMs: fc.nat(500) }), {
-        minLength: size.publishesEach,
-        maxLength: size.publishesEach,
-      }),
+      batches: fc.array(drawPublish(), { minLength: size.publishesEach, maxLength: size.publishesEach }),
     }),
   );
   const consumers = Array.from({ length: size.subscriptions * size.consumersEach }, (_, i) =>
@@ -160,36 +174,54 @@ function startUpkeep({ engines }: Stage): { stop(): Promise<void> } {
 
 async function publishAll({ publishers }: Plan, i: number, stage: Stage): Promise<void> {
   const { topic = 0, instance = 0, batches = [] } = publishers[i] ?? {};
-  const client = clientOf(stage, instance, `publisher ${i}`);
-  for (const [no, { messages, pauseMs }] of batches.entries()) {
+  const name = `publisher ${i}`;
+  for (const [no, { messages, pauseMs, repetition }] of batches.entries()) {
     await pause(pauseMs);
-    const bodies = Array.from({ length: messages }, (_, j) => `<note><from>${i}</from><no>${no}.${j}</no></note>`);
-    await client.publish(stage.topics[topic] ?? '', bodies);
+    const numbers = Array.from({ length: messages }, (_, j) => `${i}.${no}.${j}`);
+    const bodies = numbers.map((number) => `<note><no>${number}</no></note>`);
+    const publish = (on: number) =>
+      clientOf(stage, on, name).publish(stage.topics[topic] ?? '', bodies, repetition === null ? [] : numbers);
+    await repeatCall(
+      repetition,
+      () => publish(instance),
+      () => publish(1 - instance),
+    );
   }
+}
+
+/** The call, and its repetition when it has one. */
+async function repeatCall<T>(
+  repetition: Repetition | null,
+  call: () => Promise<T>,
+  again: () => Promise<T>,
+): Promise<T[]> {
+  if (repetition === 'at once') return Promise.all([call(), again()]);
+  const answer = await call();
+  return repetition === null ? [answer] : [answer, await again()];
 }
 
 async function consumeAll({ consumers }: Plan, i: number, stage: Stage, goOn: () => boolean): Promise<void> {
   const { subscription: index = 0, rounds = [] } = consumers[i] ?? {};
   const subscription = stage.subscriptions[index] ?? '';
   const name = `consumer ${i}`;
-  let alongTheWay: WishFields[] = [];
+  const alongTheWay: WishFields[] = [];
   for (let no = 0; goOn(); no += 1) {
     const round = rounds[no % rounds.length];
     if (round === undefined) return;
     const client = clientOf(stage, round.instance, name);
-    const leaving = new AbortController();
-    if (round.leavesAfterMs !== null) setTimeout(() => leaving.abort(), round.leavesAfterMs).unref();
-    const { receive } = await client.receive(subscription, {
-      ...{ maxMessages: round.maxMessages, waitSeconds: round.waitMs / 1000, signal: leaving.signal },
-      ...(round.visibilityTimeoutSeconds !== null && { visibilityTimeoutSeconds: round.visibilityTimeoutSeconds }),
-      acknowledge: alongTheWay.map(({ receipt, reference = null }) => ({ receipt, reference })),
-    });
     const elsewhere = clientOf(stage, 1 - round.instance, name);
-    const batch = (receive.answer ?? []).map(({ receipt }, j) => ({
+    const receiving = (on: RecordingClient) => receiveRound({ client: on, subscription }, round, `${no}`, alongTheWay);
+    const calls = await repeatCall(
+      round.repetition,
+      () => receiving(client),
+      () => receiving(elsewhere),
+    );
+    // A repetition hands out the same receipts.
+    const receipts = new Set(calls.flatMap((call) => (call.answer ?? []).map(({ receipt }) => receipt)));
+    const batch = [...receipts].map((receipt, j) => ({
       fate: round.fates[j % round.fates.length] ?? 'forget',
       wish: { receipt, reference: `${name}, round ${no}` },
     }));
-    alongTheWay = batch.filter(({ fate }) => fate === 'acknowledge along the way').map(({ wish }) => wish);
     for (const { fate, wish } of batch) {
       if (fate.endsWith('forget')) stage.forgotten.push({ subscription, receipt: wish.receipt, at: performance.now() });
     }
@@ -197,6 +229,23 @@ async function consumeAll({ consumers }: Plan, i: number, stage: Stage, goOn: ()
     await Promise.all([thinking, ...settleBatch({ client, elsewhere, subscription }, batch)]);
   }
   if (alongTheWay.length > 0) await clientOf(stage, 0, name).settle('acknowledge', subscription, alongTheWay);
+}
+
+async function receiveRound(
+  { client, subscription }: Pick<Consumer, 'client' | 'subscription'>,
+  round: Round,
+  key: string,
+  alongTheWay: readonly WishFields[],
+): Promise<ReceiveCall> {
+  const leaving = new AbortController();
+  if (round.leavesAfterMs !== null) setTimeout(() => leaving.abort(), round.leavesAfterMs).unref();
+  const { receive } = await client.receive(subscription, {
+    ...{ maxMessages: round.maxMessages, waitSeconds: round.waitMs / 1000, signal: leaving.signal },
+    ...(round.visibilityTimeoutSeconds !== null && { visibilityTimeoutSeconds: round.visibilityTimeoutSeconds }),
+    ...(round.repetition !== null && { idempotencyKey: key }),
+    acknowledge: alongTheWay.map(({ receipt, reference = null }) => ({ receipt, reference })),
+  });
+  return receive;
 }
 
 interface Consumer {

@@ -3,7 +3,7 @@
 
 import { parseReceipt } from '../../src/domain/receipt.ts';
 import type { ReceiveCall, RecordedMessage } from './history.ts';
-import { type Life, leaseEndAt, type SubscriptionBook } from './history-books.ts';
+import { type Life, leaseEndAt, repeats, type SubscriptionBook } from './history-books.ts';
 import type { DeliveryRow, FailureRow } from './history-rows.ts';
 
 type Breaches = Generator<string>;
@@ -42,7 +42,10 @@ export function* answersAreRecorded(book: SubscriptionBook): Breaches {
   const rows = new Map(book.deliveries.map((row) => [row.deliveryNo, row]));
   for (const call of book.receives) {
     const answer = call.answer ?? [];
-    if (answer.length > call.maxMessages) yield `${call.client} asked for ${call.maxMessages} and got ${answer.length}`;
+    // A repetition is answered with what is outstanding of the delivery, be it less than was handed out or more than asked.
+    const first = call.idempotencyKey === null;
+    if (first && answer.length > call.maxMessages)
+      yield `${call.client} asked for ${call.maxMessages} and got ${answer.length}`;
     const numbers = new Set(answer.map(({ receipt }) => parseReceipt(receipt)?.deliveryNo));
     if (numbers.size > 1) yield `one answer to ${call.client} mixes deliveries ${[...numbers]}`;
     for (const message of answer) {
@@ -51,7 +54,7 @@ export function* answersAreRecorded(book: SubscriptionBook): Breaches {
       if (wrong !== null) yield `message ${message.sequence} as ${call.client} got it ${wrong}`;
     }
     const row = rows.get([...numbers][0] ?? 0);
-    if (row !== undefined && row.handed.length > answer.length)
+    if (first && row !== undefined && row.handed.length > answer.length)
       yield `delivery ${row.deliveryNo} was not answered whole`;
   }
 }
@@ -66,11 +69,13 @@ function differs(book: SubscriptionBook, call: ReceiveCall, message: RecordedMes
   if (row.principal !== call.client) return `is recorded as handed to ${row.principal}`;
   if (published?.messageId !== message.id) return 'has another id than in the log';
   if (published.body !== message.body) return 'has other bytes than in the log';
-  if (Math.floor((row.at + timeout) / 1000) !== message.visibleUntil) return 'was promised for another time';
+  const promised = Math.floor((row.at + timeout) / 1000);
+  const longer = call.idempotencyKey !== null && message.visibleUntil > promised;
+  if (message.visibleUntil !== promised && !longer) return 'was promised for another time';
   return null;
 }
 
-/** Nothing is handed out that nobody asked for, and nothing to two askers. */
+/** Nothing is handed out that nobody asked for, and nothing to two askers, unless one repeats the other. */
 export function* deliveriesWereAsked({ deliveries, receives }: SubscriptionBook): Breaches {
   const answers = new Map<number, ReceiveCall[]>();
   for (const call of receives) {
@@ -79,10 +84,11 @@ export function* deliveriesWereAsked({ deliveries, receives }: SubscriptionBook)
   }
   for (const { kind, deliveryNo, principal } of deliveries) {
     if (kind !== 'deliver') continue;
-    const times = answers.get(deliveryNo)?.length ?? 0;
-    if (times > 1) yield `delivery ${deliveryNo} answered ${times} calls`;
+    const answered = answers.get(deliveryNo) ?? [];
+    const strangers = answered.filter((call, j) => j > 0 && !(answered[0] !== undefined && repeats(call, answered[0])));
+    if (strangers.length > 0) yield `delivery ${deliveryNo} answered ${answered.length} calls`;
     const mayBe = receives.some((call) => call.client === principal && (call.left || call.answer === null));
-    if (times === 0 && !mayBe) yield `delivery ${deliveryNo} answers no call of ${principal}`;
+    if (answered.length === 0 && !mayBe) yield `delivery ${deliveryNo} answers no call of ${principal}`;
   }
 }
 
@@ -141,8 +147,9 @@ export function* attemptsAreCounted(book: SubscriptionBook): Breaches {
       if (lease.outstanding.includes(seq)) said.push({ by: lease.deliveryNo, attempt: lease.attempt });
     }
     for (const [i, { deliveryNo }] of deliveries.entries()) {
-      const told = book.handedBy(deliveryNo, seq)?.message.attempt ?? i + 1;
-      if (told !== i + 1) yield `message ${seq}, attempt ${i + 1}, was handed out as ${told}`;
+      for (const { message } of book.handedBy(deliveryNo, seq)) {
+        if (message.attempt !== i + 1) yield `message ${seq}, attempt ${i + 1}, was handed out as ${message.attempt}`;
+      }
       for (const { attempt } of said.filter(({ by }) => by === deliveryNo)) {
         if (attempt !== i + 1) yield `message ${seq}, attempt ${i + 1}, is recorded as ${attempt}`;
       }

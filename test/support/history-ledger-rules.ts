@@ -132,7 +132,8 @@ export function* recordsWereAsked(book: SubscriptionBook): Breaches {
     if (asked.some(mayHave(ended))) continue;
     // What was handed out to a client that had left is given back in its name.
     const left = book.receives.some((call) => call.client === endedBy && (call.left || call.answer === null));
-    const handedBack = ended === 'released' && errorCode === null && left && book.handedBy(deliveryNo, seq) === null;
+    const nobodys = book.handedBy(deliveryNo, seq).length === 0;
+    const handedBack = ended === 'released' && errorCode === null && left && nobodys;
     if (!handedBack) yield `nobody ${ended} message ${seq} of delivery ${deliveryNo}`;
   }
 }
@@ -169,7 +170,7 @@ const settledAs: Partial<Record<Outcome, Outcome>> = {
 /** What follows from answers that were given before the call began; null: several outcomes are possible. */
 function requiredOutcome(book: SubscriptionBook, settled: Settled): Outcome | null {
   const { call, wish, deliveryNo, seq } = settled;
-  if (!book.handed.has(wish.receipt)) return 'invalid_receipt';
+  if (!book.receipts.has(wish.receipt)) return 'invalid_receipt';
   const before = (one: { endedAt: number | null }) => one.endedAt !== null && one.endedAt < call.startedAt;
   for (const other of book.settledBy(deliveryNo, seq)) {
     const as = other.result === null || !before(other.call) ? undefined : settledAs[other.result.outcome];
@@ -177,8 +178,7 @@ function requiredOutcome(book: SubscriptionBook, settled: Settled): Outcome | nu
   }
   const life = book.lifeOf(seq);
   for (const newer of newerDeliveries(life, deliveryNo)) {
-    const handed = book.handedBy(newer, seq);
-    if (handed !== null && before(handed.call)) return 'superseded';
+    if (book.handedBy(newer, seq).some((handed) => before(handed.call))) return 'superseded';
   }
   const elsewhere = signaturesElsewhere(book, life, deliveryNo);
   return elsewhere.some((one) => one.result !== null && before(one.call)) ? 'superseded' : null;
@@ -255,7 +255,7 @@ function isSuperseded(book: SubscriptionBook, { call, deliveryNo, seq }: Settled
   const life = book.lifeOf(seq);
   const handedOut = newerDeliveries(life, deliveryNo).some((newer) => {
     const handed = book.handedBy(newer, seq);
-    return handed === null || handed.call.startedAt < end;
+    return handed.length === 0 || handed.some(({ call: taking }) => taking.startedAt < end);
   });
   return handedOut || signaturesElsewhere(book, life, deliveryNo).some((one) => one.call.startedAt < end);
 }

@@ -22,18 +22,34 @@ export function* publishedIsKept({ messages, publishes }: TopicBook): Breaches {
   }
 }
 
-/** Every message in the log is one that somebody published, and was answered once or not at all. */
+/** Every message in the log is one that somebody published, and was answered as new once or not at all. */
 export function* messagesWerePublished({ messages, publishes }: TopicBook): Breaches {
-  const answers = Map.groupBy(
-    publishes.flatMap((call) => call.answer ?? []),
+  const answers = publishes.flatMap((call) => call.answer ?? []);
+  const asNew = Map.groupBy(
+    answers.filter(({ duplicate }) => !duplicate),
     ({ id }) => id,
   );
   const unanswered = publishes.filter((call) => call.answer === null);
   for (const row of messages) {
-    const times = answers.get(row.messageId)?.length ?? 0;
-    if (times > 1) yield `message ${row.seq} was answered ${times} times`;
+    const times = asNew.get(row.messageId)?.length ?? 0;
+    if (times > 1) yield `message ${row.seq} was answered as new ${times} times`;
     const mayBe = unanswered.some((call) => call.client === row.publishedBy && call.bodies.includes(row.body));
     if (times === 0 && !mayBe) yield `message ${row.seq} was published by nobody`;
+  }
+}
+
+/** However often a publisher repeats a dedupe key, it names one message, and only a key makes a duplicate. */
+export function* dedupeKeysNameOneMessage({ publishes }: TopicBook): Breaches {
+  const named = new Map<string, string>();
+  for (const { client, dedupeKeys, answer } of publishes) {
+    for (const [i, { id, duplicate }] of (answer ?? []).entries()) {
+      const key = dedupeKeys[i] ?? null;
+      if (key === null && duplicate) yield `${client} was told of a duplicate without a key`;
+      if (key === null) continue;
+      const known = named.get(`${client} ${key}`) ?? id;
+      if (known !== id) yield `the key ${key} of ${client} names several messages`;
+      named.set(`${client} ${key}`, id);
+    }
   }
 }
 
@@ -76,6 +92,8 @@ export function* publishesKeepTheirOrder({ publishes }: TopicBook): Breaches {
   }
 }
 
+/** Of what it published, not of what it repeated. */
 function sequencesOf(call: PublishCall | undefined): number[] {
-  return (call?.answer ?? []).flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
+  const published = (call?.answer ?? []).filter(({ duplicate }) => !duplicate);
+  return published.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
 }

@@ -43,7 +43,7 @@ export class Story {
 
   #call<C extends Call>(call: Omit<C, 'instance' | 'startedAt' | 'endedAt' | 'error'>): C {
     this.#ticks += 2;
-    const made = { instance: 'a', startedAt: this.#ticks - 1, endedAt: this.#ticks, error: null, ...call };
+    const made = { ...call, instance: 'a', startedAt: this.#ticks - 1, endedAt: this.#ticks, error: null };
     this.calls.push(made as unknown as C);
     return made as unknown as C;
   }
@@ -54,9 +54,24 @@ export class Story {
       const seq = this.rows.messages.length + 1;
       const row = { publishedAt: micros(at), publishedBy: client, messageId: `id-${seq}`, body: digest(body) };
       this.rows.messages.push({ topicId: TOPIC_ID, seq, ...row });
-      return { id: row.messageId, sequence: seq };
+      return { id: row.messageId, sequence: seq, duplicate: false };
     });
-    return this.#call<PublishCall>({ verb: 'publish', topic: 'topic', client, bodies: bodies.map(digest), answer });
+    return this.#call<PublishCall>({
+      verb: 'publish',
+      topic: 'topic',
+      client,
+      bodies: bodies.map(digest),
+      dedupeKeys: bodies.map(() => null),
+      answer,
+    });
+  }
+
+  /** Says the same again, with its key, of what was published under the key. */
+  repeat(call: PublishCall, key: string): PublishCall {
+    const dedupeKeys = call.bodies.map((_, i) => `${key} ${i}`);
+    Object.assign(call, { dedupeKeys });
+    const answer = (call.answer ?? []).map((one) => ({ ...one, duplicate: true }));
+    return this.#call<PublishCall>({ ...call, answer });
   }
 
   /** Hands out these messages; answers with the receipts. A client that left sees none of it. */
@@ -79,9 +94,22 @@ export class Story {
     });
     this.#call<ReceiveCall>({
       ...{ verb: 'receive', subscription: 'sub', client, maxMessages: 10, visibilityTimeoutSeconds: null, left },
+      idempotencyKey: null,
       answer: left ? [] : messages,
     });
     return messages.map(({ receipt }) => receipt);
+  }
+
+  /** Asks once more for what the call was handed, by a key that both have; the leases begin anew. */
+  receiveAgain(at: number, call: ReceiveCall, key: string): ReceiveCall {
+    Object.assign(call, { idempotencyKey: key });
+    const answer = (call.answer ?? []).map((message) => ({ ...message, visibleUntil: millis(at + 30) }));
+    const receipts = answer.map(({ receipt }) => partsOf(receipt));
+    for (const { seq, deliveryNo } of receipts) {
+      const lease = this.rows.leases.find((row) => row.deliveryNo === deliveryNo && row.outstanding.includes(seq));
+      if (lease !== undefined) lease.expiresAt = micros(at + 30);
+    }
+    return this.#call<ReceiveCall>({ ...call, answer });
   }
 
   /** Says of one receipt what it was answered, without anything done. */
@@ -234,12 +262,12 @@ export function tellOneInFlight(): { story: Story; receipt: string } {
 }
 
 /** Two calls and their messages, which nobody subscribes to. */
-export function tellTwoPublishes(): Story {
+export function tellTwoPublishes({ alike = false } = {}): Story {
   const story = new Story();
   story.rows.subscriptions = [];
   story.rows.deliveries = [];
   story.publish(1, 'p1', 'one');
-  story.publish(2, 'p2', 'two');
+  story.publish(2, alike ? 'p1' : 'p2', alike ? 'one' : 'two');
   return story;
 }
 

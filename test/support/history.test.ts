@@ -3,8 +3,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/domain/settling.ts';
-import type { Engine } from '../../src/engine/index.ts';
-import { createRecorder, type PublishCall, type ReceiveCall, type SettleCall } from './history.ts';
+import type { PublishCall, ReceiveCall, SettleCall } from './history.ts';
 import { checkHistory, type Rule, rules } from './history-check.ts';
 import type { DeliveryRow } from './history-rows.ts';
 import { finish, micros, Story, tellOneInFlight, tellTwoPublishes } from './history-story.ts';
@@ -80,29 +79,37 @@ interface Case {
 
 const cases: Record<Rule, Case[]> = {
   publishedIsKept: [
-    { tell: tellTwoPublishes, spoil: ({ rows }) => rows.messages.pop() },
-    { tell: tellTwoPublishes, spoil: ({ rows }) => set(rows.messages[1], { body: 'other bytes' }) },
-    { tell: tellTwoPublishes, spoil: ({ rows }) => set(rows.messages[1], { publishedBy: 'p1' }) },
+    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => rows.messages.pop() },
+    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => set(rows.messages[1], { body: 'other bytes' }) },
+    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => set(rows.messages[1], { publishedBy: 'p1' }) },
   ],
   messagesWerePublished: [
-    { tell: tellTwoPublishes, spoil: ({ calls }) => calls.pop() },
-    { tell: tellTwoPublishes, spoil: ({ calls }) => calls.push({ ...calls[1] } as PublishCall) },
+    { tell: () => tellTwoPublishes(), spoil: ({ calls }) => calls.pop() },
+    { tell: () => tellTwoPublishes(), spoil: ({ calls }) => calls.push({ ...calls[1] } as PublishCall) },
+    { tell: tellRepeated, spoil: ({ calls }) => calls.splice(1, 1) },
+  ],
+  dedupeKeysNameOneMessage: [
+    {
+      tell: tellRepeated,
+      spoil: ({ calls }) => set((calls[2] as PublishCall).answer?.[0], { id: 'id-1', sequence: 1 }),
+    },
+    { tell: tellRepeated, spoil: ({ calls }) => set(calls[2] as PublishCall, { dedupeKeys: [null] }) },
   ],
   sequencesAreDense: [
     {
-      tell: tellTwoPublishes,
+      tell: () => tellTwoPublishes(),
       spoil: ({ rows, calls }) => {
         set(rows.messages[1], { seq: 3 });
-        set(calls[1], { answer: [{ id: 'id-2', sequence: 3 }] });
+        set(calls[1], { answer: [{ id: 'id-2', sequence: 3, duplicate: false }] });
       },
     },
   ],
   logIsInTimeOrder: [
-    { tell: tellTwoPublishes, spoil: ({ rows }) => set(rows.messages[1], { publishedAt: micros(0) }) },
+    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => set(rows.messages[1], { publishedAt: micros(0) }) },
   ],
   publishesKeepTheirOrder: [
     {
-      tell: tellTwoPublishes,
+      tell: () => tellTwoPublishes(),
       spoil: ({ calls: [first, second] }) => {
         set(second, { startedAt: 1, endedAt: 2 });
         set(first, { startedAt: 3, endedAt: 4 });
@@ -134,6 +141,14 @@ const cases: Record<Rule, Case[]> = {
     { tell: tellEverything, spoil: (story) => set(answered(story, 1), { visibleUntil: micros(39) / 1000 }) },
     { tell: tellEverything, spoil: ({ rows }) => set(rows.deliveries[1], { nonce: '7' }) },
     { tell: tellOneInFlightStory, spoil: ({ calls }) => set(calls[1] as ReceiveCall, { maxMessages: 0 }) },
+    {
+      tell: () => {
+        const story = tellOneReceivedTwice();
+        story.acknowledge(21, 'c1', answered(story, 2)?.receipt ?? '');
+        return story;
+      },
+      spoil: (story) => set(answered(story, 2), { visibleUntil: micros(39) / 1000 }),
+    },
   ],
   deliveriesWereAsked: [
     { tell: tellOneInFlightStory, spoil: ({ calls }) => calls.pop() },
@@ -141,6 +156,7 @@ const cases: Record<Rule, Case[]> = {
       tell: tellOneInFlightStory,
       spoil: ({ calls }) => calls.push({ ...calls[1], startedAt: 5, endedAt: 6 } as ReceiveCall),
     },
+    { tell: tellOneReceivedTwice, spoil: ({ calls }) => set(calls[2] as ReceiveCall, { idempotencyKey: 'another' }) },
   ],
   leasesAreExclusive: [
     {
@@ -159,6 +175,7 @@ const cases: Record<Rule, Case[]> = {
   leasesLastTheirTime: [
     { tell: tellEverything, spoil: ({ rows }) => set(failureOf(rows, 3), { endedAt: micros(45) }) },
     { tell: tellOneInFlightStory, spoil: ({ rows }) => set(rows.leases[0], { expiresAt: micros(41) }) },
+    { tell: tellOneReceivedTwice, spoil: ({ rows }) => set(rows.leases[0], { expiresAt: micros(40) }) },
   ],
   receiptsFence: [
     {
@@ -295,6 +312,18 @@ const cases: Record<Rule, Case[]> = {
   ],
 };
 
+function tellRepeated(): Story {
+  const story = tellTwoPublishes({ alike: true });
+  story.repeat(story.calls[1] as PublishCall, 'key');
+  return story;
+}
+
+function tellOneReceivedTwice(): Story {
+  const { story } = tellOneInFlight();
+  story.receiveAgain(20, story.calls[1] as ReceiveCall, 'key');
+  return story;
+}
+
 function tellOneInFlightStory(): Story {
   return tellOneInFlight().story;
 }
@@ -341,49 +370,5 @@ describe('a history that breaks one promise', () => {
     spoil(story);
     const violations = checkHistory(story, { drained: rule === 'nothingIsLeft' });
     expect(new Set(violations.map((violation) => violation.rule))).toEqual(new Set([rule]));
-  });
-});
-
-describe('the recorder', () => {
-  /** Answers each call by hand. */
-  function createStub() {
-    const pending: ((error?: Error) => void)[] = [];
-    const engine = {
-      publish: () =>
-        new Promise((resolve, reject) => {
-          const answer = [{ id: 'id-1', sequence: 1, duplicate: false }];
-          pending.push((error) => (error === undefined ? resolve(answer) : reject(error)));
-        }),
-    } as unknown as Engine;
-    return { engine, pending };
-  }
-
-  it('numbers starts and ends in the order in which they were seen', async () => {
-    const { engine, pending } = createStub();
-    const recorder = createRecorder();
-    const [first, second] = [1, 2].map((no) => recorder.clientOf(engine, 'a', `p${no}`).publish('topic', ['body']));
-    pending[1]?.();
-    await second;
-    pending[0]?.();
-    await first;
-    expect(recorder.calls.map(({ client, startedAt, endedAt }) => [client, startedAt, endedAt])).toEqual([
-      ['p1', 1, 4],
-      ['p2', 2, 3],
-    ]);
-  });
-
-  it('keeps calls that failed or are on their way as unanswered', async () => {
-    const { engine, pending } = createStub();
-    const recorder = createRecorder();
-    const client = recorder.clientOf(engine, 'a', 'p1');
-    const failing = client.publish('topic', ['body']);
-    void client.publish('topic', ['body']);
-    const error = new Error('lost');
-    pending[0]?.(error);
-    await failing;
-    expect(recorder.calls.map((call) => [call.answer, call.endedAt, call.error])).toEqual([
-      [null, 3, error],
-      [null, null, null],
-    ]);
   });
 });

@@ -26,7 +26,15 @@ export interface PublishCall extends RecordedCall {
   readonly topic: string;
   /** The sha256 of each body, as hex. */
   readonly bodies: readonly string[];
-  answer: readonly { readonly id: string; readonly sequence: number | null }[] | null;
+  /** By message; null when it has none. */
+  readonly dedupeKeys: readonly (string | null)[];
+  answer: readonly RecordedPublish[] | null;
+}
+
+export interface RecordedPublish {
+  readonly id: string;
+  readonly sequence: number | null;
+  readonly duplicate: boolean;
 }
 
 export interface RecordedMessage {
@@ -45,6 +53,8 @@ export interface ReceiveCall extends RecordedCall {
   readonly maxMessages: number;
   /** Null: the subscription's own. */
   readonly visibilityTimeoutSeconds: number | null;
+  /** By which the call may be repeated; null: it may not. */
+  readonly idempotencyKey: string | null;
   /** The client hung up before the answer. */
   left: boolean;
   answer: readonly RecordedMessage[] | null;
@@ -82,7 +92,7 @@ export type WishFields = { readonly receipt: string } & Partial<Wish>;
 
 /** One client on one instance. Calls that throw are recorded and answer null. */
 export interface RecordingClient {
-  publish(topic: string, bodies: readonly string[]): Promise<PublishCall>;
+  publish(topic: string, bodies: readonly string[], dedupeKeys?: readonly (string | null)[]): Promise<PublishCall>;
   /** `acknowledge` is recorded as a settle call of its own, which ends when the receive does. */
   receive(
     subscription: string,
@@ -147,12 +157,13 @@ function createClient({ calls, tick, engine, instance, client }: ClientOptions):
     });
 
   return {
-    publish: async (topic, bodies) => {
-      const call = begin<PublishCall>({ verb: 'publish', topic, bodies: bodies.map(digest) });
+    publish: async (topic, bodies, keys = []) => {
+      const dedupeKeys = bodies.map((_, i) => keys[i] ?? null);
+      const call = begin<PublishCall>({ verb: 'publish', topic, bodies: bodies.map(digest), dedupeKeys });
       await end([call], async () => {
-        const messages = bodies.map((body) => newMessage(body));
+        const messages = bodies.map((body, i) => newMessage(body, { dedupeKey: dedupeKeys[i] ?? null }));
         const published = await engine.publish({ topic, messages, caller: client });
-        call.answer = published.map(({ id, sequence }) => ({ id, sequence }));
+        call.answer = published.map(({ id, sequence, duplicate }) => ({ id, sequence, duplicate }));
       });
       return call;
     },
@@ -162,6 +173,7 @@ function createClient({ calls, tick, engine, instance, client }: ClientOptions):
       const receive = begin<ReceiveCall>({
         ...{ verb: 'receive', subscription, maxMessages: request.maxMessages, left: false },
         visibilityTimeoutSeconds: request.visibilityTimeoutSeconds ?? null,
+        idempotencyKey: request.idempotencyKey ?? null,
       });
       const acknowledge =
         request.acknowledge.length > 0 ? beginSettle('acknowledge', subscription, request.acknowledge) : null;
