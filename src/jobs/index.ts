@@ -30,6 +30,7 @@ export function createJobs(options: { engine: EngineLifecycle; logger: Logger })
             name: job.name,
             noOverlap: true,
             maxRandomDelay: job.jitterMs,
+            logger: toCronLogger(job, logger),
           }),
         );
       }
@@ -39,5 +40,15 @@ export function createJobs(options: { engine: EngineLifecycle; logger: Logger })
       for (const task of tasks.splice(0)) await task.destroy();
       await Promise.all(running);
     },
+  };
+}
+
+/** What node-cron has to say, among what we say. That a run is left out while the last one goes on is ordinary. */
+function toCronLogger({ name: job }: Job, logger: Logger) {
+  return {
+    debug: () => {},
+    info: () => {},
+    warn: (reason: string) => logger.debug({ job, reason }, 'a run of upkeep was left out'),
+    error: (err: string | Error) => logger.warn({ job, err }, 'the timer of upkeep failed'),
   };
 }
