@@ -4,8 +4,10 @@
 export const errorCodes = [
   'invalid_request',
   'unauthenticated',
+  'forbidden',
   'topic_not_found',
   'subscription_not_found',
+  'key_not_found',
   'topic_conflict',
   'subscription_conflict',
   'idempotency_conflict',

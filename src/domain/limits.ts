@@ -10,6 +10,15 @@ export const limits = {
   /** Names of topics and subscriptions. */
   namePattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
 
+  /** A name, or the beginning of names and `*`; `*` alone is every name. */
+  scopePattern: /^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,127}|(?:[A-Za-z0-9][A-Za-z0-9._-]{0,126})?\*)$/,
+  keyRolesMax: 16,
+  /** Of one role: so many topics, and so many subscriptions. */
+  roleScopesMax: 100,
+  /** How long an instance may go on taking a key that another one revoked. */
+  keyRememberedMs: 1_000,
+  keyUseIntervalSeconds: 60,
+
   publishMessagesMax: 1000,
   messageBytesDefault: 1 * MIB,
   messageBytesMax: 10 * MIB,

@@ -1,0 +1,144 @@
+// Access: which role may do which call on which names. The table below is the only place that says so, whatever the
+// door; a call that has no row in it cannot be made. What is not granted is forbidden, in the same words whether or not
+// what was asked for exists.
+
+import { WillcallError } from './errors.ts';
+
+export const roles = ['publisher', 'consumer', 'operator', 'auditor', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** A role and the names it is for: each a whole name, or the beginning of names and `*`. An empty list opens nothing. */
+export interface Grant {
+  readonly role: Role;
+  readonly topics: readonly string[];
+  readonly subscriptions: readonly string[];
+}
+
+/** Who is calling and what they may do, as established from what they showed. */
+export interface Access {
+  /** Stamped on every record. */
+  readonly principal: string;
+  /** Null for the admin key, which is in no table. */
+  readonly keyId: string | null;
+  readonly grants: readonly Grant[];
+}
+
+/** What a call is about. Lists (in the plural) show what the caller may see; keys are for those who may do everything. */
+type Subject = 'topic' | 'subscription' | 'topics' | 'subscriptions' | 'keys';
+
+interface Rule {
+  readonly on: Subject;
+  readonly roles: readonly Role[];
+}
+
+const readers = ['auditor', 'operator', 'admin'] as const;
+const consumers = ['consumer', 'admin'] as const;
+
+/** Every call that needs a key, with the roles that may make it. */
+export const accessRules = {
+  createTopic: { on: 'topic', roles: ['admin'] },
+  getTopic: { on: 'topic', roles: readers },
+  listTopics: { on: 'topics', roles: readers },
+  updateTopic: { on: 'topic', roles: ['admin'] },
+  deleteTopic: { on: 'topic', roles: ['admin'] },
+  publish: { on: 'topic', roles: ['publisher', 'admin'] },
+
+  createSubscription: { on: 'subscription', roles: ['admin'] },
+  /** The other half of creating a subscription: whoever reads a topic through it sees the topic's messages. */
+  subscribeToTopic: { on: 'topic', roles: ['admin'] },
+  getSubscription: { on: 'subscription', roles: ['consumer', ...readers] },
+  listSubscriptions: { on: 'subscriptions', roles: ['consumer', ...readers] },
+  updateSubscription: { on: 'subscription', roles: ['operator', 'admin'] },
+  deleteSubscription: { on: 'subscription', roles: ['admin'] },
+
+  receive: { on: 'subscription', roles: consumers },
+  acknowledge: { on: 'subscription', roles: consumers },
+  release: { on: 'subscription', roles: consumers },
+  extend: { on: 'subscription', roles: consumers },
+  reject: { on: 'subscription', roles: consumers },
+
+  listAcknowledgments: { on: 'subscription', roles: readers },
+  listDeadLetters: { on: 'subscription', roles: readers },
+
+  createKey: { on: 'keys', roles: ['admin'] },
+  getKey: { on: 'keys', roles: ['admin'] },
+  listKeys: { on: 'keys', roles: ['admin'] },
+  revokeKey: { on: 'keys', roles: ['admin'] },
+} as const satisfies Record<string, Rule>;
+
+export type Operation = keyof typeof accessRules;
+type ListOperation = 'listTopics' | 'listSubscriptions';
+
+/** Which names a role can be given: others would open nothing. */
+export const roleScopes: Readonly<Record<Role, readonly ('topics' | 'subscriptions')[]>> = {
+  publisher: ['topics'],
+  consumer: ['subscriptions'],
+  operator: ['topics', 'subscriptions'],
+  auditor: ['topics', 'subscriptions'],
+  admin: ['topics', 'subscriptions'],
+};
+
+const EVERYTHING = '*';
+
+/** What the admin key opens: everything. */
+export const adminAccess: Access = {
+  principal: 'admin',
+  keyId: null,
+  grants: [{ role: 'admin', topics: [EVERYTHING], subscriptions: [EVERYTHING] }],
+};
+
+/** What a request names; a door fills in what it found. */
+export interface Names {
+  readonly topic?: string | undefined;
+  readonly subscription?: string | undefined;
+}
+
+/** Lets the call pass, or throws `forbidden`. To be asked before anything is looked up. */
+export function checkAccess(access: Access, operation: Operation, names: Names = {}): void {
+  if (mayDo(access, operation, names)) return;
+  throw new WillcallError(
+    'forbidden',
+    'The key does not open this: it needs a role that allows the call, on names that include this one.',
+  );
+}
+
+/** The names, as scopes, that a list may show to the caller; none when it may not list at all. */
+export function visibleNames(access: Access, operation: ListOperation): readonly string[] {
+  const rule: Rule = accessRules[operation];
+  const kind = operation === 'listTopics' ? 'topics' : 'subscriptions';
+  const scopes = access.grants.flatMap((grant) => (rule.roles.includes(grant.role) ? grant[kind] : []));
+  return scopes.includes(EVERYTHING) ? [EVERYTHING] : [...new Set(scopes)];
+}
+
+/** Whether the scope is the name, or the beginning of it and `*`. */
+export function covers(scope: string, name: string): boolean {
+  return scope.endsWith('*') ? name.startsWith(scope.slice(0, -1)) : scope === name;
+}
+
+function mayDo(access: Access, operation: Operation, names: Names): boolean {
+  const rule: Rule = accessRules[operation];
+  for (const grant of access.grants) {
+    if (rule.roles.includes(grant.role) && opens(grant, rule.on, names)) return true;
+  }
+  return false;
+}
+
+function opens({ topics, subscriptions }: Grant, subject: Subject, names: Names): boolean {
+  switch (subject) {
+    case 'topic':
+      return includes(topics, names.topic);
+    case 'subscription':
+      return includes(subscriptions, names.subscription);
+    case 'topics':
+      return topics.length > 0;
+    case 'subscriptions':
+      return subscriptions.length > 0;
+    case 'keys':
+      // Who could make keys with less than everything could make one with everything.
+      return topics.includes(EVERYTHING) && subscriptions.includes(EVERYTHING);
+  }
+}
+
+function includes(scopes: readonly string[], name: string | undefined): boolean {
+  return name !== undefined && scopes.some((scope) => covers(scope, name));
+}
