@@ -4,6 +4,8 @@
 grant usage on schema willcall to willcall_runtime;
 grant usage on sequence willcall.scheduled_number to willcall_runtime;
 grant select, insert, update on willcall.topic, willcall.subscription to willcall_runtime;
+-- A key's roles and hash are as they were made; it can be revoked and used, never changed or deleted.
+grant select, insert, update (revoked_at, revoked_by, last_used_at) on willcall.api_key to willcall_runtime;
 grant select, insert, delete on
   willcall.message, willcall.delivery, willcall.failure, willcall.scheduled_sequence, willcall.settled_mark
   to willcall_runtime;

@@ -8,7 +8,7 @@ import type { Topic } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
 import type { Directory } from './directory.ts';
 import { requireTopic, topicDefaults, toSnakeCase } from './topics.ts';
-import type { CreateSubscriptionRequest, Engine, PageRequest, SubscriptionChanges } from './types.ts';
+import type { CreateSubscriptionRequest, Engine, NamePageRequest, SubscriptionChanges } from './types.ts';
 import type { Wakeups } from './wakeups.ts';
 
 const defaults: SubscriptionSettings = {
@@ -55,8 +55,12 @@ export function createSubscriptionVerbs(options: {
       return { subscription, stats: await store.subscriptions.stats(subscription) };
     },
 
-    listSubscriptions: async ({ after, limit }: PageRequest<string>) => {
-      const subscriptions = await store.subscriptions.list(after ?? '', limit + 1);
+    listSubscriptions: async ({ after, limit, scopes }: NamePageRequest) => {
+      const subscriptions = await store.subscriptions.list({
+        after: after ?? '',
+        limit: limit + 1,
+        scopes: scopes ?? ['*'],
+      });
       const page = subscriptions.slice(0, limit);
       return { subscriptions: page, next: subscriptions.length > limit ? (page.at(-1)?.name ?? null) : null };
     },

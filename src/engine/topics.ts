@@ -5,7 +5,7 @@ import { limits } from '../domain/limits.ts';
 import type { Topic, TopicSettings } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
 import type { Directory } from './directory.ts';
-import type { CreateTopicRequest, Engine, PageRequest, TopicChanges } from './types.ts';
+import type { CreateTopicRequest, Engine, NamePageRequest, TopicChanges } from './types.ts';
 import type { Wakeups } from './wakeups.ts';
 
 const defaults: TopicSettings = {
@@ -38,8 +38,8 @@ export function createTopicVerbs(options: { store: Store; directory: Directory; 
 
     getTopic: (name) => requireTopic(store, name),
 
-    listTopics: async ({ after, limit }: PageRequest<string>) => {
-      const topics = await store.topics.list(after ?? '', limit + 1);
+    listTopics: async ({ after, limit, scopes }: NamePageRequest) => {
+      const topics = await store.topics.list({ after: after ?? '', limit: limit + 1, scopes: scopes ?? ['*'] });
       const page = topics.slice(0, limit);
       return { topics: page, next: topics.length > limit ? (page.at(-1)?.name ?? null) : null };
     },

@@ -4,6 +4,7 @@ import type { Logger } from '../domain/logger.ts';
 import { createDb } from './db.ts';
 import { createDeliveryStore } from './deliveries.ts';
 import { createFallingDueStore } from './falling-due.ts';
+import { createKeyStore } from './keys.ts';
 import { createLedgerStore } from './ledger.ts';
 import { createMessageStore } from './messages.ts';
 import { createRetentionStore } from './retention.ts';
@@ -65,6 +66,7 @@ export function createStore(options: StoreOptions) {
     fallingDue: createFallingDueStore(db),
     retention: createRetentionStore(db),
     ledger: createLedgerStore(db),
+    keys: createKeyStore(db),
     wakeups: {
       listen: listener.start,
       /** At most 7,900 bytes. */

@@ -5,6 +5,7 @@ import { WillcallError } from '../domain/errors.ts';
 import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
 import type { Db } from './db.ts';
 import { violates } from './errors.ts';
+import { isInScopes, type NamePage } from './name-scopes.ts';
 import type { SubscriptionTable, Tables } from './tables.ts';
 
 export type SubscriptionStore = ReturnType<typeof createSubscriptionStore>;
@@ -105,12 +106,13 @@ function createReaders(db: Db) {
         return row === undefined ? null : { topicId: row.topic_id, subscriptionId: row.subscription_id };
       }),
 
-    /** In order of name, from the first one after `after`. */
-    list: (after: string, limit: number): Promise<Subscription[]> =>
+    /** In order of name, from the first one after `after`, of those that a scope covers. */
+    list: ({ after, limit, scopes }: NamePage): Promise<Subscription[]> =>
       db.run(async (kysely) => {
         const rows = await select(kysely)
           .where('subscription.deleted_at', 'is', null)
           .where('subscription.name', '>', after)
+          .where((eb) => isInScopes(eb, 'subscription.name', scopes))
           .orderBy('subscription.name')
           .limit(limit)
           .execute();

@@ -2,6 +2,7 @@
 // tables by SQL functions (migrations/functions) and need no types here.
 
 import type { ColumnType, Generated } from 'kysely';
+import type { Role } from '../domain/access.ts';
 
 type Instant = ColumnType<Date, Date | undefined, Date>;
 
@@ -90,9 +91,30 @@ export interface HistoryEntry {
   error_message: string | null;
 }
 
+export interface ApiKeyTable {
+  key_id: string;
+  client: string;
+  /** Written as JSON text. */
+  roles: ColumnType<readonly GrantColumn[], string, never>;
+  secret_sha256: Buffer;
+  expires_at: Date | null;
+  created_at: ColumnType<Date, never, never>;
+  created_by: string;
+  revoked_at: Date | null;
+  revoked_by: string | null;
+  last_used_at: Date | null;
+}
+
+export interface GrantColumn {
+  role: Role;
+  topics: string[];
+  subscriptions: string[];
+}
+
 export interface Tables {
   topic: TopicTable;
   subscription: SubscriptionTable;
   acknowledgment: AcknowledgmentTable;
   dead_letter: DeadLetterTable;
+  api_key: ApiKeyTable;
 }

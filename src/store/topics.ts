@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import type { Topic, TopicSettings } from '../domain/topic.ts';
 import type { Db } from './db.ts';
 import { violates } from './errors.ts';
+import { isInScopes, type NamePage } from './name-scopes.ts';
 import type { Tables } from './tables.ts';
 
 export type TopicStore = ReturnType<typeof createTopicStore>;
@@ -39,14 +40,15 @@ export function createTopicStore(db: Db) {
         return row === undefined ? null : toTopic(row);
       }),
 
-    /** In order of name, from the first one after `after`. */
-    list: (after: string, limit: number): Promise<Topic[]> =>
+    /** In order of name, from the first one after `after`, of those that a scope covers. */
+    list: ({ after, limit, scopes }: NamePage): Promise<Topic[]> =>
       db.run(async (kysely) => {
         const rows = await kysely
           .selectFrom('topic')
           .selectAll()
           .where('deleted_at', 'is', null)
           .where('name', '>', after)
+          .where((eb) => isInScopes(eb, 'topic.name', scopes))
           .orderBy('name')
           .limit(limit)
           .execute();
