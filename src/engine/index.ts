@@ -1,6 +1,7 @@
 // The engine: the verbs, put together. It knows domain words and the store, and neither a door nor a status code.
 // Any number of engines may work on one database; nothing is owned by one.
 
+import type { Credentials } from '../domain/api-key.ts';
 import { WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
@@ -9,6 +10,9 @@ import { createAudit } from './audit.ts';
 import { Directory } from './directory.ts';
 import { Dispatchers } from './dispatchers.ts';
 import { createGiveBack } from './give-back.ts';
+import { Keyring } from './keyring.ts';
+import { createKeyVerbs } from './keys.ts';
+import { ParkedKeys } from './parked-keys.ts';
 import { createPublish } from './publish.ts';
 import { createReceive } from './receive.ts';
 import { createRetention, type RetainReport } from './retain.ts';
@@ -34,10 +38,18 @@ export interface EngineLifecycle {
   sweep(): Promise<SweepReport>;
   retain(): Promise<RetainReport>;
   poll(): Promise<void>;
+  /** Ends the waits of keys that are no more, and writes down when keys were used. */
+  tendKeys(): Promise<void>;
 }
 
-export function createEngine(options: { store: Store; logger: Logger }): Engine & EngineLifecycle {
-  const { store, logger } = options;
+export interface EngineOptions {
+  readonly store: Store;
+  readonly logger: Logger;
+  /** The key that opens everything; absent, there is none. */
+  readonly adminKey?: string | undefined;
+}
+
+export function createEngine({ store, logger, adminKey }: EngineOptions): Engine & EngineLifecycle {
   const state = { stopping: false };
   const wheel = new TimerWheel(SLOT_MS);
   const directory = new Directory(store);
@@ -53,12 +65,17 @@ export function createEngine(options: { store: Store; logger: Logger }): Engine 
       });
     },
   });
+  const keys = createKeyRooms({ store, logger, adminKey });
   const wakeups = createWakeups({
     ...{ store, logger },
     handlers: {
       onTopic: (topicId) => dispatchers.wakeTopic(topicId),
       onSubscription: (subscriptionId) => dispatchers.wakeSubscription(subscriptionId),
-      onEverybody: () => dispatchers.wakeEverybody(),
+      onKey: keys.hear,
+      onEverybody: () => {
+        keys.forgetAll();
+        dispatchers.wakeEverybody();
+      },
     },
   });
   const rooms = { store, directory, wakeups };
@@ -73,7 +90,10 @@ export function createEngine(options: { store: Store; logger: Logger }): Engine 
     ...createTopicVerbs(rooms),
     ...createSubscriptionVerbs(rooms),
     ...createAudit(store),
-    ...{ publish, receive, acknowledge },
+    ...createKeyVerbs({ store, wakeups, logger }),
+    authenticate: keys.authenticate,
+    ...{ publish, acknowledge },
+    receive: keys.guard(receive),
     release: giveBack.release,
     extend: giveBack.extend,
     reject: giveBack.reject,
@@ -89,12 +109,37 @@ export function createEngine(options: { store: Store; logger: Logger }): Engine 
     stop: async () => {
       state.stopping = true;
       await dispatchers.stop();
-      await Promise.all([published(), acknowledged(), giveBack.drained(), sweeper.drained()]);
+      await Promise.all([published(), acknowledged(), giveBack.drained(), sweeper.drained(), keys.stop()]);
       wakeups.stop();
       wheel.stop();
     },
     sweep: sweeper.run,
     retain: retention.run,
     poll: () => dispatchers.poll(),
+    tendKeys: keys.tend,
+  };
+}
+
+/** What knows keys: the keyring, and the receives that are parked under them. */
+function createKeyRooms({ store, logger, adminKey }: EngineOptions) {
+  const keyring = new Keyring({ store, logger, adminKey: adminKey ?? null });
+  const parked = new ParkedKeys({ keyring, logger });
+  return {
+    authenticate: (credentials: Credentials) => keyring.authenticate(credentials),
+    guard: (receive: Engine['receive']) => parked.guard(receive),
+    hear: (keyId: string) => {
+      keyring.forget(keyId);
+      parked.hear(keyId);
+    },
+    forgetAll: () => keyring.forgetAll(),
+    tend: async () => {
+      await Promise.all([parked.check(), keyring.recordUses()]);
+    },
+    stop: async () => {
+      await keyring.drained();
+      await keyring.recordUses().catch((err: unknown) => {
+        logger.warn({ err }, 'when keys were used last was not written down');
+      });
+    },
   };
 }

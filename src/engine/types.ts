@@ -1,6 +1,8 @@
 // What the engine offers to doors: requests and answers of every verb, in domain words. A door parses into these and
 // shapes its own answer out of them; no status code, no wire name and no SQL appears here.
 
+import type { Access, Grant } from '../domain/access.ts';
+import type { ApiKey, Credentials } from '../domain/api-key.ts';
 import type { Acknowledgment, DeadLetter, DeadLetterReason } from '../domain/ledger.ts';
 import type { NewMessage, PublishedMessage, ReceivedMessage } from '../domain/message.ts';
 import type {
@@ -59,6 +61,8 @@ export interface ReceiveRequest {
    */
   readonly idempotencyKey?: string | undefined;
   readonly caller: Principal;
+  /** The key that was shown: when it ends, so does the wait. Absent or null for one that does not end. */
+  readonly keyId?: string | null | undefined;
   /** Aborted when the client went away: it is forgotten before anything is leased to it. */
   readonly signal: AbortSignal;
 }
@@ -90,6 +94,25 @@ export interface PageRequest<Key> {
   readonly after?: Key | undefined;
 }
 
+/** Of topics or subscriptions, in order of name. */
+export interface NamePageRequest extends PageRequest<string> {
+  /** Shows only names that one of these scopes covers. Absent: all. */
+  readonly scopes?: readonly string[] | undefined;
+}
+
+export interface CreateKeyRequest {
+  /** Whose key it is: the principal of what is done with it. */
+  readonly client: string;
+  readonly roles: readonly Grant[];
+  /** Absent or null: never. */
+  readonly expiresAt?: Date | null | undefined;
+  readonly caller: Principal;
+}
+
+export interface KeyQuery extends PageRequest<string> {
+  readonly client?: string | undefined;
+}
+
 export interface AcknowledgmentQuery extends PageRequest<number> {
   readonly subscription: string;
   /** Inclusive. */
@@ -107,12 +130,27 @@ export interface DeadLetterQuery extends PageRequest<number> {
 
 /** The verbs. All may throw WillcallError; each says which codes beyond `database_*` and `overloaded`. */
 export interface Engine {
+  /**
+   * Whose credentials these are, and what they open; null when nobody's, or when the key was revoked or has expired.
+   * Answers without a promise where the instance remembers the key. What a caller may do is for the door to check
+   * (`checkAccess`), before it calls a verb.
+   */
+  authenticate(credentials: Credentials): Access | null | Promise<Access | null>;
+  /** Makes a key; `key` is its text, which is known to nobody afterwards. Throws `invalid_request`. */
+  createKey(request: CreateKeyRequest): Promise<{ apiKey: ApiKey; key: string }>;
+  /** Revoked and expired ones too. Throws `key_not_found`. */
+  getKey(keyId: string): Promise<ApiKey>;
+  /** In the order of their making. */
+  listKeys(query: KeyQuery): Promise<{ keys: readonly ApiKey[]; next: string | null }>;
+  /** Ends the key on every instance within a second; changes nothing when repeated. Throws `key_not_found`. */
+  revokeKey(keyId: string, caller: Principal): Promise<void>;
+
   /** Creates, or returns the existing topic if every given setting agrees. Throws `topic_conflict`. */
   createTopic(request: CreateTopicRequest): Promise<{ topic: Topic; created: boolean }>;
   /** Throws `topic_not_found`. */
   getTopic(name: string): Promise<Topic>;
   /** In order of name. */
-  listTopics(page: PageRequest<string>): Promise<{ topics: readonly Topic[]; next: string | null }>;
+  listTopics(page: NamePageRequest): Promise<{ topics: readonly Topic[]; next: string | null }>;
   /** Throws `topic_not_found`. */
   updateTopic(request: CreateTopicRequest): Promise<Topic>;
   /** Deletes the topic and its subscriptions; the ledger stays. Throws `topic_not_found`. */
@@ -123,9 +161,7 @@ export interface Engine {
   /** Throws `subscription_not_found`. */
   getSubscription(name: string): Promise<{ subscription: Subscription; stats: SubscriptionStats }>;
   /** In order of name. */
-  listSubscriptions(
-    page: PageRequest<string>,
-  ): Promise<{ subscriptions: readonly Subscription[]; next: string | null }>;
+  listSubscriptions(page: NamePageRequest): Promise<{ subscriptions: readonly Subscription[]; next: string | null }>;
   /** Throws `subscription_not_found`. */
   updateSubscription(request: {
     name: string;

@@ -1,6 +1,6 @@
-// Wakeups: whatever makes a message receivable says so here; the dispatchers of this instance hear it at once, those of
-// the others through the store, coalesced to at most one message per few milliseconds. Losing one costs latency, never a
-// message: each instance polls now and then.
+// Wakeups: whatever makes a message receivable, or changes a key, says so here; this instance hears it at once, the
+// others through the store, coalesced to at most one message per few milliseconds. Losing one costs latency, never a
+// message: each instance polls now and then, and looks at its keys again.
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../domain/logger.ts';
@@ -9,10 +9,11 @@ import type { Store } from '../store/index.ts';
 const COALESCE_MS = 3;
 const PAYLOAD_BYTES_MAX = 7_500;
 
-/** Who hears. `key` is a topic's or a subscription's id; null is everybody. */
+/** Who hears. */
 export interface WakeupHandlers {
   readonly onTopic: (topicId: number) => void;
   readonly onSubscription: (subscriptionId: number) => void;
+  readonly onKey: (keyId: string) => void;
   readonly onEverybody: () => void;
 }
 
@@ -21,6 +22,8 @@ export interface Wakeups {
   wakeTopic(topicId: number): void;
   /** Something of the subscription became receivable. */
   wakeSubscription(subscriptionId: number): void;
+  /** The key was made or revoked: what is remembered of it is no longer true. */
+  wakeKey(keyId: string): void;
   start(): void;
   stop(): void;
 }
@@ -62,6 +65,10 @@ export function createWakeups(options: { store: Store; logger: Logger; handlers:
       handlers.onSubscription(subscriptionId);
       tell(`s${subscriptionId}`);
     },
+    wakeKey: (keyId) => {
+      handlers.onKey(keyId);
+      tell(`k${keyId}`);
+    },
     start: () => {
       store.wakeups.listen({
         onWakeup: (payload) => hear(payload, self, handlers),
@@ -76,7 +83,7 @@ export function createWakeups(options: { store: Store; logger: Logger; handlers:
   };
 }
 
-/** `<instance> t1 s2 …`; `*` when there is too much to say. */
+/** `<instance> t1 s2 kwk_… …`; `*` when there is too much to say. */
 function takePayload(self: string, outgoing: Set<string>): string {
   const words = [...outgoing].join(' ');
   outgoing.clear();
@@ -91,5 +98,6 @@ function hear(payload: string, self: string, handlers: WakeupHandlers): void {
     if (word === '*') handlers.onEverybody();
     else if (word.startsWith('t')) handlers.onTopic(id);
     else if (word.startsWith('s')) handlers.onSubscription(id);
+    else if (word.startsWith('k')) handlers.onKey(word.slice(1));
   }
 }

@@ -4,12 +4,13 @@ import cron, { type ScheduledTask } from 'node-cron';
 import type { Logger } from '../domain/logger.ts';
 import type { EngineLifecycle } from '../engine/index.ts';
 import type { Job } from './job.ts';
+import { createKeysJob } from './keys.ts';
 import { createRetainJob } from './retain.ts';
 import { createSweepJob } from './sweep.ts';
 
 export function createJobs(options: { engine: EngineLifecycle; logger: Logger }) {
   const { logger } = options;
-  const jobs: Job[] = [createSweepJob(options), createRetainJob(options)];
+  const jobs: Job[] = [createSweepJob(options), createRetainJob(options), createKeysJob(options)];
   const tasks: ScheduledTask[] = [];
   const running = new Set<Promise<void>>();
 

@@ -1,0 +1,92 @@
+// API keys: create, get, list, revoke. A secret leaves this file once, in the answer to its creation; what is kept is a
+// hash. A revoked key keeps its row, and revoking it again changes nothing.
+
+import { randomBytes } from 'node:crypto';
+import { type Grant, roleScopes } from '../domain/access.ts';
+import { type ApiKey, formatKey, formatKeyId, isKeyId } from '../domain/api-key.ts';
+import { type FieldError, WillcallError } from '../domain/errors.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { Store } from '../store/index.ts';
+import { digest } from './keyring.ts';
+import type { CreateKeyRequest, Engine, KeyQuery } from './types.ts';
+import type { Wakeups } from './wakeups.ts';
+
+const SECRET_BYTES = 32;
+const ID_RANDOM_BYTES = 4;
+/** Principals of the service's own; in capitals, too, nobody may pass for them. */
+const RESERVED = ['admin', 'willcall'];
+
+type KeyVerbs = Pick<Engine, 'createKey' | 'getKey' | 'listKeys' | 'revokeKey'>;
+
+export function createKeyVerbs(options: { store: Store; wakeups: Wakeups; logger: Logger }): KeyVerbs {
+  const { store, wakeups, logger } = options;
+
+  return {
+    createKey: async ({ client, roles, expiresAt, caller }: CreateKeyRequest) => {
+      checkRequest(client, roles, expiresAt ?? null);
+      const keyId = formatKeyId(new Date(), randomBytes(ID_RANDOM_BYTES));
+      const secret = randomBytes(SECRET_BYTES).toString('base64url');
+      const row = { keyId, client, roles, secretSha256: digest(secret), expiresAt: expiresAt ?? null };
+      const apiKey = await store.keys.create(row, caller);
+      wakeups.wakeKey(keyId);
+      logger.info({ keyId, client, by: caller }, 'a key was made');
+      return { apiKey, key: formatKey({ id: keyId, secret }) };
+    },
+
+    getKey: async (keyId) => {
+      const [found] = isKeyId(keyId) ? await store.keys.find([keyId]) : [];
+      if (found === undefined) throw notFound();
+      const { secretSha256: _, ...apiKey } = found;
+      return apiKey;
+    },
+
+    listKeys: async ({ after, limit, client }: KeyQuery) => {
+      const keys = await store.keys.list({ after: after ?? '', limit: limit + 1, client: client ?? null });
+      const page = keys.slice(0, limit);
+      return { keys: page, next: keys.length > limit ? (page.at(-1)?.keyId ?? null) : null };
+    },
+
+    revokeKey: async (keyId, caller) => {
+      const revoked: ApiKey | null = isKeyId(keyId) ? await store.keys.revoke(keyId, caller) : null;
+      if (revoked === null) throw notFound();
+      wakeups.wakeKey(keyId);
+      logger.info({ keyId, client: revoked.client, by: caller }, 'a key was revoked');
+    },
+  };
+}
+
+/** Without the id: somebody may have pasted a whole key. */
+function notFound(): WillcallError {
+  return new WillcallError('key_not_found', 'There is no key with this id; a list of the keys shows their ids.');
+}
+
+function checkRequest(client: string, grants: readonly Grant[], expiresAt: Date | null): void {
+  const fields = grants.flatMap(findFaults);
+  if (RESERVED.includes(client.toLowerCase())) {
+    fields.push({ field: 'client', message: `must be another name than ${RESERVED.join(' or ')}, which are taken` });
+  }
+  if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
+    fields.push({ field: 'expires_at', message: 'must be in the future' });
+  }
+  const [first] = fields;
+  if (first !== undefined) throw new WillcallError('invalid_request', `${first.field} ${first.message}.`, { fields });
+}
+
+/** A role that opens nothing, or names that it has no use for, would be a surprise much later. */
+function findFaults(grant: Grant, index: number): FieldError[] {
+  const scopes = roleScopes[grant.role];
+  const useless = (['topics', 'subscriptions'] as const).filter(
+    (kind) => !scopes.includes(kind) && grant[kind].length > 0,
+  );
+  const faults = useless.map((kind) => ({
+    field: `roles[${index}].${kind}`,
+    message: `opens nothing to a ${grant.role}: leave it out`,
+  }));
+  if (scopes.every((kind) => grant[kind].length === 0)) {
+    faults.push({
+      field: `roles[${index}].${scopes[0]}`,
+      message: `must name what the ${grant.role} is for; ["*"] is all ${scopes.join(' or ')}`,
+    });
+  }
+  return faults;
+}
