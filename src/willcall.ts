@@ -83,9 +83,9 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
   });
   started.push(() => store.stop());
   await checkRights(store, config, logger);
-  const engine = createEngine({ store, logger });
+  const engine = createEngine({ store, logger, adminKey });
   const jobs = createJobs({ engine, logger });
-  const [door, ...others] = createDoors({ engine, logger, adminKey, host: config.host, port: config.port });
+  const [door, ...others] = createDoors({ engine, logger, host: config.host, port: config.port });
   // The doors refuse new requests from the first moment on; what they still have to answer, the engine lets go.
   started.push(async () => {
     const closed = Promise.all([door, ...others].map((each) => each.stop()));

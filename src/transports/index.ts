@@ -3,7 +3,6 @@
 
 import type { Logger } from '../domain/logger.ts';
 import type { Engine } from '../engine/types.ts';
-import { createAdminAuthenticator } from './rest/auth.ts';
 import { createRestDoor } from './rest/index.ts';
 
 /** One way in. */
@@ -18,12 +17,11 @@ export interface Door {
 export interface DoorsOptions {
   readonly engine: Engine;
   readonly logger: Logger;
-  readonly adminKey: string;
   readonly host: string;
   readonly port: number;
 }
 
 /** Makes every door, closed as yet. The first is the one whose address is announced. */
-export function createDoors({ engine, logger, adminKey, host, port }: DoorsOptions): readonly [Door, ...Door[]] {
-  return [createRestDoor({ engine, logger, authenticate: createAdminAuthenticator(adminKey), host, port })];
+export function createDoors({ engine, logger, host, port }: DoorsOptions): readonly [Door, ...Door[]] {
+  return [createRestDoor({ engine, logger, host, port })];
 }

@@ -3,6 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { FastifyReply } from 'fastify';
+import type { ApiKey } from '../../domain/api-key.ts';
 import type { Acknowledgment, DeadLetter, FailedAttempt } from '../../domain/ledger.ts';
 import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
@@ -150,6 +151,21 @@ function failedAttemptAnswer(failed: FailedAttempt) {
     ended_at: failed.endedAt,
     ended_by: failed.endedBy,
     error: failed.errorCode === null ? null : { code: failed.errorCode, message: failed.errorMessage },
+  };
+}
+
+/** All that is ever told of a key after its creation. */
+export function keyAnswer(key: ApiKey) {
+  return {
+    id: key.keyId,
+    client: key.client,
+    roles: key.roles.map(({ role, topics, subscriptions }) => ({ role, topics, subscriptions })),
+    expires_at: key.expiresAt,
+    created_at: key.createdAt,
+    created_by: key.createdBy,
+    revoked_at: key.revokedAt,
+    revoked_by: key.revokedBy,
+    last_used_at: key.lastUsedAt,
   };
 }
 

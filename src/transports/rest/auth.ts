@@ -1,17 +1,22 @@
-// Who is calling: a key, by Bearer or as the password of Basic for clients that know nothing else. The door is handed an
-// Authenticator and knows no key itself, so that keys with roles can take the single admin key's place.
+// Who is calling, and whether they may: a key, by Bearer or by Basic for clients that know nothing else, is shown to the
+// engine, and what it opens is held against the operation that the route names. No key is known here.
 
-import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
+import { type Access, checkAccess, type Operation } from '../../domain/access.ts';
+import type { Credentials } from '../../domain/api-key.ts';
 import { WillcallError } from '../../domain/errors.ts';
-import type { Principal } from '../../engine/types.ts';
+import type { Engine, Principal } from '../../engine/types.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who is calling; set before any route that is not open runs. */
+    /** Who is calling, and what they may do; set before any route that is not open runs, else null. */
+    access: Access | null;
+    /** The name for records. */
     caller: Principal;
   }
   interface FastifyContextConfig {
+    /** What the route does, for the table of who may do it. */
+    operation?: Operation;
     /** True: the route needs no key. */
     open?: true;
     /** True: the route reads its query string; elsewhere a query is refused. */
@@ -19,38 +24,46 @@ declare module 'fastify' {
   }
 }
 
-/** What a client showed. `id` is the user name of Basic, null with Bearer. */
-export interface Credentials {
-  readonly id: string | null;
-  readonly secret: string;
-}
-
-/** Who shows these credentials; null when nobody does. */
-export type Authenticator = (credentials: Credentials) => Principal | null;
-
 /** What a 401 asks for. */
 export const authenticateChallenge = ['Bearer realm="willcall"', 'Basic realm="willcall", charset="UTF-8"'];
 
-const ADMIN: Principal = 'admin';
-
-/** The one admin key, whatever the user name. Digests are compared, so that the time tells nothing, not even a length. */
-export function createAdminAuthenticator(adminKey: string): Authenticator {
-  const expected = digest(adminKey);
-  return ({ secret }) => (timingSafeEqual(digest(secret), expected) ? ADMIN : null);
-}
-
-/** Sets `request.caller`, or throws `unauthenticated`. */
-export function authorize(request: FastifyRequest, authenticate: Authenticator): void {
+/** Whose request it is; a promise only where the engine has to look. Throws `unauthenticated`. */
+export function authenticate(request: FastifyRequest, engine: Engine): Access | Promise<Access> {
   const credentials = readCredentials(request.headers.authorization);
   if (credentials === null) {
     throw new WillcallError(
       'unauthenticated',
-      'Send the key as "Authorization: Bearer <key>", or as the Basic password.',
+      'Send the key as "Authorization: Bearer <key>", or by Basic with its id as the user name.',
     );
   }
-  const principal = authenticate(credentials);
-  if (principal === null) throw new WillcallError('unauthenticated', 'The key is not known here: check it.');
-  request.caller = principal;
+  const found = engine.authenticate(credentials);
+  return found instanceof Promise ? found.then(required) : required(found);
+}
+
+/** Lets the caller in to the route, or throws `forbidden`, whether or not there is what the path names. */
+export function admitCaller(request: FastifyRequest, access: Access): void {
+  request.access = access;
+  request.caller = access.principal;
+  const { operation } = request.routeOptions.config;
+  if (operation !== undefined) checkAccess(access, operation, request.params as Record<string, string>);
+}
+
+/** A route that forgot to say what it does would be open to every key: then the door does not open at all. */
+export function refuseUnguarded(url: string, config: { operation?: Operation; open?: true } | undefined): void {
+  if (config?.operation === undefined && config?.open !== true) {
+    throw new Error(`The route ${url} names no operation, so nobody knows who may call it.`);
+  }
+}
+
+/** The caller of a route that is not open. */
+export function accessOf(request: FastifyRequest): Access {
+  if (request.access === null) throw new WillcallError('unauthenticated', 'This call needs a key.');
+  return request.access;
+}
+
+function required(access: Access | null): Access {
+  if (access !== null) return access;
+  throw new WillcallError('unauthenticated', 'The key is not good here: it is wrong, expired or revoked.');
 }
 
 function readCredentials(header: string | undefined): Credentials | null {
@@ -61,8 +74,4 @@ function readCredentials(header: string | undefined): Credentials | null {
   const pair = Buffer.from(token, 'base64').toString('utf8');
   const colon = pair.indexOf(':');
   return colon === -1 ? null : { id: pair.slice(0, colon), secret: pair.slice(colon + 1) };
-}
-
-function digest(secret: string): Buffer {
-  return hash('sha256', secret, 'buffer');
 }

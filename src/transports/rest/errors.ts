@@ -27,9 +27,11 @@ const problems = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   malformed_request: { status: 400, title: 'The request is not well-formed HTTP' },
   unauthenticated: { status: 401, title: 'A valid key is needed' },
+  forbidden: { status: 403, title: 'The key does not open this' },
   not_found: { status: 404, title: 'There is nothing at this path' },
   topic_not_found: { status: 404, title: 'There is no such topic' },
   subscription_not_found: { status: 404, title: 'There is no such subscription' },
+  key_not_found: { status: 404, title: 'There is no such key' },
   method_not_allowed: { status: 405, title: 'This path does not know the method' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   topic_conflict: { status: 409, title: 'The topic exists with other settings' },
@@ -87,11 +89,16 @@ export function createErrorHandler(logger: Logger) {
   return async (error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const { code, detail, fields } = readFault(error, request);
     if (code === 'internal' && !isHangUp(error, request)) {
-      logger.error({ err: error, method: request.method, route: request.routeOptions.url }, 'a request failed');
+      logger.error({ ...describeRequest(request), err: error }, 'a request failed');
     }
     if (code === 'payload_too_large') await readToEnd(request);
     return sendProblem(reply, code, detail, fields.length > 0 ? { errors: fields } : {});
   };
+}
+
+/** What a log line may say of a request: nothing that a client sent, but whose key it was. */
+export function describeRequest({ method, routeOptions, access }: FastifyRequest) {
+  return { method, route: routeOptions.url, principal: access?.principal, keyId: access?.keyId };
 }
 
 /** Work that was given up because nobody is there to be answered any more. */

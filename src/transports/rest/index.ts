@@ -2,14 +2,15 @@
 // shapes the answer. When it stops it refuses new requests at once and lets those under way finish.
 
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import type { Access } from '../../domain/access.ts';
 import { WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { Engine } from '../../engine/types.ts';
-import { type Authenticator, authenticateChallenge, authorize } from './auth.ts';
+import { admitCaller, authenticate, authenticateChallenge, refuseUnguarded } from './auth.ts';
 import { answerClientError } from './client-error.ts';
 import { addCompression } from './compression.ts';
-import { answerHeaders, createErrorHandler } from './errors.ts';
+import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { createOpenAnswers } from './open-answers.ts';
 import { queryOf, refuse } from './requests.ts';
@@ -18,7 +19,6 @@ import { routes } from './routes/index.ts';
 export interface RestDoorOptions {
   readonly engine: Engine;
   readonly logger: Logger;
-  readonly authenticate: Authenticator;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -35,26 +35,31 @@ const HEADERS_BYTES_MAX = 32 * 1024;
 const PARAMETER_CHARACTERS_MAX = HEADERS_BYTES_MAX;
 
 /** Makes the door; `start` resolves to its URL. */
-export function createRestDoor({ engine, logger, authenticate, host, port }: RestDoorOptions) {
+export function createRestDoor({ engine, logger, host, port }: RestDoorOptions) {
   let stopping = false;
   const openAnswers = createOpenAnswers();
   const app = createServer(logger);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(answerHeaders);
-    try {
-      if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
-      openAnswers.add(request.raw, reply.raw);
-      admit(request, authenticate);
-      done();
-    } catch (error) {
+    const fail = (error: unknown): void => {
       if (error instanceof WillcallError && error.code === 'unauthenticated') {
         reply.header('www-authenticate', authenticateChallenge);
       }
       done(error as Error);
+    };
+    try {
+      if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
+      openAnswers.add(request.raw, reply.raw);
+      const admitted = admit(request, engine);
+      if (admitted === undefined) done();
+      else void admitted.then(() => done(), fail);
+    } catch (error) {
+      fail(error);
     }
   });
-  app.addHook('onSend', (_request, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     if (stopping) reply.header('connection', 'close');
+    logger.debug({ ...describeRequest(request), status: reply.statusCode }, 'answered a request');
     done();
   });
   // Compression attaches to routes as they are made, and it is loaded by then.
@@ -106,17 +111,33 @@ function createServer(logger: Logger): FastifyInstance {
     done(null, body);
   app.addContentTypeParser(['application/json', '*'], { parseAs: 'buffer' }, keepBytes);
   app.decorateRequest('caller', '');
+  app.decorateRequest('access', null);
+  app.addHook('onRoute', ({ url, config }) => refuseUnguarded(url, config));
   app.setErrorHandler(handleError);
   addNotFoundHandler(app);
   return app;
 }
 
-/** What is checked of every request, before its body is read. */
-function admit(request: FastifyRequest, authenticate: Authenticator): void {
+/** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
+function admit(request: FastifyRequest, engine: Engine): Promise<void> | undefined {
   refuseRepeatedHeaders(request.raw.rawHeaders);
-  const { config } = request.routeOptions;
-  if (config.open !== true) authorize(request, authenticate);
-  if (config.query !== true && !request.is404 && queryOf(request) !== '') {
+  if (request.routeOptions.config.open === true) {
+    refuseQuery(request);
+    return undefined;
+  }
+  const enter = (access: Access): void => {
+    admitCaller(request, access);
+    refuseQuery(request);
+  };
+  const access = authenticate(request, engine);
+  if (access instanceof Promise) return access.then(enter);
+  enter(access);
+  return undefined;
+}
+
+/** What is not read must not look as if it were. */
+function refuseQuery(request: FastifyRequest): void {
+  if (request.routeOptions.config.query !== true && !request.is404 && queryOf(request) !== '') {
     throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);
   }
 }

@@ -22,6 +22,11 @@ export function parseName(request: FastifyRequest, parameter: 'topic' | 'subscri
   throw refuse([{ field: parameter, message: NAME_RULE }]);
 }
 
+/** The id of a key in the path, whatever it is: what is no id is no key's. */
+export function parseKeyId(request: FastifyRequest): string {
+  return (request.params as Record<string, string | undefined>).key ?? '';
+}
+
 /** The JSON body, checked; a request without one counts as `{}`. */
 export function parseBody<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
   return parseFields(schema, readJson(request));

@@ -1,6 +1,7 @@
 // An engine for faults that a real one cannot be made to have on demand, behind the real door. Everything else is
 // tested against the real one.
 
+import { adminAccess } from '../../../src/domain/access.ts';
 import type { Logger } from '../../../src/domain/logger.ts';
 import type { ReceivedMessage } from '../../../src/domain/message.ts';
 import type { Engine } from '../../../src/engine/types.ts';
@@ -27,10 +28,14 @@ export async function openDoor(verbs: Partial<Engine>): Promise<FakeDoor> {
     warn: ignore,
     error: (fields) => errors.push('err' in fields ? fields.err : fields),
   };
-  const engine = new Proxy(verbs, {
-    get: (known, verb) => known[verb as keyof Engine] ?? (() => Promise.reject(new Error(`no ${String(verb)}`))),
-  }) as Engine;
-  const [door] = createDoors({ engine, logger, adminKey, host: '127.0.0.1', port: 0 });
+  const authenticate: Engine['authenticate'] = ({ secret }) => (secret === adminKey ? adminAccess : null);
+  const engine = new Proxy<Partial<Engine>>(
+    { authenticate, ...verbs },
+    {
+      get: (known, verb) => known[verb as keyof Engine] ?? (() => Promise.reject(new Error(`no ${String(verb)}`))),
+    },
+  ) as Engine;
+  const [door] = createDoors({ engine, logger, host: '127.0.0.1', port: 0 });
   const url = await door.start();
   const client = createClient(url, adminKey);
   return {

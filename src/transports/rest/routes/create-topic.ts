@@ -6,7 +6,7 @@ import { topicSettings } from '../schemas/settings.ts';
 import type { Route } from './route.ts';
 
 export const createTopic: Route = (app, { engine }) => {
-  app.put('/v1/topics/:topic', async (request, reply) => {
+  app.put('/v1/topics/:topic', { config: { operation: 'createTopic' } }, async (request, reply) => {
     const name = parseName(request, 'topic');
     const settings = parseBody(request, topicSettings);
     const { topic, created } = await engine.createTopic({ name, settings, caller: request.caller });

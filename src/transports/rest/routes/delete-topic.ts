@@ -4,7 +4,7 @@ import { parseName } from '../requests.ts';
 import type { Route } from './route.ts';
 
 export const deleteTopic: Route = (app, { engine }) => {
-  app.delete('/v1/topics/:topic', async (request, reply) => {
+  app.delete('/v1/topics/:topic', { config: { operation: 'deleteTopic' } }, async (request, reply) => {
     await engine.deleteTopic(parseName(request, 'topic'), request.caller);
     return reply.code(204).send();
   });

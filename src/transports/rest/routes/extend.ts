@@ -6,7 +6,7 @@ import { extendBody } from '../schemas/consuming.ts';
 import type { Route } from './route.ts';
 
 export const extend: Route = (app, { engine }) => {
-  app.post('/v1/subscriptions/:subscription/extend', async (request, reply) => {
+  app.post('/v1/subscriptions/:subscription/extend', { config: { operation: 'extend' } }, async (request, reply) => {
     const subscription = parseName(request, 'subscription');
     const wanted = parseBody(request, extendBody);
     const settled = await engine.extend({ subscription, ...wanted, caller: request.caller });

@@ -5,5 +5,7 @@ import { parseName } from '../requests.ts';
 import type { Route } from './route.ts';
 
 export const getTopic: Route = (app, { engine }) => {
-  app.get('/v1/topics/:topic', async (request) => topicAnswer(await engine.getTopic(parseName(request, 'topic'))));
+  app.get('/v1/topics/:topic', { config: { operation: 'getTopic' } }, async (request) =>
+    topicAnswer(await engine.getTopic(parseName(request, 'topic'))),
+  );
 };

@@ -3,15 +3,18 @@
 import { acknowledge } from './acknowledge.ts';
 import { checkHealth } from './check-health.ts';
 import { checkReadiness } from './check-readiness.ts';
+import { createKey } from './create-key.ts';
 import { createSubscription } from './create-subscription.ts';
 import { createTopic } from './create-topic.ts';
 import { deleteSubscription } from './delete-subscription.ts';
 import { deleteTopic } from './delete-topic.ts';
 import { extend } from './extend.ts';
+import { getKey } from './get-key.ts';
 import { getSubscription } from './get-subscription.ts';
 import { getTopic } from './get-topic.ts';
 import { listAcknowledgments } from './list-acknowledgments.ts';
 import { listDeadLetters } from './list-dead-letters.ts';
+import { listKeys } from './list-keys.ts';
 import { listSubscriptions } from './list-subscriptions.ts';
 import { listTopics } from './list-topics.ts';
 import { publish } from './publish.ts';
@@ -20,6 +23,7 @@ import { receive } from './receive.ts';
 import { receiveRaw } from './receive-raw.ts';
 import { reject } from './reject.ts';
 import { release } from './release.ts';
+import { revokeKey } from './revoke-key.ts';
 import type { Route } from './route.ts';
 import { updateSubscription } from './update-subscription.ts';
 import { updateTopic } from './update-topic.ts';
@@ -28,15 +32,18 @@ export const routes: readonly Route[] = [
   acknowledge,
   checkHealth,
   checkReadiness,
+  createKey,
   createSubscription,
   createTopic,
   deleteSubscription,
   deleteTopic,
   extend,
+  getKey,
   getSubscription,
   getTopic,
   listAcknowledgments,
   listDeadLetters,
+  listKeys,
   listSubscriptions,
   listTopics,
   publish,
@@ -45,6 +52,7 @@ export const routes: readonly Route[] = [
   receiveRaw,
   reject,
   release,
+  revokeKey,
   updateSubscription,
   updateTopic,
 ];

@@ -6,10 +6,14 @@ import { acknowledgmentsQuery } from '../schemas/pages.ts';
 import type { Route } from './route.ts';
 
 export const listAcknowledgments: Route = (app, { engine }) => {
-  app.get('/v1/subscriptions/:subscription/acknowledgments', { config: { query: true } }, async (request) => {
-    const subscription = parseName(request, 'subscription');
-    const page = parseQuery(request, acknowledgmentsQuery);
-    const { acknowledgments, next } = await engine.listAcknowledgments({ subscription, ...page });
-    return { acknowledgments: acknowledgments.map(acknowledgmentAnswer), next };
-  });
+  app.get(
+    '/v1/subscriptions/:subscription/acknowledgments',
+    { config: { operation: 'listAcknowledgments', query: true } },
+    async (request) => {
+      const subscription = parseName(request, 'subscription');
+      const page = parseQuery(request, acknowledgmentsQuery);
+      const { acknowledgments, next } = await engine.listAcknowledgments({ subscription, ...page });
+      return { acknowledgments: acknowledgments.map(acknowledgmentAnswer), next };
+    },
+  );
 };

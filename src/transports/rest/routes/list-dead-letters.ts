@@ -6,10 +6,14 @@ import { deadLettersQuery } from '../schemas/pages.ts';
 import type { Route } from './route.ts';
 
 export const listDeadLetters: Route = (app, { engine }) => {
-  app.get('/v1/subscriptions/:subscription/dead-letters', { config: { query: true } }, async (request) => {
-    const subscription = parseName(request, 'subscription');
-    const page = parseQuery(request, deadLettersQuery);
-    const { deadLetters, next } = await engine.listDeadLetters({ subscription, ...page });
-    return { dead_letters: deadLetters.map(deadLetterAnswer), next };
-  });
+  app.get(
+    '/v1/subscriptions/:subscription/dead-letters',
+    { config: { operation: 'listDeadLetters', query: true } },
+    async (request) => {
+      const subscription = parseName(request, 'subscription');
+      const page = parseQuery(request, deadLettersQuery);
+      const { deadLetters, next } = await engine.listDeadLetters({ subscription, ...page });
+      return { dead_letters: deadLetters.map(deadLetterAnswer), next };
+    },
+  );
 };

@@ -6,7 +6,7 @@ import { publishBody } from '../schemas/messages.ts';
 import type { Route } from './route.ts';
 
 export const publish: Route = (app, { engine }) => {
-  app.post('/v1/topics/:topic/messages', async (request, reply) => {
+  app.post('/v1/topics/:topic/messages', { config: { operation: 'publish' } }, async (request, reply) => {
     const topic = parseName(request, 'topic');
     refuseIdempotencyKey(request);
     const { messages } = parseBody(request, publishBody);

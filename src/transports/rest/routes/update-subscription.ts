@@ -6,7 +6,7 @@ import { subscriptionChanges } from '../schemas/settings.ts';
 import type { Route } from './route.ts';
 
 export const updateSubscription: Route = (app, { engine }) => {
-  app.patch('/v1/subscriptions/:subscription', async (request) => {
+  app.patch('/v1/subscriptions/:subscription', { config: { operation: 'updateSubscription' } }, async (request) => {
     const name = parseName(request, 'subscription');
     const settings = parseBody(request, subscriptionChanges);
     return subscriptionAnswer(await engine.updateSubscription({ name, settings, caller: request.caller }));

@@ -6,7 +6,7 @@ import { topicChanges } from '../schemas/settings.ts';
 import type { Route } from './route.ts';
 
 export const updateTopic: Route = (app, { engine }) => {
-  app.patch('/v1/topics/:topic', async (request) => {
+  app.patch('/v1/topics/:topic', { config: { operation: 'updateTopic' } }, async (request) => {
     const name = parseName(request, 'topic');
     const settings = parseBody(request, topicChanges);
     return topicAnswer(await engine.updateTopic({ name, settings, caller: request.caller }));

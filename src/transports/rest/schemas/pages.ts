@@ -8,7 +8,7 @@ import { name, strict, text, timeText, wholeNumberText } from './fields.ts';
 const MESSAGE_ID_CHARACTERS_MAX = 128;
 const PRINCIPAL_CHARACTERS_MAX = 256;
 
-const limit = wholeNumberText(1, limits.pageItemsMax).default(limits.pageItemsDefault);
+export const limit = wholeNumberText(1, limits.pageItemsMax).default(limits.pageItemsDefault);
 const afterNumber = wholeNumberText(0, Number.MAX_SAFE_INTEGER).optional();
 
 export const namePageQuery = strict({ limit, after: name.optional() });
