@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from './support/client.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
+import { openOwner } from './support/lock.ts';
 
 interface Process {
   /** Standard output up to the line that says where it listens; rejects when the process ends before. */
@@ -109,6 +110,57 @@ describe('the process', () => {
     expect(code).toBe(0);
     expect(stderr).not.toMatch(/"level":[56]0/);
     client.close();
+  });
+
+  it('writes no key, no secret and no header of a request, whatever happens', async () => {
+    const adminKey = 'a-key-of-the-environment-for-one-test';
+    const willcall = start({ ...given(), WILLCALL_ADMIN_KEY: adminKey, WILLCALL_LOG_LEVEL: 'debug' });
+    const client = createClient(await willcall.url(), adminKey);
+    const made = await client.post<{ id: string; key: string }>('/v1/keys', {
+      client: 'acme',
+      roles: [{ role: 'consumer', subscriptions: ['*'] }],
+    });
+    const { id, key } = made.json;
+    const secret = key.slice(id.length + 1);
+    const basic = Buffer.from(`${id}:${secret}`).toString('base64');
+    const answers = [
+      await client.call('GET', '/v1/subscriptions', { key }),
+      await client.call('GET', '/v1/topics', { key: null, headers: { authorization: `Basic ${basic}` } }),
+      await client.call('GET', '/v1/topics', { key: `${key}x` }),
+      await client.call('GET', '/v1/topics', {
+        key: null,
+        headers: { authorization: [`Bearer ${key}`, `Basic ${basic}`] },
+      }),
+      await client.call('DELETE', `/v1/keys/${key}`),
+      await client.call('GET', `/v1/topics/${key}`),
+      await client.call('GET', `/v1/keys?after=${key}`),
+      await client.call('POST', '/v1/keys', {
+        bytes: Buffer.from(key),
+        headers: { 'content-type': 'application/json' },
+      }),
+      await client.get(`/v1/keys/${id}`),
+      await client.get('/v1/keys'),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 403, 401, 400, 404, 404, 200, 400, 200, 200]);
+    const owner = await openOwner(database);
+    await owner.rows('alter table willcall.subscription rename to hidden');
+    const failed = await client.call('GET', '/v1/subscriptions/s', { key });
+    await owner.rows('alter table willcall.hidden rename to subscription');
+    await owner.end();
+    expect(failed.status).toBe(500);
+    expect((await client.call('DELETE', `/v1/keys/${id}`)).status).toBe(204);
+    expect((await client.call('GET', '/v1/subscriptions', { key })).status).toBe(401);
+    client.close();
+    willcall.child.kill('SIGTERM');
+    const { stderr } = await willcall.ended;
+    const texts = [stderr, ...(await willcall.lines), ...[...answers, failed].map(({ bytes }) => bytes.toString())];
+    // What is made of a name in the path, or of a sentence about it, is the caller's own.
+    const said = texts.filter((text) => !text.includes('"code":"topic_not_found"')).join('\n');
+    for (const hidden of [adminKey, secret, basic]) expect(said).not.toContain(hidden);
+    expect(stderr).not.toMatch(/authorization|bearer|basic /i);
+    expect(stderr).toContain('a key was made');
+    expect(stderr).toContain('a key was revoked');
+    expect(stderr.split('\n').find((line) => line.includes('a request failed'))).toContain(`"keyId":"${id}"`);
   });
 
   it.each<[string, Record<string, string>, RegExp]>([
