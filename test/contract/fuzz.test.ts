@@ -38,6 +38,10 @@ const operations: readonly [method: string, path: string][] = [
   ]),
   ['GET', '/v1/subscriptions/{}/acknowledgments'],
   ['GET', '/v1/subscriptions/{}/dead-letters'],
+  ['POST', '/v1/keys'],
+  ['GET', '/v1/keys'],
+  ['GET', '/v1/keys/{}'],
+  ['DELETE', '/v1/keys/{}'],
 ];
 
 /** Field names that mean something, with values that may or may not. */
@@ -46,6 +50,7 @@ const fieldName = fc.constantFrom(
   ...['deliver_at', 'max_messages', 'max_bytes', 'visibility_timeout_seconds', 'acknowledge', 'receipts', 'receipt'],
   ...['reference', 'atomic', 'error', 'code', 'message', 'topic', 'start', 'retry', 'min_backoff_seconds', '__proto__'],
   ...['max_in_flight', 'max_attempts', 'retention_seconds', 'max_message_bytes', 'constructor', 'toString'],
+  ...['client', 'roles', 'role', 'topics', 'subscriptions', 'expires_at'],
 );
 const value = fc.letrec((tie) => ({
   any: fc.oneof(

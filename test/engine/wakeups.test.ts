@@ -181,6 +181,7 @@ describe('wakeups', () => {
     const handlers = (note: (word: string) => void): WakeupHandlers => ({
       onTopic: (id) => note(`t${id}`),
       onSubscription: (id) => note(`s${id}`),
+      onKey: (id) => note(`k${id}`),
       onEverybody: () => {
         connected.resolve();
         note('*');
@@ -207,8 +208,9 @@ describe('wakeups', () => {
     for (let i = 0; i < 50; i += 1) {
       from.wakeTopic(7);
       from.wakeSubscription(8);
+      from.wakeKey('wk_9');
     }
-    await expect.poll(() => heard).toEqual(['*', 't7', 's8']);
+    await expect.poll(() => heard).toEqual(['*', 't7', 's8', 'kwk_9']);
     expect(sent).toHaveLength(1);
     from.stop();
     to.stop();
