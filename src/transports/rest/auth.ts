@@ -41,10 +41,9 @@ export function authenticate(request: FastifyRequest, engine: Engine): Access | 
 }
 
 /** Lets the caller in to the route, or throws `forbidden`, whether or not there is what the path names. */
-export function admitCaller(request: FastifyRequest, access: Access): void {
+export function admitCaller(request: FastifyRequest, access: Access, operation: Operation | undefined): void {
   request.access = access;
   request.caller = access.principal;
-  const { operation } = request.routeOptions.config;
   if (operation !== undefined) checkAccess(access, operation, request.params as Record<string, string>);
 }
 

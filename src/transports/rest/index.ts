@@ -1,7 +1,7 @@
 // The REST door: HTTP/1.1 and JSON, for anybody with curl. It parses strictly, calls one engine verb per request and
 // shapes the answer. When it stops it refuses new requests at once and lets those under way finish.
 
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import { type FastifyContextConfig, type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Access } from '../../domain/access.ts';
 import { WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
@@ -121,13 +121,14 @@ function createServer(logger: Logger): FastifyInstance {
 /** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
 function admit(request: FastifyRequest, engine: Engine): Promise<void> | undefined {
   refuseRepeatedHeaders(request.raw.rawHeaders);
-  if (request.routeOptions.config.open === true) {
-    refuseQuery(request);
+  const { config } = request.routeOptions;
+  if (config.open === true) {
+    refuseQuery(request, config);
     return undefined;
   }
   const enter = (access: Access): void => {
-    admitCaller(request, access);
-    refuseQuery(request);
+    admitCaller(request, access, config.operation);
+    refuseQuery(request, config);
   };
   const access = authenticate(request, engine);
   if (access instanceof Promise) return access.then(enter);
@@ -136,8 +137,8 @@ function admit(request: FastifyRequest, engine: Engine): Promise<void> | undefin
 }
 
 /** What is not read must not look as if it were. */
-function refuseQuery(request: FastifyRequest): void {
-  if (request.routeOptions.config.query !== true && !request.is404 && queryOf(request) !== '') {
+function refuseQuery(request: FastifyRequest, config: FastifyContextConfig): void {
+  if (config.query !== true && !request.is404 && queryOf(request) !== '') {
     throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);
   }
 }
