@@ -125,8 +125,9 @@ export class Batcher<Entry, Result> {
     return queue.splice(0, count);
   }
 
+  /** Never waits for a lock, be it for one key only: those that wait must not keep others from the shared flushes. */
   async #runShared(batches: Batch<Entry, Result>[]): Promise<void> {
-    const busy = await this.#flush(batches, batches.length === 1);
+    const busy = await this.#flush(batches, false);
     this.#flushes -= 1;
     const alone = new Set(busy.map((batch) => batch.key));
     for (const { key } of batches) if (!alone.has(key)) this.#active.delete(key);
