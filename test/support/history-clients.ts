@@ -2,6 +2,7 @@
 // is plain data that fast-check draws from a seed; what the calls then meet is up to the machine.
 
 import fc from 'fast-check';
+import { formatReceipt, parseReceipt } from '../../src/domain/receipt.ts';
 import type { SettleVerb } from '../../src/domain/settling.ts';
 import type { TestEngine } from './engine.ts';
 import type { ReceiveCall, Recorder, RecordingClient, WishFields } from './history.ts';
@@ -306,7 +307,7 @@ function settleBatch(
   });
 }
 
-/** Somebody remembers receipts that were handed out some time ago, to whomever; or makes one up. */
+/** Somebody remembers receipts that were handed out some time ago, to whomever; or forges one. */
 async function thinkAgain(
   { recorder, forgotten }: Stage,
   client: RecordingClient,
@@ -324,14 +325,16 @@ async function thinkAgain(
     ? forgotten.filter((one) => one.subscription === subscription && one.at < before).slice(-RECENT_MAX)
     : handedOut();
   const wishes = which.map((no) => ({
-    receipt: known[no % (known.length + 1)]?.receipt ?? makeUp(no),
+    receipt: known[no % (known.length + 1)]?.receipt ?? forge(known.at(-1)?.receipt ?? ''),
     reference: 'afterthought',
   }));
   await client.settle(verb, subscription, wishes);
 }
 
-function makeUp(no: number): string {
-  return Buffer.alloc(33, no % 251).toString('base64url');
+/** The numbers of a receipt that was handed out, with another nonce. */
+function forge(receipt: string): string {
+  const parts = parseReceipt(receipt);
+  return parts === null ? 'made up' : formatReceipt({ ...parts, nonce: parts.nonce ^ 1n });
 }
 
 const DRAIN_ROUNDS_MAX = 200;

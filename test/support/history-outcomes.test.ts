@@ -142,6 +142,19 @@ describe('the outcome of a receipt', () => {
     }
   });
 
+  it('is what another call did that was not answered yet, also after the message was handed out again', () => {
+    const { story, receipt } = tellOneInFlight();
+    const release = story.release(12, 'c1', receipt);
+    story.receive(13, 'c2', [1]);
+    const repeated = story.answer('release', 'c1', receipt, 'already_released');
+    expect(checkHistory(story)).toEqual([]);
+    Object.assign(release, { endedAt: (repeated.endedAt ?? 0) + 1 });
+    expect(checkHistory(story)).toEqual([]);
+    // Not when it began only afterwards.
+    Object.assign(release, { startedAt: (repeated.endedAt ?? 0) + 1, endedAt: (repeated.endedAt ?? 0) + 2 });
+    expect(checkHistory(story).map(({ rule }) => rule)).toContain('outcomesAreAllowed');
+  });
+
   it('of an atomic call is all or nothing', () => {
     const { story, receipt } = tellOneInFlight();
     const call = story.acknowledge(11, 'c1', receipt);

@@ -115,48 +115,51 @@ const members = (column: string) =>
 
 type Table = Exclude<keyof Rows, 'readAt'>;
 
+const from = (table: string) =>
+  `from willcall.${table} where ($1::integer[] is null or topic_id = any ($1::integer[]))`;
+
 const statements: Record<Table, string> = {
-  topics: 'select topic_id as "topicId", name from willcall.topic order by topic_id',
+  topics: `select topic_id as "topicId", name ${from('topic')} order by topic_id`,
   subscriptions: `
     select topic_id as "topicId", subscription_id as "subscriptionId", name,
       visibility_timeout_seconds as "visibilityTimeoutSeconds", max_attempts as "maxAttempts",
       max_deliveries as "maxDeliveries", min_backoff_seconds as "minBackoffSeconds",
       max_backoff_seconds as "maxBackoffSeconds"
-    from willcall.subscription order by subscription_id`,
+    ${from('subscription')} order by subscription_id`,
   messages: `
     select topic_id as "topicId", seq, ${micros('published_at')} as "publishedAt", published_by as "publishedBy",
       ${id('message_id')} as "messageId", encode(sha256(body), 'hex') as body
-    from willcall.message order by topic_id, seq`,
+    ${from('message')} order by topic_id, seq`,
   deliveries: `
     select subscription_id as "subscriptionId", delivery_no as "deliveryNo", head, ${micros('at')} as at, generation, kind,
       principal, nonce::text as nonce, ${members('handed')} as handed
-    from willcall.delivery order by subscription_id, delivery_no`,
+    ${from('delivery')} order by subscription_id, delivery_no`,
   leases: `
     select subscription_id as "subscriptionId", delivery_no as "deliveryNo", attempt, failures,
       ${micros('expires_at')} as "expiresAt", ${members('outstanding')} as outstanding
-    from willcall.lease order by subscription_id, delivery_no, lease_no`,
+    ${from('lease')} order by subscription_id, delivery_no, lease_no`,
   deferred: `
     select subscription_id as "subscriptionId", seq, ${micros('available_at')} as "availableAt", attempt, failures
-    from willcall.deferred order by subscription_id, seq`,
+    ${from('deferred')} order by subscription_id, seq`,
   failures: `
     select subscription_id as "subscriptionId", seq, generation, attempt, delivery_no as "deliveryNo",
       ${micros('ended_at')} as "endedAt", ended, ended_by as "endedBy", error_code as "errorCode",
       dead_letter_no as "deadLetterNo"
-    from willcall.failure order by subscription_id, seq, generation, attempt`,
+    ${from('failure')} order by subscription_id, seq, generation, attempt`,
   acknowledgments: `
     select subscription_id as "subscriptionId", ack_no as "ackNo", seq, delivery_no as "deliveryNo",
       ${micros('delivered_at')} as "deliveredAt", ${micros('acknowledged_at')} as "acknowledgedAt", generation, attempt,
       late, ${id('message_id')} as "messageId", acknowledged_by as "acknowledgedBy", reference
-    from willcall.acknowledgment order by subscription_id, ack_no`,
+    ${from('acknowledgment')} order by subscription_id, ack_no`,
   deadLetters: `
     select subscription_id as "subscriptionId", dead_letter_no as "deadLetterNo", reason, seq, seq_last as "seqLast",
       attempts, ${id('message_id')} as "messageId", ${hex('sha256(body)')} as body,
       jsonb_array_length(history) as "failedAttempts", closed_at is not null as closed
-    from willcall.dead_letter order by subscription_id, dead_letter_no`,
+    ${from('dead_letter')} order by subscription_id, dead_letter_no`,
 };
 
-/** Reads everything in one snapshot. */
-export async function readRows(database: TestDatabase): Promise<Rows> {
+/** Reads everything, or all that is of these topics, in one snapshot. */
+export async function readRows(database: TestDatabase, topicIds: readonly number[] | null = null): Promise<Rows> {
   const client = new Client({
     connectionString: database.url,
     application_name: 'test',
@@ -168,7 +171,7 @@ export async function readRows(database: TestDatabase): Promise<Rows> {
     const clock = await client.query<{ at: Micros }>(`select ${micros('clock_timestamp()')} as at`);
     const rows: Partial<Record<Table, unknown[]>> = {};
     for (const [table, text] of Object.entries(statements)) {
-      rows[table as Table] = (await client.query<Record<string, unknown>>(text)).rows;
+      rows[table as Table] = (await client.query<Record<string, unknown>>(text, [topicIds])).rows;
     }
     return { ...rows, readAt: clock.rows[0]?.at ?? 0 } as unknown as Rows;
   } finally {

@@ -66,11 +66,11 @@ export async function createRaceBench(): Promise<RaceBench> {
 
 /** What is on record of a queue, as far as a race can change it. */
 export async function recordsOf(database: TestDatabase, { topicId, subscriptionId }: Queue) {
-  const rows = await readRows(database);
+  const rows = await readRows(database, [topicId]);
   const ours = <Row extends { subscriptionId: number }>(all: Row[]) =>
     all.filter((row) => row.subscriptionId === subscriptionId);
   return {
-    log: rows.messages.filter((row) => row.topicId === topicId).map(({ seq }) => seq),
+    log: rows.messages.map(({ seq }) => seq),
     deliveries: ours(rows.deliveries).map(({ kind, handed }) => ({ kind, handed })),
     ledger: ours(rows.acknowledgments).map(({ seq, ackNo, attempt, late }) => ({ seq, ackNo, attempt, late })),
     leases: ours(rows.leases).map(({ outstanding, attempt, failures }) => ({ outstanding, attempt, failures })),
