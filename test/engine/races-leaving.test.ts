@@ -8,6 +8,8 @@ import { createRaceBench, type RaceBench, recordsOf } from '../support/race.ts';
 
 /** Shorter than the safety poll: what is only found by polling comes too late. */
 const PATIENCE_SECONDS = 3;
+/** Longer than the test: who is not answered for another reason is not answered. */
+const FOREVER_SECONDS = 3600;
 
 let bench: RaceBench;
 beforeAll(async () => {
@@ -31,7 +33,7 @@ describe('a client that leaves', () => {
     await local.publish('one');
     const client = new AbortController();
     await bench.owner.hold('receive', local.subscriptionId);
-    const receiving = local.receive({ signal: client.signal, waitSeconds: 20 });
+    const receiving = local.receive({ signal: client.signal, waitSeconds: FOREVER_SECONDS });
     await bench.owner.seeWaiting(1);
     client.abort();
     expect(await receiving).toEqual([]);
@@ -52,7 +54,10 @@ describe('a client that leaves', () => {
       await local.publish('one');
       const client = new AbortController();
       const held = lookout.holdNext();
-      const receiving = queueOf(instance, local.name, local).receive({ signal: client.signal, waitSeconds: 20 });
+      const receiving = queueOf(instance, local.name, local).receive({
+        signal: client.signal,
+        waitSeconds: FOREVER_SECONDS,
+      });
       await held.arrived;
       expect(await recordsOf(bench.database, local)).toMatchObject({ leases: [{ outstanding: [1] }] });
       client.abort();
@@ -72,7 +77,7 @@ describe('a client that leaves', () => {
       const { local } = await bench.openQueue();
       const queue = queueOf(instance, local.name, local);
       const client = new AbortController();
-      const parked = queue.receive({ signal: client.signal, waitSeconds: 20 });
+      const parked = queue.receive({ signal: client.signal, waitSeconds: FOREVER_SECONDS });
       await lookout.seeLooks(1);
       client.abort();
       expect(await parked).toEqual([]);
@@ -87,7 +92,7 @@ describe('a client that leaves', () => {
     const client = new AbortController();
     await bench.owner.hold('settle', local.subscriptionId);
     const acknowledge = [{ receipt, reference: null }];
-    const receiving = local.receive({ signal: client.signal, waitSeconds: 20, acknowledge });
+    const receiving = local.receive({ signal: client.signal, waitSeconds: FOREVER_SECONDS, acknowledge });
     await bench.owner.seeWaiting(1);
     client.abort();
     await bench.owner.letGo();
@@ -107,7 +112,7 @@ describe('a stop while a receive is on its way', () => {
     await queue.publish('one');
     const { receipt } = await queue.receiveOne();
     await bench.owner.hold('settle', local.subscriptionId);
-    const receiving = queue.receive({ waitSeconds: 20, acknowledge: [{ receipt, reference: null }] });
+    const receiving = queue.receive({ waitSeconds: FOREVER_SECONDS, acknowledge: [{ receipt, reference: null }] });
     await bench.owner.seeWaiting(1);
     const stopping = instance.stop();
     await bench.owner.letGo();
