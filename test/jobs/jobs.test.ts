@@ -6,6 +6,7 @@ import { createJobs } from '../../src/jobs/index.ts';
 
 let sweeps: PromiseWithResolvers<{ ended: number; dead: number; appended: number }>[];
 let retains: PromiseWithResolvers<{ expired: number; dead: number; pruned: number }>[];
+let keysTended: number;
 let logged: [level: string, message: string, fields: object][];
 let spies: MockInstance[];
 let jobs: ReturnType<typeof createJobs>;
@@ -21,13 +22,17 @@ beforeEach(() => {
   ];
   sweeps = [];
   retains = [];
+  keysTended = 0;
   logged = [];
   const begin = <T>(list: PromiseWithResolvers<T>[]) => {
     const run = Promise.withResolvers<T>();
     list.push(run);
     return run.promise;
   };
-  const engine = { sweep: () => begin(sweeps), retain: () => begin(retains) } as unknown as EngineLifecycle;
+  const tendKeys = async () => {
+    keysTended += 1;
+  };
+  const engine = { sweep: () => begin(sweeps), retain: () => begin(retains), tendKeys } as unknown as EngineLifecycle;
   const log = (level: string) => (fields: object, message: string) => void logged.push([level, message, fields]);
   const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
   jobs = createJobs({ engine, logger });
@@ -152,5 +157,17 @@ describe('a stop', () => {
       expect([sweeps.length, retains.length]).toEqual(begun);
     }
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('keys', () => {
+  it('are tended every second, whatever the sweep does', async () => {
+    jobs.start();
+    await pass(5000);
+    expect(sweeps).toHaveLength(1);
+    expect(keysTended).toBeGreaterThanOrEqual(4);
+    expect(keysTended).toBeLessThanOrEqual(5);
+    await endSweeps();
+    await jobs.stop();
   });
 });
