@@ -1,8 +1,9 @@
-// The shapes of answers: plain objects in wire words, written out by JSON.stringify. Dates become RFC 3339 in UTC with
-// milliseconds by their own toJSON.
+// The shapes of answers: plain objects in wire words, of the types that the schemas of answers give them, written out by
+// JSON.stringify. Dates become RFC 3339 in UTC with milliseconds by their own toJSON.
 
 import { isUtf8 } from 'node:buffer';
 import type { FastifyReply } from 'fastify';
+import type { z } from 'zod';
 import type { ApiKey } from '../../domain/api-key.ts';
 import type { Acknowledgment, DeadLetter, FailedAttempt } from '../../domain/ledger.ts';
 import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
@@ -11,8 +12,12 @@ import type { Subscription, SubscriptionStats } from '../../domain/subscription.
 import type { Topic } from '../../domain/topic.ts';
 import type { ReceiveAnswer } from '../../engine/types.ts';
 import { sendProblem } from './errors.ts';
+import type * as directorySchemas from './schemas/directory-answers.ts';
+import type * as keySchemas from './schemas/key-answers.ts';
+import type * as messageSchemas from './schemas/message-answers.ts';
+import type * as recordSchemas from './schemas/record-answers.ts';
 
-export function topicAnswer(topic: Topic) {
+export function topicAnswer(topic: Topic): z.input<typeof directorySchemas.topic> {
   return {
     name: topic.name,
     retention_seconds: topic.retentionSeconds,
@@ -25,7 +30,7 @@ export function topicAnswer(topic: Topic) {
   };
 }
 
-export function subscriptionAnswer(subscription: Subscription) {
+export function subscriptionAnswer(subscription: Subscription): z.input<typeof directorySchemas.subscription> {
   return {
     name: subscription.name,
     topic: subscription.topic,
@@ -44,7 +49,7 @@ export function subscriptionAnswer(subscription: Subscription) {
   };
 }
 
-export function statsAnswer(stats: SubscriptionStats) {
+export function statsAnswer(stats: SubscriptionStats): z.input<typeof directorySchemas.subscriptionStats> {
   return {
     backlog: stats.backlog,
     in_flight: stats.inFlight,
@@ -54,11 +59,11 @@ export function statsAnswer(stats: SubscriptionStats) {
   };
 }
 
-export function publishAnswer(messages: readonly PublishedMessage[]) {
+export function publishAnswer(messages: readonly PublishedMessage[]): z.input<typeof messageSchemas.published> {
   return { messages: messages.map(({ id, sequence, duplicate }) => ({ id, sequence, duplicate })) };
 }
 
-export function receiveAnswer({ messages, acknowledged }: ReceiveAnswer) {
+export function receiveAnswer({ messages, acknowledged }: ReceiveAnswer): z.input<typeof messageSchemas.received> {
   const formats = { publishedAt: createTimeFormat(), visibleUntil: createTimeFormat() };
   return {
     messages: messages.map((message) => messageAnswer(message, formats)),
@@ -83,7 +88,7 @@ export function sendSettled(reply: FastifyReply, settled: SettleAnswer, shape: (
 /** What became of receipts that were to be acknowledged; the ledger's fields are null when there is no such row. */
 export function createAcknowledgedAnswer() {
   const acknowledgedAt = createTimeFormat();
-  return (result: SettleResult) => ({
+  return (result: SettleResult): z.input<typeof messageSchemas.acknowledgeResult> => ({
     receipt: result.receipt,
     message_id: result.messageId,
     outcome: result.outcome,
@@ -93,7 +98,7 @@ export function createAcknowledgedAnswer() {
 }
 
 /** What became of a receipt by any other verb; what its outcome does not have is left out. */
-export function settledAnswer(result: SettleResult) {
+export function settledAnswer(result: SettleResult): z.input<typeof messageSchemas.settleResult> {
   return {
     receipt: result.receipt,
     message_id: result.messageId,
@@ -104,7 +109,7 @@ export function settledAnswer(result: SettleResult) {
   };
 }
 
-export function acknowledgmentAnswer(row: Acknowledgment) {
+export function acknowledgmentAnswer(row: Acknowledgment): z.input<typeof recordSchemas.acknowledgment> {
   return {
     ack_no: row.ackNo,
     message_id: row.messageId,
@@ -124,7 +129,7 @@ export function acknowledgmentAnswer(row: Acknowledgment) {
   };
 }
 
-export function deadLetterAnswer(letter: DeadLetter) {
+export function deadLetterAnswer(letter: DeadLetter): z.input<typeof recordSchemas.deadLetter> {
   return {
     dead_letter_no: letter.deadLetterNo,
     reason: letter.reason,
@@ -155,11 +160,15 @@ function failedAttemptAnswer(failed: FailedAttempt) {
 }
 
 /** All that is ever told of a key after its creation. */
-export function keyAnswer(key: ApiKey) {
+export function keyAnswer(key: ApiKey): z.input<typeof keySchemas.apiKey> {
   return {
     id: key.keyId,
     client: key.client,
-    roles: key.roles.map(({ role, topics, subscriptions }) => ({ role, topics, subscriptions })),
+    roles: key.roles.map(({ role, topics, subscriptions }) => ({
+      role,
+      topics: [...topics],
+      subscriptions: [...subscriptions],
+    })),
     expires_at: key.expiresAt,
     created_at: key.createdAt,
     created_by: key.createdBy,
@@ -208,6 +217,6 @@ function createTimeFormat(): TimeFormat {
 /** Text as it is, a byte order mark included; base64 where the bytes are not valid UTF-8. */
 function bodyAnswer(body: Buffer) {
   return isUtf8(body)
-    ? { body: body.toString('utf8'), body_encoding: 'utf8' }
-    : { body: body.toString('base64'), body_encoding: 'base64' };
+    ? { body: body.toString('utf8'), body_encoding: 'utf8' as const }
+    : { body: body.toString('base64'), body_encoding: 'base64' as const };
 }

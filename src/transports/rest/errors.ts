@@ -51,6 +51,7 @@ const problems = {
 } as const satisfies Record<ErrorCode | DoorCode, ProblemKind>;
 
 export type ProblemCode = keyof typeof problems;
+export const problemCodes = Object.keys(problems) as ProblemCode[];
 
 /** Said of every answer: queues are never cached, and nobody guesses what a body might be. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;

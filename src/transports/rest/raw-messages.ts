@@ -4,38 +4,17 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { limits } from '../../domain/limits.ts';
 import type { NewMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleResult } from '../../domain/settling.ts';
 import { parseFields, readIdempotencyKey, refuse } from './requests.ts';
-import { mediaType, wholeNumberText } from './schemas/fields.ts';
-import { attributes, deliverAt, orderingKey, refuseTwoTimes } from './schemas/messages.ts';
+import { attributes } from './schemas/messages.ts';
+import { publishRawHeaders, type receivedRawHeaders } from './schemas/raw-headers.ts';
 
 const HEADER_PREFIX = 'willcall-';
 const ATTRIBUTE_PREFIX = 'willcall-attribute-';
-const KNOWN = 'willcall-attribute-<name>, willcall-ordering-key, willcall-delay-seconds, willcall-deliver-at';
 /** A publisher's content must never run as a page of this origin, whoever opens it in a browser. */
 const SANDBOX = "sandbox; default-src 'none'";
 
-const headerFields = z
-  .strictObject(
-    {
-      'content-type': mediaType.optional(),
-      'willcall-ordering-key': orderingKey.optional(),
-      'willcall-delay-seconds': wholeNumberText(0, limits.delaySecondsMax).optional(),
-      'willcall-deliver-at': deliverAt.optional(),
-    },
-    { error: `is unknown here; known are ${KNOWN}` },
-  )
-  .superRefine((fields, context) => {
-    refuseTwoTimes(fields['willcall-delay-seconds'], fields['willcall-deliver-at'], 'willcall-deliver-at', context);
-  })
-  .transform((fields) => ({
-    contentType: fields['content-type'] ?? null,
-    orderingKey: fields['willcall-ordering-key'] ?? null,
-    delaySeconds: fields['willcall-delay-seconds'] ?? null,
-    deliverAt: fields['willcall-deliver-at'] ?? null,
-  }));
 const attributeFields = z.object({ attributes });
 
 /** The request as one message: its body as it stands, its content type, and what the Willcall headers say. */
@@ -43,7 +22,7 @@ export function parseRawMessage(request: FastifyRequest): NewMessage {
   const { fields, attributeEntries } = readHeaders(request.raw.rawHeaders);
   const contentType = request.headers['content-type'];
   if (contentType !== undefined) fields.set('content-type', contentType);
-  const headers = parseFields(headerFields, Object.fromEntries(fields));
+  const headers = parseFields(publishRawHeaders, Object.fromEntries(fields));
   const parsed = parseFields(attributeFields, { attributes: Object.fromEntries(attributeEntries) });
   return {
     ...headers,
@@ -56,15 +35,15 @@ export function parseRawMessage(request: FastifyRequest): NewMessage {
 /** Answers with one message: its body as it stands, its own content type or none, the rest in headers. */
 export function sendRawMessage(reply: FastifyReply, message: ReceivedMessage): FastifyReply {
   reply.headers({
-    'content-security-policy': SANDBOX,
-    'willcall-message-id': message.id,
-    'willcall-sequence': message.sequence,
-    'willcall-receipt': message.receipt,
-    'willcall-attempt': message.attempt,
-    'willcall-published-at': message.publishedAt.toISOString(),
-    'willcall-visible-until': message.visibleUntil.toISOString(),
-  });
-  if (message.orderingKey !== null) reply.header('willcall-ordering-key', encodeURIComponent(message.orderingKey));
+    'Content-Security-Policy': SANDBOX,
+    'Willcall-Message-Id': message.id,
+    'Willcall-Sequence': message.sequence,
+    'Willcall-Receipt': message.receipt,
+    'Willcall-Attempt': message.attempt,
+    'Willcall-Published-At': message.publishedAt.toISOString(),
+    'Willcall-Visible-Until': message.visibleUntil.toISOString(),
+    ...(message.orderingKey !== null && { 'Willcall-Ordering-Key': encodeURIComponent(message.orderingKey) }),
+  } satisfies z.input<typeof receivedRawHeaders>);
   for (const [name, value] of Object.entries(message.attributes ?? {})) {
     reply.header(ATTRIBUTE_PREFIX + name, encodeURIComponent(value));
   }

@@ -7,13 +7,12 @@ import type { z } from 'zod';
 import { type FieldError, WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
 import { DoorError } from './errors.ts';
-import { NAME_RULE } from './schemas/fields.ts';
+import { idempotencyKeyPattern, NAME_RULE } from './schemas/fields.ts';
 
 /** More than these are counted, not listed. */
 const FIELD_ERRORS_MAX = 20;
 const FIELD_NAME_CHARACTERS_MAX = 64;
 const BYTE_ORDER_MARK = 0xfeff;
-const IDEMPOTENCY_KEY = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyCharactersMax}}$`);
 
 /** The name of a topic or subscription in the path. */
 export function parseName(request: FastifyRequest, parameter: 'topic' | 'subscription'): string {
@@ -58,17 +57,14 @@ export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unk
   throw refuse(result.error.issues.slice(0, FIELD_ERRORS_MAX).flatMap(describeIssue).slice(0, FIELD_ERRORS_MAX));
 }
 
-/**
- * The key by which a repetition of this call is known: visible ASCII as it stands, quotes included where a client sends
- * them (draft-ietf-httpapi-idempotency-key-header). Undefined when there is none.
- */
+/** The key by which a repetition of this call is known; undefined when there is none. */
 export function readIdempotencyKey(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
   const { rawHeaders } = request.raw;
   const sent = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'idempotency-key').length;
   if (sent > 1) throw refuse([{ field: 'Idempotency-Key', message: 'must be sent once' }]);
-  if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key;
+  if (typeof key === 'string' && idempotencyKeyPattern.test(key)) return key;
   throw refuse([
     {
       field: 'Idempotency-Key',

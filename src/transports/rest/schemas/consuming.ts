@@ -9,35 +9,53 @@ import type {
   RejectEntry,
   ReleaseEntry,
 } from '../../../domain/settling.ts';
+import { components, SHORTHAND } from './components.ts';
+import { exampleIds } from './examples.ts';
 import { flag, list, strict, text, wholeNumber } from './fields.ts';
 
 /** The outcomes of a raw receive's acknowledgments travel in one header line. */
 const RAW_ACKNOWLEDGE_RECEIPTS_MAX = 100;
 
-const receipt = text(limits.receiptCharactersMax);
+const receipt = text(limits.receiptCharactersMax).describe('The receipt that came with the message.');
 const visibilityTimeoutSeconds = wholeNumber(limits.visibilityTimeoutSecondsMin, limits.visibilityTimeoutSecondsMax);
-const waitSeconds = wholeNumber(0, limits.waitSecondsMax).default(limits.waitSecondsDefault);
+const leaseSeconds = visibilityTimeoutSeconds
+  .optional()
+  .describe("How long the messages of this delivery are the caller's; the subscription's by default.");
+const waitSeconds = wholeNumber(0, limits.waitSecondsMax)
+  .default(limits.waitSecondsDefault)
+  .describe('How long to wait when there is nothing; 0 answers at once.');
+const alongside = 'Receipts of the last batch: settled and committed before the call waits.';
 
 const consumerError = strict({
-  code: text(limits.errorCodeCharactersMax),
-  message: text(limits.errorMessageCharactersMax).optional(),
+  code: text(limits.errorCodeCharactersMax).describe('A short code of your own.'),
+  message: text(limits.errorMessageCharactersMax).optional().describe('Words for the people who look into it.'),
 }).transform((error): ConsumerError => ({ code: error.code, message: error.message ?? null }));
 
 /** An object with a receipt, or the receipt alone. */
 function entry<Fields extends z.ZodType>(fields: Fields) {
-  return z.preprocess((value) => (typeof value === 'string' ? { receipt: value } : value), fields);
+  return z
+    .preprocess(
+      (value: string | z.input<Fields>): unknown => (typeof value === 'string' ? { receipt: value } : value),
+      fields,
+    )
+    .meta({ [SHORTHAND]: 'receipt' });
 }
 
 const acknowledgeEntry = entry(
-  strict({ receipt, reference: text(limits.referenceCharactersMax).nullish() }).transform(
-    (fields): AcknowledgeEntry => ({ receipt: fields.receipt, reference: fields.reference ?? null }),
-  ),
+  strict({
+    receipt,
+    reference: text(limits.referenceCharactersMax)
+      .nullish()
+      .describe('A transaction number of your own, kept in the ledger.'),
+  }).transform((fields): AcknowledgeEntry => ({ receipt: fields.receipt, reference: fields.reference ?? null })),
 );
 const releaseEntry = entry(
   strict({
     receipt,
-    delay_seconds: wholeNumber(0, limits.backoffSecondsMax).optional(),
-    error: consumerError.optional(),
+    delay_seconds: wholeNumber(0, limits.backoffSecondsMax)
+      .optional()
+      .describe('Seconds until the next delivery; by default none, or the back-off when there is an error.'),
+    error: consumerError.optional().describe('Why; a release with an error is a failed attempt.'),
   }).transform(
     (fields): ReleaseEntry => ({
       receipt: fields.receipt,
@@ -48,45 +66,97 @@ const releaseEntry = entry(
 );
 const extendEntry = entry(strict({ receipt }).transform((fields): ExtendEntry => ({ receipt: fields.receipt })));
 const rejectEntry = entry(
-  strict({ receipt, error: consumerError.optional() }).transform(
+  strict({ receipt, error: consumerError.optional().describe('Why; kept with the dead letter.') }).transform(
     (fields): RejectEntry => ({ receipt: fields.receipt, error: fields.error ?? null }),
   ),
 );
 
 export const acknowledgeBody = strict({
-  receipts: list(acknowledgeEntry, 1, limits.settleReceiptsMax),
-  atomic: flag.default(false),
+  receipts: list(acknowledgeEntry, 1, limits.settleReceiptsMax).describe('What to sign for.'),
+  atomic: flag.default(false).describe('All or nothing: if one would not be ok, none is acknowledged.'),
+}).register(components, {
+  id: 'AcknowledgeRequest',
+  description: 'Receipts to acknowledge.',
+  examples: {
+    'with a reference': { receipts: [{ receipt: exampleIds.receipt, reference: 'BOOKING-4711' }] },
+    'receipts alone': { receipts: [exampleIds.receipt, exampleIds.oldReceipt], atomic: true },
+  },
 });
-export const releaseBody = strict({ receipts: list(releaseEntry, 1, limits.settleReceiptsMax) });
+export const releaseBody = strict({
+  receipts: list(releaseEntry, 1, limits.settleReceiptsMax).describe('What to give back.'),
+}).register(components, {
+  id: 'ReleaseRequest',
+  description: 'Receipts to release.',
+  examples: {
+    'a failed attempt': {
+      receipts: [{ receipt: exampleIds.receipt, error: { code: 'ERP_DOWN', message: 'no answer' } }],
+    },
+    'an orderly shutdown': { receipts: [exampleIds.receipt] },
+  },
+});
 export const extendBody = strict({
-  receipts: list(extendEntry, 1, limits.settleReceiptsMax),
-  visibility_timeout_seconds: visibilityTimeoutSeconds.optional(),
-}).transform((body) => ({ receipts: body.receipts, visibilityTimeoutSeconds: body.visibility_timeout_seconds }));
-export const rejectBody = strict({ receipts: list(rejectEntry, 1, limits.settleReceiptsMax) });
+  receipts: list(extendEntry, 1, limits.settleReceiptsMax).describe('What to keep for longer.'),
+  visibility_timeout_seconds: visibilityTimeoutSeconds
+    .optional()
+    .describe("The new visibility timeout, counted from now; the subscription's by default."),
+})
+  .transform((body) => ({ receipts: body.receipts, visibilityTimeoutSeconds: body.visibility_timeout_seconds }))
+  .register(components, {
+    id: 'ExtendRequest',
+    description: 'Receipts whose visibility timeout is to end later.',
+    examples: { 'five minutes': { receipts: [exampleIds.receipt], visibility_timeout_seconds: 300 } },
+  });
+export const rejectBody = strict({
+  receipts: list(rejectEntry, 1, limits.settleReceiptsMax).describe('What to set aside.'),
+}).register(components, {
+  id: 'RejectRequest',
+  description: 'Receipts of messages for the dead letters.',
+  examples: { 'not ours': { receipts: [{ receipt: exampleIds.receipt, error: { code: 'NOT_OURS' } }] } },
+});
 
 export const receiveBody = strict({
-  max_messages: wholeNumber(1, limits.receiveMessagesMax).default(limits.receiveMessagesDefault),
-  max_bytes: wholeNumber(1, limits.receiveBytesMax).default(limits.receiveBytesDefault),
+  max_messages: wholeNumber(1, limits.receiveMessagesMax)
+    .default(limits.receiveMessagesDefault)
+    .describe('How many messages at most.'),
+  max_bytes: wholeNumber(1, limits.receiveBytesMax)
+    .default(limits.receiveBytesDefault)
+    .describe('How many bytes of bodies together at most; the first message comes however large it is.'),
   wait_seconds: waitSeconds,
-  visibility_timeout_seconds: visibilityTimeoutSeconds.optional(),
-  acknowledge: list(acknowledgeEntry, 0, limits.settleReceiptsMax).optional(),
-}).transform((body) => ({
-  maxMessages: body.max_messages,
-  maxBytes: body.max_bytes,
-  waitSeconds: body.wait_seconds,
-  visibilityTimeoutSeconds: body.visibility_timeout_seconds,
-  acknowledge: body.acknowledge ?? [],
-}));
+  visibility_timeout_seconds: leaseSeconds,
+  acknowledge: list(acknowledgeEntry, 0, limits.settleReceiptsMax).optional().describe(alongside),
+})
+  .transform((body) => ({
+    maxMessages: body.max_messages,
+    maxBytes: body.max_bytes,
+    waitSeconds: body.wait_seconds,
+    visibilityTimeoutSeconds: body.visibility_timeout_seconds,
+    acknowledge: body.acknowledge ?? [],
+  }))
+  .register(components, {
+    id: 'ReceiveRequest',
+    description: 'How much to receive, and how long to wait for it.',
+    examples: {
+      defaults: {},
+      'a large batch': { max_messages: 100, wait_seconds: 30 },
+      'sign and collect': { wait_seconds: 20, acknowledge: [exampleIds.receipt] },
+    },
+  });
 
 /** A raw receive is for one message, however large. */
 export const receiveRawBody = strict({
   wait_seconds: waitSeconds,
-  visibility_timeout_seconds: visibilityTimeoutSeconds.optional(),
-  acknowledge: list(acknowledgeEntry, 0, RAW_ACKNOWLEDGE_RECEIPTS_MAX).optional(),
-}).transform((body) => ({
-  maxMessages: 1,
-  maxBytes: limits.receiveBytesMax,
-  waitSeconds: body.wait_seconds,
-  visibilityTimeoutSeconds: body.visibility_timeout_seconds,
-  acknowledge: body.acknowledge ?? [],
-}));
+  visibility_timeout_seconds: leaseSeconds,
+  acknowledge: list(acknowledgeEntry, 0, RAW_ACKNOWLEDGE_RECEIPTS_MAX).optional().describe(alongside),
+})
+  .transform((body) => ({
+    maxMessages: 1,
+    maxBytes: limits.receiveBytesMax,
+    waitSeconds: body.wait_seconds,
+    visibilityTimeoutSeconds: body.visibility_timeout_seconds,
+    acknowledge: body.acknowledge ?? [],
+  }))
+  .register(components, {
+    id: 'ReceiveRawRequest',
+    description: 'How long to wait for a message.',
+    examples: { defaults: {}, 'sign and collect': { wait_seconds: 20, acknowledge: [exampleIds.receipt] } },
+  });

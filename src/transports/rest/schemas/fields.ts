@@ -1,11 +1,15 @@
-// The kinds of fields that requests are made of. Each says in one phrase what would be right, limit included; the phrase
-// follows the field's name in the answer's sentence.
+// The kinds of fields that bodies are made of. Those of requests say in one phrase what would be right, limit included;
+// the phrase follows the field's name in the answer's sentence. What JSON Schema cannot read off a check stands beside it
+// as metadata, made of the same limits (docs/decisions/0021-openapi-from-zod.md).
 
 import { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
 
 export const NAME_RULE =
   'must be 1 to 128 letters, digits, dots, underscores and hyphens, beginning with a letter or a digit';
+
+/** Visible ASCII as it stands, quotes included where a client sends them (draft-ietf-httpapi-idempotency-key-header). */
+export const idempotencyKeyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyCharactersMax}}$`);
 
 // RFC 9110, section 8.3.1; parameters are kept as they are, but have to fit into a header line again.
 const MEDIA_TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[\t ]*;[\x20-\x7e]*)?$/;
@@ -23,8 +27,12 @@ export function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 
 /** A list whose length is checked before its items, so that a list of millions costs nothing. */
 export function list<Item extends z.ZodType>(item: Item, min: number, max: number) {
-  const error = `must be a list of ${min} to ${max} items`;
-  return z.array(z.unknown(), { error }).min(min, { error }).max(max, { error }).pipe(z.array(item));
+  const checkLength = (value: readonly z.input<Item>[], context: z.RefinementCtx) => {
+    if (Array.isArray(value) && value.length >= min && value.length <= max) return value;
+    context.addIssue({ code: 'custom', message: `must be a list of ${min} to ${max} items` });
+    return z.NEVER;
+  };
+  return z.preprocess(checkLength, z.array(item).min(min).max(max));
 }
 
 export function wholeNumber(min: number, max: number) {
@@ -32,14 +40,13 @@ export function wholeNumber(min: number, max: number) {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** A whole number written in a query string. */
-export function wholeNumberText(min: number, max: number) {
-  const error = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string({ error })
-    .regex(/^\d{1,16}$/, { error, abort: true })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error });
+/** A whole number as a header or a query string writes it; `number` says which ones, and the default if there is one. */
+export function written<Inner extends z.ZodType<number>>(number: Inner) {
+  const readDigits = (value: string | undefined) => {
+    if (value === undefined) return value;
+    return typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  };
+  return z.preprocess(readDigits, number);
 }
 
 export const flag = z.boolean({ error: 'must be true or false' });
@@ -47,10 +54,13 @@ export const flag = z.boolean({ error: 'must be true or false' });
 /** Text that PostgreSQL can keep: well-formed Unicode without NUL, and not empty. */
 export function text(charactersMax: number) {
   const error = `must be a string of 1 to ${charactersMax} characters`;
-  return z.string({ error }).superRefine((value, context) => {
-    const fault = value.length === 0 || value.length > charactersMax ? error : findTextFault(value);
-    if (fault !== null) context.addIssue({ code: 'custom', message: fault });
-  });
+  return z
+    .string({ error })
+    .superRefine((value, context) => {
+      const fault = value.length === 0 || value.length > charactersMax ? error : findTextFault(value);
+      if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+    })
+    .meta({ minLength: 1, maxLength: charactersMax });
 }
 
 /** What keeps a string from being stored as text; null when nothing does. */
@@ -66,13 +76,27 @@ export const mediaType = z
   .string({ error: MEDIA_TYPE_RULE })
   .refine((value) => value.length <= limits.contentTypeCharactersMax && MEDIA_TYPE.test(value), {
     error: MEDIA_TYPE_RULE,
-  });
+  })
+  .meta({ maxLength: limits.contentTypeCharactersMax, pattern: MEDIA_TYPE.source });
+
+const DATE_TIME = { type: 'string', format: 'date-time' };
 
 /** RFC 3339, with an offset; years 1970 to 9999. */
-export const time = z.unknown().transform(readTime);
+export const time = z.unknown().transform(readTime).meta(DATE_TIME);
 
 /** The same in a query string, where the plus sign of an offset, sent as it is, arrives as a space. */
-export const timeText = z.unknown().transform((value, context) => readTime(String(value).replace(' ', '+'), context));
+export const timeText = z
+  .unknown()
+  .transform((value, context) => readTime(String(value).replace(' ', '+'), context))
+  .meta(DATE_TIME);
+
+/** An instant in an answer: RFC 3339 in UTC with milliseconds, which is how JSON.stringify writes a Date. */
+export const instant = z.custom<Date | string>().meta(DATE_TIME);
+
+/** A whole number in an answer. */
+export function count(min = 0) {
+  return z.int().min(min);
+}
 
 function readTime(value: unknown, context: z.RefinementCtx): Date {
   const at = typeof value === 'string' && RFC_3339.safeParse(value).success ? Date.parse(value) : Number.NaN;

@@ -3,8 +3,9 @@
 import { z } from 'zod';
 import { type Grant, roles } from '../../../domain/access.ts';
 import { limits } from '../../../domain/limits.ts';
+import { components } from './components.ts';
 import { list, name, strict, text, time } from './fields.ts';
-import { limit } from './pages.ts';
+import { after, limit } from './pages.ts';
 
 /** An id is shorter; another text is answered as one that is no key's. */
 const KEY_ID_CHARACTERS_MAX = 128;
@@ -12,21 +13,40 @@ const KEY_ID_CHARACTERS_MAX = 128;
 const SCOPE_RULE = 'must be a name, or the beginning of names and "*", such as "acme-erp", "acme-*" or "*"';
 const scope = z.string({ error: SCOPE_RULE }).regex(limits.scopePattern, { error: SCOPE_RULE });
 const scopes = list(scope, 0, limits.roleScopesMax).default([]);
+export const grantWords = {
+  role: 'What the key may do.',
+  topics: 'The topics that the role is for: names, or beginnings of names and `*`. Not for a `consumer`.',
+  subscriptions:
+    'The subscriptions that the role is for: names, or beginnings of names and `*`. Not for a `publisher`.',
+} as const;
 
 const grant = strict({
-  role: z.enum(roles, { error: `must be one of ${roles.join(', ')}` }),
-  topics: scopes,
-  subscriptions: scopes,
+  role: z.enum(roles, { error: `must be one of ${roles.join(', ')}` }).describe(grantWords.role),
+  topics: scopes.describe(grantWords.topics),
+  subscriptions: scopes.describe(grantWords.subscriptions),
 }).transform((fields): Grant => fields);
 
 export const keyBody = strict({
-  client: name,
-  roles: list(grant, 1, limits.keyRolesMax),
-  expires_at: time.nullish(),
-}).transform(({ expires_at: expiresAt, ...key }) => ({ ...key, expiresAt }));
+  client: name.describe('Whose key it is: what records say. Not `admin` and not `willcall`.'),
+  roles: list(grant, 1, limits.keyRolesMax).describe('What the key opens.'),
+  expires_at: time.nullish().describe('When it ends by itself, a time to come; null is never.'),
+})
+  .transform(({ expires_at: expiresAt, ...key }) => ({ ...key, expiresAt }))
+  .register(components, {
+    id: 'KeyRequest',
+    description: 'A key to make.',
+    examples: {
+      'of a vendor': {
+        client: 'acme',
+        roles: [{ role: 'consumer', subscriptions: ['acme-*'] }],
+        expires_at: '2099-12-31T00:00:00Z',
+      },
+      'of a publisher': { client: 'billing', roles: [{ role: 'publisher', topics: ['payments'] }] },
+    },
+  });
 
 export const keysQuery = strict({
   limit,
-  after: text(KEY_ID_CHARACTERS_MAX).optional(),
-  client: name.optional(),
+  after: text(KEY_ID_CHARACTERS_MAX).optional().describe(after),
+  client: name.optional().describe('Only the keys of this client.'),
 });

@@ -3,6 +3,8 @@
 import { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
 import type { NewMessage } from '../../../domain/message.ts';
+import { components } from './components.ts';
+import { exampleBody } from './examples.ts';
 import { findTextFault, list, mediaType, strict, text, time, wholeNumber } from './fields.ts';
 
 const MS_PER_SECOND = 1000;
@@ -17,28 +19,49 @@ export const deliverAt = time.refine((at) => at.getTime() <= Date.now() + limits
 });
 
 /** Names and values that both JSON and header lines can carry. */
-export const attributes = z.unknown().transform((value, context): Record<string, string> => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    context.addIssue({ code: 'custom', message: 'must be an object of strings' });
-    return z.NEVER;
-  }
-  const entries = Object.entries(value);
-  for (const fault of findAttributeFaults(entries)) {
-    context.addIssue({ code: 'custom', path: fault.name === null ? [] : [fault.name], message: fault.message });
-    return z.NEVER;
-  }
-  return Object.fromEntries(entries);
-});
+export const attributes = z
+  .unknown()
+  .transform((value, context): Record<string, string> => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      context.addIssue({ code: 'custom', message: 'must be an object of strings' });
+      return z.NEVER;
+    }
+    const entries = Object.entries(value);
+    for (const fault of findAttributeFaults(entries)) {
+      context.addIssue({ code: 'custom', path: fault.name === null ? [] : [fault.name], message: fault.message });
+      return z.NEVER;
+    }
+    return Object.fromEntries(entries);
+  })
+  .meta({
+    type: 'object',
+    propertyNames: { pattern: limits.attributeNamePattern.source },
+    additionalProperties: { type: 'string' },
+    maxProperties: limits.attributesMax,
+  });
 
 const fields = strict({
-  body: z.string({ error: 'must be a string; send bytes that are not text as base64, with "body_encoding": "base64"' }),
-  body_encoding: z.enum(['utf8', 'base64'], { error: 'must be "utf8" or "base64"' }).optional(),
-  content_type: mediaType.nullish(),
-  attributes: attributes.nullish(),
-  ordering_key: orderingKey.nullish(),
-  dedupe_key: dedupeKey.nullish(),
-  delay_seconds: delaySeconds.optional(),
-  deliver_at: deliverAt.optional(),
+  body: z
+    .string({ error: 'must be a string; send bytes that are not text as base64, with "body_encoding": "base64"' })
+    .describe('Text, or bytes as base64; may be empty. At most the `max_message_bytes` of the topic.'),
+  body_encoding: z
+    .enum(['utf8', 'base64'], { error: 'must be "utf8" or "base64"' })
+    .optional()
+    .describe('How `body` is written here; `utf8` by default.'),
+  content_type: mediaType.nullish().describe('A media type, handed out with the message.'),
+  attributes: attributes
+    .nullish()
+    .describe(
+      `Names and texts beside the body, ${limits.attributesBytesMax} bytes together. Names may not differ in case alone.`,
+    ),
+  ordering_key: orderingKey.nullish().describe('Kept, and handed out with the message.'),
+  dedupe_key: dedupeKey
+    .nullish()
+    .describe("Within the topic's window, the same key from the same publisher is the same message."),
+  delay_seconds: delaySeconds.optional().describe('Seconds until the message enters the log.'),
+  deliver_at: deliverAt
+    .optional()
+    .describe('When the message enters the log, at most a year ahead. Not beside `delay_seconds`.'),
 });
 
 const newMessage = fields.transform((message, context): NewMessage => {
@@ -57,7 +80,21 @@ const newMessage = fields.transform((message, context): NewMessage => {
 });
 
 /** The body of a publish. */
-export const publishBody = strict({ messages: list(newMessage, 1, limits.publishMessagesMax) });
+export const publishBody = strict({
+  messages: list(newMessage, 1, limits.publishMessagesMax).describe('All of them are published, or none.'),
+}).register(components, {
+  id: 'PublishRequest',
+  description: 'Messages to publish.',
+  examples: {
+    'two messages': {
+      messages: [
+        { body: exampleBody.text, content_type: 'application/xml', attributes: { document: 'ping' } },
+        { body: 'AAEC', body_encoding: 'base64', delay_seconds: 60 },
+      ],
+    },
+    'one that may be repeated': { messages: [{ body: exampleBody.text, dedupe_key: 'ping-2026-03-17' }] },
+  },
+});
 
 /** A message is delayed by a duration or until an instant. */
 export function refuseTwoTimes(

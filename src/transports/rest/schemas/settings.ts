@@ -3,38 +3,86 @@
 import { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
 import type { SubscriptionChanges, TopicChanges } from '../../../engine/types.ts';
+import { components } from './components.ts';
 import { name, strict, time, wholeNumber } from './fields.ts';
+
+/** What each setting means, for requests and answers alike. */
+export const topicWords = {
+  retention_seconds: 'How long a message that somebody has not acknowledged is kept.',
+  retain_acknowledged_seconds: 'How long a message that every subscription settled stays in the log.',
+  expired_retention_seconds: 'How long messages that expired undelivered stay in the log.',
+  dedupe_window_seconds: 'How long a `dedupe_key` is remembered.',
+  max_message_bytes: 'The largest body that publish accepts.',
+} as const;
+export const subscriptionWords = {
+  start:
+    'Where it begins to read: with the oldest message kept, with what comes, or with what was published from a time on.',
+  visibility_timeout_seconds: 'How long a consumer has for a message before it goes to somebody else.',
+  delay_seconds: 'Messages become receivable when they are this old.',
+  max_attempts: 'Failed attempts until a message is a dead letter.',
+  max_deliveries: 'Deliveries, failed or not, until a message is a dead letter.',
+  retry: 'The back-off after a failed attempt: it doubles from the shortest to the longest, with jitter.',
+  min_backoff_seconds: 'The shortest back-off.',
+  max_backoff_seconds: 'The longest back-off; not below the shortest.',
+  max_in_flight: 'Messages that may be in flight at once; null is no bound.',
+} as const;
+const AT_LEAST_ONE = { minProperties: 1 };
 
 const retentionSeconds = (min: number) => wholeNumber(min, limits.retentionSecondsMax).optional();
 
 const topicFields = strict({
-  retention_seconds: retentionSeconds(limits.retentionSecondsMin),
-  retain_acknowledged_seconds: retentionSeconds(0),
-  expired_retention_seconds: retentionSeconds(0),
-  dedupe_window_seconds: wholeNumber(1, limits.dedupeWindowSecondsMax).optional(),
-  max_message_bytes: wholeNumber(1, limits.messageBytesMax).optional(),
+  retention_seconds: retentionSeconds(limits.retentionSecondsMin).describe(topicWords.retention_seconds),
+  retain_acknowledged_seconds: retentionSeconds(0).describe(topicWords.retain_acknowledged_seconds),
+  expired_retention_seconds: retentionSeconds(0).describe(topicWords.expired_retention_seconds),
+  dedupe_window_seconds: wholeNumber(1, limits.dedupeWindowSecondsMax)
+    .optional()
+    .describe(topicWords.dedupe_window_seconds),
+  max_message_bytes: wholeNumber(1, limits.messageBytesMax).optional().describe(topicWords.max_message_bytes),
 });
 
 /** The body of PUT: every field has a default. */
-export const topicSettings = topicFields.transform(toTopicChanges);
+export const topicSettings = topicFields.transform(toTopicChanges).register(components, {
+  id: 'TopicSettings',
+  description: `Settings of a new topic; each has a default: ${listDefaults({
+    retention_seconds: limits.retentionSecondsDefault,
+    retain_acknowledged_seconds: limits.retainAcknowledgedSecondsDefault,
+    expired_retention_seconds: limits.expiredRetentionSecondsDefault,
+    dedupe_window_seconds: limits.dedupeWindowSecondsDefault,
+    max_message_bytes: limits.messageBytesDefault,
+  })}.`,
+  examples: { defaults: {}, 'two weeks': { retention_seconds: 1_209_600 } },
+});
 /** The body of PATCH. */
-export const topicChanges = topicFields.superRefine(refuseNothing).transform(toTopicChanges);
+export const topicChanges = topicFields
+  .superRefine(refuseNothing)
+  .meta(AT_LEAST_ONE)
+  .transform(toTopicChanges)
+  .register(components, {
+    id: 'TopicChanges',
+    description: 'The settings to change, at least one; the others stay what they are.',
+    examples: { 'larger messages': { max_message_bytes: 4_194_304 } },
+  });
 
 const retry = strict({
-  min_backoff_seconds: wholeNumber(0, limits.backoffSecondsMax).optional(),
-  max_backoff_seconds: wholeNumber(0, limits.backoffSecondsMax).optional(),
+  min_backoff_seconds: wholeNumber(0, limits.backoffSecondsMax)
+    .optional()
+    .describe(subscriptionWords.min_backoff_seconds),
+  max_backoff_seconds: wholeNumber(0, limits.backoffSecondsMax)
+    .optional()
+    .describe(subscriptionWords.max_backoff_seconds),
 });
 
 const changeableFields = {
-  visibility_timeout_seconds: wholeNumber(
-    limits.visibilityTimeoutSecondsMin,
-    limits.visibilityTimeoutSecondsMax,
-  ).optional(),
-  delay_seconds: wholeNumber(0, limits.subscriptionDelaySecondsMax).optional(),
-  max_attempts: wholeNumber(1, limits.maxAttemptsMax).optional(),
-  max_deliveries: wholeNumber(1, limits.maxDeliveriesMax).optional(),
-  retry: retry.optional(),
-  max_in_flight: wholeNumber(1, limits.maxInFlightMax).nullable().optional(),
+  visibility_timeout_seconds: wholeNumber(limits.visibilityTimeoutSecondsMin, limits.visibilityTimeoutSecondsMax)
+    .optional()
+    .describe(subscriptionWords.visibility_timeout_seconds),
+  delay_seconds: wholeNumber(0, limits.subscriptionDelaySecondsMax)
+    .optional()
+    .describe(subscriptionWords.delay_seconds),
+  max_attempts: wholeNumber(1, limits.maxAttemptsMax).optional().describe(subscriptionWords.max_attempts),
+  max_deliveries: wholeNumber(1, limits.maxDeliveriesMax).optional().describe(subscriptionWords.max_deliveries),
+  retry: retry.optional().describe(subscriptionWords.retry),
+  max_in_flight: wholeNumber(1, limits.maxInFlightMax).nullable().optional().describe(subscriptionWords.max_in_flight),
 };
 
 const start = z.union([z.literal(['earliest', 'latest']), time], {
@@ -45,14 +93,50 @@ const changeable = strict(changeableFields);
 type SubscriptionFields = z.output<typeof changeable>;
 
 /** The body of PUT: every field has a default. */
-export const subscriptionSettings = strict({ topic: name.optional(), start: start.optional(), ...changeableFields })
+export const subscriptionSettings = strict({
+  topic: name
+    .optional()
+    .describe('The topic to read, which must exist; without it the topic of the same name, created if need be.'),
+  start: start.optional().describe(subscriptionWords.start),
+  ...changeableFields,
+})
   .superRefine(refuseCrossedBackoffs)
-  .transform((fields) => ({ topic: fields.topic, start: fields.start, settings: toSubscriptionChanges(fields) }));
+  .transform((fields) => ({ topic: fields.topic, start: fields.start, settings: toSubscriptionChanges(fields) }))
+  .register(components, {
+    id: 'SubscriptionSettings',
+    description: `Settings of a new subscription; each has a default: ${listDefaults({
+      start: '"latest"',
+      visibility_timeout_seconds: limits.visibilityTimeoutSecondsDefault,
+      delay_seconds: 0,
+      max_attempts: limits.maxAttemptsDefault,
+      max_deliveries: limits.maxDeliveriesDefault,
+      'retry.min_backoff_seconds': limits.minBackoffSecondsDefault,
+      'retry.max_backoff_seconds': limits.maxBackoffSecondsDefault,
+      max_in_flight: 'null',
+    })}.`,
+    examples: {
+      'a plain queue': {},
+      'of a topic': { topic: 'payments', visibility_timeout_seconds: 60, max_attempts: 5 },
+    },
+  });
 /** The body of PATCH: the topic, and where reading began, stay what they are. */
 export const subscriptionChanges = changeable
   .superRefine(refuseNothing)
   .superRefine(refuseGivenCrossedBackoffs)
-  .transform(toSubscriptionChanges);
+  .meta(AT_LEAST_ONE)
+  .transform(toSubscriptionChanges)
+  .register(components, {
+    id: 'SubscriptionChanges',
+    description:
+      'The settings to change, at least one; the others stay what they are. `topic` and `start` cannot change.',
+    examples: { 'a bound': { max_in_flight: 500 }, 'no bound': { max_in_flight: null } },
+  });
+
+function listDefaults(defaults: Record<string, number | string>): string {
+  return Object.entries(defaults)
+    .map(([field, value]) => `\`${field}\` ${value}`)
+    .join(', ');
+}
 
 function toTopicChanges(fields: z.output<typeof topicFields>): TopicChanges {
   return {

@@ -1,0 +1,119 @@
+// Topics and subscriptions as answers show them.
+
+import { z } from 'zod';
+import { components } from './components.ts';
+import { exampleTimes } from './examples.ts';
+import { count, instant, name } from './fields.ts';
+import { subscriptionWords, topicWords } from './settings.ts';
+
+const createdAt = instant.describe('When it was created.');
+const createdBy = z.string().describe('Who created it.');
+
+const exampleTopic = {
+  name: 'payments',
+  retention_seconds: 1_209_600,
+  retain_acknowledged_seconds: 86_400,
+  expired_retention_seconds: 604_800,
+  dedupe_window_seconds: 86_400,
+  max_message_bytes: 1_048_576,
+  created_at: exampleTimes.created,
+  created_by: 'admin',
+};
+
+export const topic = z
+  .object({
+    name: name.describe('Its name.'),
+    retention_seconds: count().describe(topicWords.retention_seconds),
+    retain_acknowledged_seconds: count().describe(topicWords.retain_acknowledged_seconds),
+    expired_retention_seconds: count().describe(topicWords.expired_retention_seconds),
+    dedupe_window_seconds: count(1).describe(topicWords.dedupe_window_seconds),
+    max_message_bytes: count(1).describe(topicWords.max_message_bytes),
+    created_at: createdAt,
+    created_by: createdBy,
+  })
+  .register(components, { id: 'Topic', description: 'A topic.', examples: { 'a topic': exampleTopic } });
+
+const exampleSubscription = {
+  name: 'acme-erp',
+  topic: 'payments',
+  start: 'latest' as const,
+  visibility_timeout_seconds: 60,
+  delay_seconds: 0,
+  max_attempts: 5,
+  max_deliveries: 100,
+  retry: { min_backoff_seconds: 1, max_backoff_seconds: 600 },
+  max_in_flight: null,
+  created_at: exampleTimes.created,
+  created_by: 'admin',
+};
+
+const retry = z.object({
+  min_backoff_seconds: count().describe(subscriptionWords.min_backoff_seconds),
+  max_backoff_seconds: count().describe(subscriptionWords.max_backoff_seconds),
+});
+
+export const subscription = z
+  .object({
+    name: name.describe('Its name.'),
+    topic: name.describe('The topic that it reads.'),
+    start: z.union([z.literal(['earliest', 'latest']), instant]).describe(subscriptionWords.start),
+    visibility_timeout_seconds: count(1).describe(subscriptionWords.visibility_timeout_seconds),
+    delay_seconds: count().describe(subscriptionWords.delay_seconds),
+    max_attempts: count(1).describe(subscriptionWords.max_attempts),
+    max_deliveries: count(1).describe(subscriptionWords.max_deliveries),
+    retry: retry.describe(subscriptionWords.retry),
+    max_in_flight: count(1).nullable().describe(subscriptionWords.max_in_flight),
+    created_at: createdAt,
+    created_by: createdBy,
+  })
+  .register(components, {
+    id: 'Subscription',
+    description: 'A subscription.',
+    examples: { 'a subscription': exampleSubscription },
+  });
+
+const exampleStats = { backlog: 12, in_flight: 3, deferred: 1, dead_letters: 0, oldest_unacknowledged_seconds: 41.3 };
+
+export const subscriptionStats = z
+  .object({
+    backlog: count().describe('In the log and not yet handed out.'),
+    in_flight: count().describe('Handed out, and their visibility timeout not over.'),
+    deferred: count().describe('Waiting for another attempt.'),
+    dead_letters: count().describe('Open dead letters.'),
+    oldest_unacknowledged_seconds: z
+      .number()
+      .min(0)
+      .nullable()
+      .describe('Age of the oldest message that is not settled; null when there is none.'),
+  })
+  .register(components, {
+    id: 'SubscriptionStats',
+    description: 'Where a subscription stands, exact at the moment of the answer.',
+    examples: {},
+  });
+
+export const subscriptionWithStats = subscription
+  .extend({ stats: subscriptionStats.describe('Where it stands.') })
+  .register(components, {
+    id: 'SubscriptionWithStats',
+    description: 'A subscription, and where it stands.',
+    examples: { 'a subscription': { ...exampleSubscription, stats: exampleStats } },
+  });
+
+const nextName = name.nullable().describe('The `after` of the next page; null when there is none.');
+
+export const topicPage = z
+  .object({ topics: z.array(topic).describe('In order of name.'), next: nextName })
+  .register(components, {
+    id: 'TopicPage',
+    description: 'A page of topics.',
+    examples: { 'the last page': { topics: [exampleTopic], next: null } },
+  });
+
+export const subscriptionPage = z
+  .object({ subscriptions: z.array(subscription).describe('In order of name.'), next: nextName })
+  .register(components, {
+    id: 'SubscriptionPage',
+    description: 'A page of subscriptions.',
+    examples: { 'a page with others behind it': { subscriptions: [exampleSubscription], next: 'acme-erp' } },
+  });

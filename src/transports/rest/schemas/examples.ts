@@ -1,0 +1,23 @@
+// Values that several examples share, so that what is published in one is what is received and signed for in another.
+
+export const exampleIds = {
+  message: 'AQAAAAEAAAAAAAAAAVx3pE1Cv0hF',
+  delayed: 'AgAAAAEAAAAAAAAAAVx3pE1Cv0hF',
+  receipt: 'AQAAAAEAAAABAAAAAAAAAAIAAAAAAAAAAQ5Cb4o0LZ1k',
+  oldReceipt: 'AQAAAAEAAAABAAAAAAAAAAEAAAAAAAAAAVo7m2kXc0Qy',
+} as const;
+
+export const exampleTimes = {
+  created: '2026-03-17T06:40:02.118Z',
+  published: '2026-03-17T06:42:11.250Z',
+  delivered: '2026-03-17T06:42:11.262Z',
+  acknowledged: '2026-03-17T06:42:12.004Z',
+  visibleUntil: '2026-03-17T06:43:11.262Z',
+} as const;
+
+/** The body that the examples publish, and what the ledger says of it. */
+export const exampleBody = {
+  text: '<Ping/>',
+  bytes: 7,
+  sha256: '1bce8e5c7d83e013e783ce69baceae7b3fb77abb1bfa9c447ff282248f67f40c',
+} as const;

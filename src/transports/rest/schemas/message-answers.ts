@@ -1,0 +1,189 @@
+// Messages as publishers and consumers get them back, and what became of receipts.
+
+import { z } from 'zod';
+import { outcomes } from '../../../domain/settling.ts';
+import { components } from './components.ts';
+import { exampleBody, exampleIds, exampleTimes } from './examples.ts';
+import { count, instant } from './fields.ts';
+
+const NOT_IN_THE_LOG = 'null until a delayed message has entered the log.';
+
+export const published = z
+  .object({
+    messages: z
+      .array(
+        z.object({
+          id: z.string().describe('The id of the message, the same on every attempt.'),
+          sequence: count(1).nullable().describe(`Its place in the log of the topic; ${NOT_IN_THE_LOG}`),
+          duplicate: z
+            .boolean()
+            .describe(
+              'Whether its `dedupe_key` was known: then nothing was published, and the rest is of the original.',
+            ),
+        }),
+      )
+      .describe('In the order of the request.'),
+  })
+  .register(components, {
+    id: 'Published',
+    description: 'What was published.',
+    examples: {
+      'one at once, one later': {
+        messages: [
+          { id: exampleIds.message, sequence: 1, duplicate: false },
+          { id: exampleIds.delayed, sequence: null, duplicate: false },
+        ],
+      },
+    },
+  });
+
+/** The fields that every answer with a message has. */
+export const messageContent = {
+  body: z.string().describe('Text, or base64.'),
+  body_encoding: z.enum(['utf8', 'base64']).describe('`base64` where the bytes are not valid UTF-8.'),
+  content_type: z.string().nullable().describe('As published.'),
+  attributes: z.record(z.string(), z.string()).nullable().describe('As published.'),
+  ordering_key: z.string().nullable().describe('As published.'),
+};
+
+const message = z
+  .object({
+    id: z.string().describe('The id of the message, the same on every attempt.'),
+    sequence: count(1).describe('Its place in the log of the topic.'),
+    receipt: z.string().describe('To settle this delivery of it with.'),
+    attempt: count(1).describe('The how-manieth delivery to this subscription, from 1.'),
+    ...messageContent,
+    published_at: instant.describe('When it entered the log.'),
+    visible_until: instant.describe('When its visibility timeout ends.'),
+  })
+  .register(components, { id: 'Message', description: 'A message in the hands of a consumer.', examples: {} });
+
+export const outcome = z.enum(outcomes).register(components, {
+  id: 'Outcome',
+  description: [
+    'What became of a receipt; judged in a fixed order, so that each has one definite outcome.',
+    '- `acknowledged`, `released`, `extended`, `rejected`: done.',
+    '- `acknowledged_late`: the visibility timeout was over, but nobody had been handed the message since; done.',
+    '- `already_acknowledged`, `already_released`, `already_rejected`: this very receipt was settled so before.',
+    '- `superseded`: a newer delivery of the message exists.',
+    '- `dead_lettered`: the message was set aside meanwhile.',
+    '- `gone`: the visibility timeout is over, or the message is.',
+    '- `invalid_receipt`: not a receipt of this subscription.',
+    '- `not_done`: the receipt was good, but another one of an atomic call was not.',
+  ].join('\n'),
+  examples: {},
+});
+
+const settled = {
+  receipt: z.string().describe('The receipt, as in the request.'),
+  message_id: z.string().nullable().describe('The id of its message; null for a receipt that cannot be read.'),
+  outcome: outcome.describe('What became of it.'),
+};
+const ackNo = count(1).describe('The number of the row in the ledger.');
+const acknowledgedAt = instant.describe('When it was acknowledged.');
+
+export const acknowledgeResult = z
+  .object({
+    ...settled,
+    ack_no: ackNo.nullable().describe('The number of the row in the ledger; null when there is none.'),
+    acknowledged_at: acknowledgedAt.nullable().describe('When it was acknowledged; null when it was not.'),
+  })
+  .register(components, {
+    id: 'AcknowledgeResult',
+    description: 'What became of a receipt that was to be acknowledged.',
+    examples: {},
+  });
+
+export const settleResult = z
+  .object({
+    ...settled,
+    ack_no: ackNo.optional(),
+    acknowledged_at: acknowledgedAt.optional(),
+    visible_until: instant.optional().describe('After an extend: the new end of the visibility timeout.'),
+  })
+  .register(components, {
+    id: 'SettleResult',
+    description: 'What became of a receipt; what its outcome does not have is left out.',
+    examples: {},
+  });
+
+const ORDER = 'One per receipt, in the order of the request.';
+const failed = count().describe('How many are not ok for the call.');
+
+/** The members of an answer, or of a problem, that tells what became of each receipt. */
+export const acknowledgeResults = { results: z.array(acknowledgeResult).describe(ORDER), failed };
+export const settleResults = { results: z.array(settleResult).describe(ORDER), failed };
+
+const exampleResult = { receipt: exampleIds.receipt, message_id: exampleIds.message };
+const exampleAcknowledged = {
+  ...exampleResult,
+  outcome: 'acknowledged' as const,
+  ack_no: 1,
+  acknowledged_at: exampleTimes.acknowledged,
+};
+
+export const acknowledgeAnswer = z.object(acknowledgeResults).register(components, {
+  id: 'AcknowledgeAnswer',
+  description: 'What became of each receipt; at least one is ok.',
+  examples: {
+    'one acknowledged, one superseded': {
+      results: [
+        exampleAcknowledged,
+        {
+          receipt: exampleIds.oldReceipt,
+          message_id: exampleIds.message,
+          outcome: 'superseded',
+          ack_no: null,
+          acknowledged_at: null,
+        },
+      ],
+      failed: 1,
+    },
+  },
+});
+
+export const settleAnswer = z.object(settleResults).register(components, {
+  id: 'SettleAnswer',
+  description: 'What became of each receipt; at least one is ok.',
+  examples: {
+    released: { results: [{ ...exampleResult, outcome: 'released' }], failed: 0 },
+    extended: {
+      results: [{ ...exampleResult, outcome: 'extended', visible_until: exampleTimes.visibleUntil }],
+      failed: 0,
+    },
+    rejected: { results: [{ ...exampleResult, outcome: 'rejected' }], failed: 0 },
+  },
+});
+
+export const received = z
+  .object({
+    messages: z.array(message).describe('Empty when none came in time.'),
+    acknowledged: z
+      .array(acknowledgeResult)
+      .describe('What became of the receipts that came along, in the order of the request.'),
+  })
+  .register(components, {
+    id: 'Received',
+    description: 'Messages, leased to the caller until their visibility timeout ends.',
+    examples: {
+      'one message': {
+        messages: [
+          {
+            id: exampleIds.message,
+            sequence: 1,
+            receipt: exampleIds.receipt,
+            attempt: 1,
+            body: exampleBody.text,
+            body_encoding: 'utf8',
+            content_type: 'application/xml',
+            attributes: { document: 'ping' },
+            ordering_key: null,
+            published_at: exampleTimes.published,
+            visible_until: exampleTimes.visibleUntil,
+          },
+        ],
+        acknowledged: [],
+      },
+      'none, and one signed for': { messages: [], acknowledged: [exampleAcknowledged] },
+    },
+  });

@@ -1,0 +1,38 @@
+// Parameters of paths, and headers of answers, that belong to no one call.
+
+import { z } from 'zod';
+import { idempotencyKeyPattern, name } from './fields.ts';
+
+/** By the names that the paths of routes give them. */
+export const pathParameters = z.object({
+  topic: name.describe('The name of the topic.').meta({ examples: ['payments'] }),
+  subscription: name.describe('The name of the subscription.').meta({ examples: ['acme-erp'] }),
+  key: z
+    .string()
+    .describe('The id of the key.')
+    .meta({ examples: ['wk_019cfa8e43d6a1b2c3d4'] }),
+});
+
+export const idempotencyKey = z
+  .string()
+  .regex(idempotencyKeyPattern)
+  .optional()
+  .describe('A key of your own, by which a repetition of this call is known.')
+  .meta({ examples: ['batch-000917'] });
+
+/** Of a call that may be repeated when its answer got lost. */
+export const repeatableHeaders = z.object({ 'Idempotency-Key': idempotencyKey });
+
+export const location = z.object({
+  Location: z
+    .string()
+    .describe('The path of what was created.')
+    .meta({ examples: ['/v1/topics/payments'] }),
+});
+
+export const pageHeaders = z.object({
+  'Content-Security-Policy': z
+    .string()
+    .describe('A browser may show the page and do nothing else with it.')
+    .meta({ examples: ["default-src 'none'; style-src 'sha256-…'"] }),
+});

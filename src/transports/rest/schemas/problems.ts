@@ -1,0 +1,73 @@
+// Problem documents (RFC 9457) as answers show them.
+
+import { z } from 'zod';
+import { authenticateChallenge } from '../auth.ts';
+import { problemCodes } from '../errors.ts';
+import { components } from './components.ts';
+import { exampleIds } from './examples.ts';
+import { count } from './fields.ts';
+import { acknowledgeResults, settleResults } from './message-answers.ts';
+
+const problemFields = {
+  type: z.string().describe('A URN that ends in the code.'),
+  title: z.string().describe('The code in words, for people.'),
+  status: z.int().min(400).max(599).describe('The status of the answer.'),
+  detail: z.string().describe('What was wrong and what to do next, for people.'),
+  code: z.enum(problemCodes).describe('What was wrong, for programs. Codes never change their meaning.'),
+};
+
+export const problem = z
+  .object({
+    ...problemFields,
+    errors: z
+      .array(
+        z.object({
+          field: z.string().describe('Where, as in `messages[3].body`.'),
+          message: z.string().describe('What would be right, limit included.'),
+        }),
+      )
+      .optional()
+      .describe('What is wrong with the request, field by field; the first 20.'),
+  })
+  .register(components, { id: 'Problem', description: 'What was wrong with a request.', examples: {} });
+
+export const acknowledgeProblem = z.object({ ...problemFields, ...acknowledgeResults }).register(components, {
+  id: 'AcknowledgeProblem',
+  description: 'Nothing was acknowledged, and why, receipt by receipt.',
+  examples: {},
+});
+
+export const settleProblem = z.object({ ...problemFields, ...settleResults }).register(components, {
+  id: 'SettleProblem',
+  description: 'Nothing was settled, and why, receipt by receipt.',
+  examples: {},
+});
+
+const refused = { receipt: exampleIds.oldReceipt, message_id: exampleIds.message };
+/** The members that examples of these problems have beyond every problem's. */
+export const acknowledgeProblemExample = {
+  results: [{ ...refused, outcome: 'superseded', ack_no: null, acknowledged_at: null }],
+  failed: 1,
+};
+export const settleProblemExample = { results: [{ ...refused, outcome: 'superseded' }], failed: 1 };
+
+/** The headers that a problem has by its status. */
+export const headersByStatus: Readonly<Record<number, z.ZodObject>> = {
+  401: z.object({
+    'WWW-Authenticate': z
+      .string()
+      .describe('How a key can be sent.')
+      .meta({ examples: [authenticateChallenge.join(', ')] }),
+  }),
+  405: z.object({
+    Allow: z
+      .string()
+      .describe('The methods that the path knows.')
+      .meta({ examples: ['GET, HEAD'] }),
+  }),
+  503: z.object({
+    'Retry-After': count()
+      .describe('Seconds after which to try again.')
+      .meta({ examples: [1] }),
+  }),
+};

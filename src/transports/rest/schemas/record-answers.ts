@@ -1,0 +1,152 @@
+// The ledger and the dead letters as answers show them.
+
+import { z } from 'zod';
+import { deadLetterReasons } from '../../../domain/ledger.ts';
+import { components } from './components.ts';
+import { exampleBody, exampleIds, exampleTimes } from './examples.ts';
+import { count, instant } from './fields.ts';
+import { messageContent } from './message-answers.ts';
+
+const nextNumber = count(1).nullable().describe('The `after` of the next page; null when there is none.');
+
+export const acknowledgment = z
+  .object({
+    ack_no: count(1).describe('Its number in the ledger of the subscription: 1, 2, 3 … without gaps.'),
+    message_id: z.string().describe('The message.'),
+    sequence: count(1).describe('Its place in the log of the topic.'),
+    generation: count(1).describe('Grows by one with each seek back.'),
+    revision: count().describe('0 for the message as published.'),
+    body_sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .describe('The SHA-256 digest of the body, in hexadecimal digits.'),
+    body_bytes: count().describe('The length of the body.'),
+    published_at: instant.describe('When the message entered the log.'),
+    delivery_no: count(1).describe('The delivery that it was acknowledged in.'),
+    delivered_at: instant.describe('When it was handed out.'),
+    attempt: count(1).describe('On which attempt.'),
+    acknowledged_at: instant.describe('When it was acknowledged.'),
+    acknowledged_by: z.string().describe('By whom.'),
+    reference: z.string().nullable().describe('The transaction number that the consumer gave.'),
+    late: z.boolean().describe('Whether the visibility timeout was over already.'),
+  })
+  .register(components, {
+    id: 'Acknowledgment',
+    description: 'A row of the ledger: who acknowledged what, when, on which attempt.',
+    examples: {},
+  });
+
+export const acknowledgmentPage = z
+  .object({ acknowledgments: z.array(acknowledgment).describe('In order of `ack_no`.'), next: nextNumber })
+  .register(components, {
+    id: 'AcknowledgmentPage',
+    description: 'A page of the ledger.',
+    examples: {
+      'the last page': {
+        acknowledgments: [
+          {
+            ack_no: 1,
+            message_id: exampleIds.message,
+            sequence: 1,
+            generation: 1,
+            revision: 0,
+            body_sha256: exampleBody.sha256,
+            body_bytes: exampleBody.bytes,
+            published_at: exampleTimes.published,
+            delivery_no: 2,
+            delivered_at: exampleTimes.delivered,
+            attempt: 1,
+            acknowledged_at: exampleTimes.acknowledged,
+            acknowledged_by: 'admin',
+            reference: 'BOOKING-4711',
+            late: false,
+          },
+        ],
+        next: null,
+      },
+    },
+  });
+
+const failedAttempt = z.object({
+  attempt: count(1).describe('Which attempt.'),
+  ended: z.enum(['expired', 'released', 'rejected']).describe('How it ended.'),
+  delivered_at: instant.describe('When the message was handed out.'),
+  ended_at: instant.describe('When the attempt ended.'),
+  ended_by: z.string().nullable().describe('Who ended it; null when its visibility timeout did.'),
+  error: z
+    .object({
+      code: z.string().describe("The consumer's code."),
+      message: z.string().nullable().describe("The consumer's words."),
+    })
+    .nullable()
+    .describe('Why, in the words of the consumer.'),
+});
+
+/** `expired` stands for a range, which has no message of its own. */
+const NULL_FOR_RANGE = 'null for an `expired` range.';
+
+export const deadLetter = z
+  .object({
+    dead_letter_no: count(1).describe('Its number among the dead letters of the subscription.'),
+    reason: z
+      .enum(deadLetterReasons)
+      .describe(
+        'Why. `retention`: tried and failed, then too old; `expired`: messages that nobody collected within the retention.',
+      ),
+    dead_at: instant.describe('When it was set aside.'),
+    sequence: count(1).describe('Its place in the log; the first one of an `expired` range.'),
+    sequence_last: count(1).describe('The last one of an `expired` range, else the same.'),
+    message_count: count(1).describe('How many messages it stands for.'),
+    message_id: z.string().nullable().describe(`The message; ${NULL_FOR_RANGE}`),
+    attempts: count().nullable().describe(`How often it was handed out; ${NULL_FOR_RANGE}`),
+    ...messageContent,
+    body: messageContent.body.nullable().describe(`Text, or base64; ${NULL_FOR_RANGE}`),
+    body_encoding: messageContent.body_encoding.nullable().describe(`How \`body\` is written; ${NULL_FOR_RANGE}`),
+    published_at: instant.nullable().describe(`When the message entered the log; ${NULL_FOR_RANGE}`),
+    history: z.array(failedAttempt).describe('Every attempt that did not end in an acknowledgment.'),
+  })
+  .register(components, {
+    id: 'DeadLetter',
+    description: 'A quarantined message with a full copy of it, or a range of messages that nobody collected.',
+    examples: {},
+  });
+
+export const deadLetterPage = z
+  .object({ dead_letters: z.array(deadLetter).describe('The oldest first.'), next: nextNumber })
+  .register(components, {
+    id: 'DeadLetterPage',
+    description: 'A page of open dead letters.',
+    examples: {
+      'the last page': {
+        dead_letters: [
+          {
+            dead_letter_no: 1,
+            reason: 'max_attempts',
+            dead_at: '2026-03-17T06:44:01.100Z',
+            sequence: 7,
+            sequence_last: 7,
+            message_count: 1,
+            message_id: exampleIds.message,
+            attempts: 1,
+            body: exampleBody.text,
+            body_encoding: 'utf8',
+            content_type: 'application/xml',
+            attributes: null,
+            ordering_key: null,
+            published_at: '2026-03-17T06:44:00.000Z',
+            history: [
+              {
+                attempt: 1,
+                ended: 'released',
+                delivered_at: '2026-03-17T06:44:00.012Z',
+                ended_at: '2026-03-17T06:44:01.100Z',
+                ended_by: 'admin',
+                error: { code: 'ERP_DOWN', message: 'no answer' },
+              },
+            ],
+          },
+        ],
+        next: null,
+      },
+    },
+  });
