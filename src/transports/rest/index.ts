@@ -10,11 +10,13 @@ import type { Engine } from '../../engine/types.ts';
 import { admitCaller, authenticate, authenticateChallenge, refuseUnguarded } from './auth.ts';
 import { answerClientError } from './client-error.ts';
 import { addCompression } from './compression.ts';
+import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { createOpenAnswers } from './open-answers.ts';
 import { queryOf, refuse } from './requests.ts';
 import { routes } from './routes/index.ts';
+import { addRoute } from './routes/route.ts';
 
 export interface RestDoorOptions {
   readonly engine: Engine;
@@ -62,9 +64,10 @@ export function createRestDoor({ engine, logger, host, port }: RestDoorOptions) 
     logger.debug({ ...describeRequest(request), status: reply.statusCode }, 'answered a request');
     done();
   });
+  const reference = createReference(routes);
   // Compression attaches to routes as they are made, and it is loaded by then.
   app.register((scope, _options, done) => {
-    for (const route of routes) route(scope, { engine, logger });
+    for (const route of routes) addRoute(scope, route, { engine, logger, reference });
     done();
   });
 

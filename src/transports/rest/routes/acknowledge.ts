@@ -3,17 +3,33 @@
 import { createAcknowledgedAnswer, sendSettled } from '../answers.ts';
 import { parseBody, parseName } from '../requests.ts';
 import { acknowledgeBody } from '../schemas/consuming.ts';
-import type { Route } from './route.ts';
+import { acknowledgeAnswer } from '../schemas/message-answers.ts';
+import { acknowledgeProblem, acknowledgeProblemExample } from '../schemas/problems.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const acknowledge: Route = (app, { engine }) => {
-  app.post(
-    '/v1/subscriptions/:subscription/acknowledge',
-    { config: { operation: 'acknowledge' } },
-    async (request, reply) => {
-      const subscription = parseName(request, 'subscription');
-      const wanted = parseBody(request, acknowledgeBody);
-      const settled = await engine.acknowledge({ subscription, ...wanted, caller: request.caller });
-      return sendSettled(reply, settled, createAcknowledgedAnswer());
-    },
-  );
+const describe: OperationDescription = {
+  id: 'acknowledge',
+  tag: 'Settle',
+  summary: 'Acknowledge messages',
+  description: 'Signs for messages. Each acknowledgment is a row of the ledger, written once and never changed.',
+  body: { json: acknowledgeBody, required: true },
+  answers: { 200: { description: 'At least one is ok; `failed` counts the others.', json: acknowledgeAnswer } },
+  problems: ['subscription_not_found', 'nothing_settled', 'atomic_refused'],
+  detailedProblems: {
+    nothing_settled: { schema: acknowledgeProblem, example: acknowledgeProblemExample },
+    atomic_refused: { schema: acknowledgeProblem, example: acknowledgeProblemExample },
+  },
+};
+
+export const acknowledge: Route = {
+  method: 'POST',
+  url: '/v1/subscriptions/:subscription/acknowledge',
+  operation: 'acknowledge',
+  describe,
+  handle: async (request, reply, { engine }) => {
+    const subscription = parseName(request, 'subscription');
+    const wanted = parseBody(request, acknowledgeBody);
+    const settled = await engine.acknowledge({ subscription, ...wanted, caller: request.caller });
+    return sendSettled(reply, settled, createAcknowledgedAnswer());
+  },
 };

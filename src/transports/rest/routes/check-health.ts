@@ -1,7 +1,21 @@
 // GET /healthz: this process answers.
 
-import type { Route } from './route.ts';
+import { health } from '../schemas/service-answers.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const checkHealth: Route = (app) => {
-  app.get('/healthz', { config: { open: true } }, async () => ({ status: 'ok' }));
+const describe: OperationDescription = {
+  id: 'checkHealth',
+  tag: 'Service',
+  summary: 'Is the process alive',
+  description: 'Answers as long as the process does, whatever the database is doing.',
+  answers: { 200: { description: 'It is.', json: health } },
+  problems: [],
+};
+
+export const checkHealth: Route = {
+  method: 'GET',
+  url: '/healthz',
+  open: true,
+  describe,
+  handle: async () => ({ status: 'ok' }),
 };

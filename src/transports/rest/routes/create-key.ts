@@ -2,14 +2,32 @@
 
 import { keyAnswer } from '../answers.ts';
 import { parseBody } from '../requests.ts';
+import { newKey } from '../schemas/key-answers.ts';
 import { keyBody } from '../schemas/keys.ts';
-import type { Route } from './route.ts';
+import { location } from '../schemas/parameters.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const createKey: Route = (app, { engine }) => {
-  app.post('/v1/keys', { config: { operation: 'createKey' } }, async (request, reply) => {
+const describe: OperationDescription = {
+  id: 'createKey',
+  tag: 'Keys',
+  summary: 'Make a key',
+  description:
+    'The answer is the only place where the key is ever shown. When it is lost, nobody knows the key: revoke it, and make ' +
+    'another. A client may have several keys at once, which is how they are rotated.',
+  body: { json: keyBody, required: true },
+  answers: { 201: { description: 'It is made.', headers: location, json: newKey } },
+  problems: [],
+};
+
+export const createKey: Route = {
+  method: 'POST',
+  url: '/v1/keys',
+  operation: 'createKey',
+  describe,
+  handle: async (request, reply, { engine }) => {
     const wanted = parseBody(request, keyBody);
     const { apiKey, key } = await engine.createKey({ ...wanted, caller: request.caller });
     reply.code(201).header('location', `/v1/keys/${apiKey.keyId}`);
     return { ...keyAnswer(apiKey), key };
-  });
+  },
 };

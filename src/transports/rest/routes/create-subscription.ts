@@ -4,20 +4,38 @@ import { checkAccess } from '../../../domain/access.ts';
 import { subscriptionAnswer } from '../answers.ts';
 import { accessOf } from '../auth.ts';
 import { parseBody, parseName } from '../requests.ts';
+import { subscription } from '../schemas/directory-answers.ts';
+import { location } from '../schemas/parameters.ts';
 import { subscriptionSettings } from '../schemas/settings.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const createSubscription: Route = (app, { engine }) => {
-  app.put(
-    '/v1/subscriptions/:subscription',
-    { config: { operation: 'createSubscription' } },
-    async (request, reply) => {
-      const name = parseName(request, 'subscription');
-      const wanted = parseBody(request, subscriptionSettings);
-      checkAccess(accessOf(request), 'subscribeToTopic', { topic: wanted.topic ?? name });
-      const { subscription, created } = await engine.createSubscription({ name, ...wanted, caller: request.caller });
-      if (created) reply.code(201).header('location', `/v1/subscriptions/${name}`);
-      return subscriptionAnswer(subscription);
-    },
-  );
+const describe: OperationDescription = {
+  id: 'createSubscription',
+  tag: 'Subscriptions',
+  summary: 'Create a subscription',
+  description:
+    'Without a `topic`, the topic of the same name is used, and created when there is none: a plain queue. May be ' +
+    'repeated: where the subscription exists and agrees with every setting given, nothing changes. The key has to open ' +
+    'the topic as well.',
+  body: { json: subscriptionSettings, required: false },
+  answers: {
+    200: { description: 'It exists and agrees.', json: subscription },
+    201: { description: 'It was created.', headers: location, json: subscription },
+  },
+  problems: ['topic_not_found', 'subscription_conflict'],
+};
+
+export const createSubscription: Route = {
+  method: 'PUT',
+  url: '/v1/subscriptions/:subscription',
+  operation: 'createSubscription',
+  describe,
+  handle: async (request, reply, { engine }) => {
+    const name = parseName(request, 'subscription');
+    const wanted = parseBody(request, subscriptionSettings);
+    checkAccess(accessOf(request), 'subscribeToTopic', { topic: wanted.topic ?? name });
+    const { subscription, created } = await engine.createSubscription({ name, ...wanted, caller: request.caller });
+    if (created) reply.code(201).header('location', `/v1/subscriptions/${name}`);
+    return subscriptionAnswer(subscription);
+  },
 };

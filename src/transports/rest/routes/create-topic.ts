@@ -2,15 +2,34 @@
 
 import { topicAnswer } from '../answers.ts';
 import { parseBody, parseName } from '../requests.ts';
+import { topic } from '../schemas/directory-answers.ts';
+import { location } from '../schemas/parameters.ts';
 import { topicSettings } from '../schemas/settings.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const createTopic: Route = (app, { engine }) => {
-  app.put('/v1/topics/:topic', { config: { operation: 'createTopic' } }, async (request, reply) => {
+const describe: OperationDescription = {
+  id: 'createTopic',
+  tag: 'Topics',
+  summary: 'Create a topic',
+  description: 'May be repeated: where the topic exists and agrees with every setting given, nothing changes.',
+  body: { json: topicSettings, required: false },
+  answers: {
+    200: { description: 'It exists and agrees.', json: topic },
+    201: { description: 'It was created.', headers: location, json: topic },
+  },
+  problems: ['topic_conflict'],
+};
+
+export const createTopic: Route = {
+  method: 'PUT',
+  url: '/v1/topics/:topic',
+  operation: 'createTopic',
+  describe,
+  handle: async (request, reply, { engine }) => {
     const name = parseName(request, 'topic');
     const settings = parseBody(request, topicSettings);
     const { topic, created } = await engine.createTopic({ name, settings, caller: request.caller });
     if (created) reply.code(201).header('location', `/v1/topics/${name}`);
     return topicAnswer(topic);
-  });
+  },
 };

@@ -1,15 +1,24 @@
 // DELETE /v1/subscriptions/{subscription}: deletes the subscription; the ledger stays.
 
 import { parseName } from '../requests.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const deleteSubscription: Route = (app, { engine }) => {
-  app.delete(
-    '/v1/subscriptions/:subscription',
-    { config: { operation: 'deleteSubscription' } },
-    async (request, reply) => {
-      await engine.deleteSubscription(parseName(request, 'subscription'), request.caller);
-      return reply.code(204).send();
-    },
-  );
+const describe: OperationDescription = {
+  id: 'deleteSubscription',
+  tag: 'Subscriptions',
+  summary: 'Delete a subscription',
+  description: 'What was in flight can no longer be settled; the ledger and the dead letters stay readable.',
+  answers: { 204: { description: 'It is deleted.' } },
+  problems: ['subscription_not_found'],
+};
+
+export const deleteSubscription: Route = {
+  method: 'DELETE',
+  url: '/v1/subscriptions/:subscription',
+  operation: 'deleteSubscription',
+  describe,
+  handle: async (request, reply, { engine }) => {
+    await engine.deleteSubscription(parseName(request, 'subscription'), request.caller);
+    return reply.code(204).send();
+  },
 };

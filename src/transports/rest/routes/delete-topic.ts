@@ -1,11 +1,26 @@
 // DELETE /v1/topics/{topic}: deletes the topic and its subscriptions; the ledger stays.
 
 import { parseName } from '../requests.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const deleteTopic: Route = (app, { engine }) => {
-  app.delete('/v1/topics/:topic', { config: { operation: 'deleteTopic' } }, async (request, reply) => {
+const describe: OperationDescription = {
+  id: 'deleteTopic',
+  tag: 'Topics',
+  summary: 'Delete a topic',
+  description:
+    'Its subscriptions go with it, and what was in flight can no longer be settled. Ledgers and dead letters stay ' +
+    'readable under the names of the subscriptions.',
+  answers: { 204: { description: 'It is deleted.' } },
+  problems: ['topic_not_found'],
+};
+
+export const deleteTopic: Route = {
+  method: 'DELETE',
+  url: '/v1/topics/:topic',
+  operation: 'deleteTopic',
+  describe,
+  handle: async (request, reply, { engine }) => {
     await engine.deleteTopic(parseName(request, 'topic'), request.caller);
     return reply.code(204).send();
-  });
+  },
 };

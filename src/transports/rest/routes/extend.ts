@@ -3,13 +3,30 @@
 import { sendSettled, settledAnswer } from '../answers.ts';
 import { parseBody, parseName } from '../requests.ts';
 import { extendBody } from '../schemas/consuming.ts';
-import type { Route } from './route.ts';
+import { settleAnswer } from '../schemas/message-answers.ts';
+import { settleProblem, settleProblemExample } from '../schemas/problems.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const extend: Route = (app, { engine }) => {
-  app.post('/v1/subscriptions/:subscription/extend', { config: { operation: 'extend' } }, async (request, reply) => {
+const describe: OperationDescription = {
+  id: 'extend',
+  tag: 'Settle',
+  summary: 'Extend the visibility timeout',
+  description: 'Moves the end of the visibility timeout, counted from now. The receipts stay valid.',
+  body: { json: extendBody, required: true },
+  answers: { 200: { description: 'At least one is ok; `failed` counts the others.', json: settleAnswer } },
+  problems: ['subscription_not_found', 'nothing_settled'],
+  detailedProblems: { nothing_settled: { schema: settleProblem, example: settleProblemExample } },
+};
+
+export const extend: Route = {
+  method: 'POST',
+  url: '/v1/subscriptions/:subscription/extend',
+  operation: 'extend',
+  describe,
+  handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');
     const wanted = parseBody(request, extendBody);
     const settled = await engine.extend({ subscription, ...wanted, caller: request.caller });
     return sendSettled(reply, settled, settledAnswer);
-  });
+  },
 };

@@ -2,10 +2,22 @@
 
 import { keyAnswer } from '../answers.ts';
 import { parseKeyId } from '../requests.ts';
-import type { Route } from './route.ts';
+import { apiKey } from '../schemas/key-answers.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const getKey: Route = (app, { engine }) => {
-  app.get('/v1/keys/:key', { config: { operation: 'getKey' } }, async (request) =>
-    keyAnswer(await engine.getKey(parseKeyId(request))),
-  );
+const describe: OperationDescription = {
+  id: 'getKey',
+  tag: 'Keys',
+  summary: 'Get a key',
+  description: 'What is known of it, its secret not among it.',
+  answers: { 200: { description: 'The key.', json: apiKey } },
+  problems: ['key_not_found'],
+};
+
+export const getKey: Route = {
+  method: 'GET',
+  url: '/v1/keys/:key',
+  operation: 'getKey',
+  describe,
+  handle: async (request, _reply, { engine }) => keyAnswer(await engine.getKey(parseKeyId(request))),
 };

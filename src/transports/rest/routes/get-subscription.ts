@@ -2,11 +2,25 @@
 
 import { statsAnswer, subscriptionAnswer } from '../answers.ts';
 import { parseName } from '../requests.ts';
-import type { Route } from './route.ts';
+import { subscriptionWithStats } from '../schemas/directory-answers.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const getSubscription: Route = (app, { engine }) => {
-  app.get('/v1/subscriptions/:subscription', { config: { operation: 'getSubscription' } }, async (request) => {
+const describe: OperationDescription = {
+  id: 'getSubscription',
+  tag: 'Subscriptions',
+  summary: 'Get a subscription',
+  description: 'Its settings, and where it stands.',
+  answers: { 200: { description: 'The subscription.', json: subscriptionWithStats } },
+  problems: ['subscription_not_found'],
+};
+
+export const getSubscription: Route = {
+  method: 'GET',
+  url: '/v1/subscriptions/:subscription',
+  operation: 'getSubscription',
+  describe,
+  handle: async (request, _reply, { engine }) => {
     const { subscription, stats } = await engine.getSubscription(parseName(request, 'subscription'));
     return { ...subscriptionAnswer(subscription), stats: statsAnswer(stats) };
-  });
+  },
 };

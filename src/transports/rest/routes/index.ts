@@ -10,6 +10,7 @@ import { deleteSubscription } from './delete-subscription.ts';
 import { deleteTopic } from './delete-topic.ts';
 import { extend } from './extend.ts';
 import { getKey } from './get-key.ts';
+import { getOpenApi } from './get-openapi.ts';
 import { getSubscription } from './get-subscription.ts';
 import { getTopic } from './get-topic.ts';
 import { listAcknowledgments } from './list-acknowledgments.ts';
@@ -25,6 +26,7 @@ import { reject } from './reject.ts';
 import { release } from './release.ts';
 import { revokeKey } from './revoke-key.ts';
 import type { Route } from './route.ts';
+import { showReference } from './show-reference.ts';
 import { updateSubscription } from './update-subscription.ts';
 import { updateTopic } from './update-topic.ts';
 
@@ -39,6 +41,7 @@ export const routes: readonly Route[] = [
   deleteTopic,
   extend,
   getKey,
+  getOpenApi,
   getSubscription,
   getTopic,
   listAcknowledgments,
@@ -53,6 +56,7 @@ export const routes: readonly Route[] = [
   reject,
   release,
   revokeKey,
+  showReference,
   updateSubscription,
   updateTopic,
 ];

@@ -3,17 +3,28 @@
 import { acknowledgmentAnswer } from '../answers.ts';
 import { parseName, parseQuery } from '../requests.ts';
 import { acknowledgmentsQuery } from '../schemas/pages.ts';
-import type { Route } from './route.ts';
+import { acknowledgmentPage } from '../schemas/record-answers.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const listAcknowledgments: Route = (app, { engine }) => {
-  app.get(
-    '/v1/subscriptions/:subscription/acknowledgments',
-    { config: { operation: 'listAcknowledgments', query: true } },
-    async (request) => {
-      const subscription = parseName(request, 'subscription');
-      const page = parseQuery(request, acknowledgmentsQuery);
-      const { acknowledgments, next } = await engine.listAcknowledgments({ subscription, ...page });
-      return { acknowledgments: acknowledgments.map(acknowledgmentAnswer), next };
-    },
-  );
+const describe: OperationDescription = {
+  id: 'listAcknowledgments',
+  tag: 'Records',
+  summary: 'Read the ledger',
+  description: 'A page of it, in order of `ack_no`. Works for deleted subscriptions too.',
+  answers: { 200: { description: 'A page.', json: acknowledgmentPage } },
+  problems: ['subscription_not_found'],
+};
+
+export const listAcknowledgments: Route = {
+  method: 'GET',
+  url: '/v1/subscriptions/:subscription/acknowledgments',
+  operation: 'listAcknowledgments',
+  query: acknowledgmentsQuery,
+  describe,
+  handle: async (request, _reply, { engine }) => {
+    const subscription = parseName(request, 'subscription');
+    const page = parseQuery(request, acknowledgmentsQuery);
+    const { acknowledgments, next } = await engine.listAcknowledgments({ subscription, ...page });
+    return { acknowledgments: acknowledgments.map(acknowledgmentAnswer), next };
+  },
 };

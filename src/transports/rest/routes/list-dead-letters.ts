@@ -3,17 +3,28 @@
 import { deadLetterAnswer } from '../answers.ts';
 import { parseName, parseQuery } from '../requests.ts';
 import { deadLettersQuery } from '../schemas/pages.ts';
-import type { Route } from './route.ts';
+import { deadLetterPage } from '../schemas/record-answers.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const listDeadLetters: Route = (app, { engine }) => {
-  app.get(
-    '/v1/subscriptions/:subscription/dead-letters',
-    { config: { operation: 'listDeadLetters', query: true } },
-    async (request) => {
-      const subscription = parseName(request, 'subscription');
-      const page = parseQuery(request, deadLettersQuery);
-      const { deadLetters, next } = await engine.listDeadLetters({ subscription, ...page });
-      return { dead_letters: deadLetters.map(deadLetterAnswer), next };
-    },
-  );
+const describe: OperationDescription = {
+  id: 'listDeadLetters',
+  tag: 'Records',
+  summary: 'Read the dead letters',
+  description: 'A page of the open ones, the oldest first. Works for deleted subscriptions too.',
+  answers: { 200: { description: 'A page.', json: deadLetterPage } },
+  problems: ['subscription_not_found'],
+};
+
+export const listDeadLetters: Route = {
+  method: 'GET',
+  url: '/v1/subscriptions/:subscription/dead-letters',
+  operation: 'listDeadLetters',
+  query: deadLettersQuery,
+  describe,
+  handle: async (request, _reply, { engine }) => {
+    const subscription = parseName(request, 'subscription');
+    const page = parseQuery(request, deadLettersQuery);
+    const { deadLetters, next } = await engine.listDeadLetters({ subscription, ...page });
+    return { dead_letters: deadLetters.map(deadLetterAnswer), next };
+  },
 };

@@ -2,12 +2,27 @@
 
 import { keyAnswer } from '../answers.ts';
 import { parseQuery } from '../requests.ts';
+import { keyPage } from '../schemas/key-answers.ts';
 import { keysQuery } from '../schemas/keys.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const listKeys: Route = (app, { engine }) => {
-  app.get('/v1/keys', { config: { operation: 'listKeys', query: true } }, async (request) => {
+const describe: OperationDescription = {
+  id: 'listKeys',
+  tag: 'Keys',
+  summary: 'List keys',
+  description: 'A page of them, in the order of their making, revoked and expired ones too.',
+  answers: { 200: { description: 'A page.', json: keyPage } },
+  problems: [],
+};
+
+export const listKeys: Route = {
+  method: 'GET',
+  url: '/v1/keys',
+  operation: 'listKeys',
+  query: keysQuery,
+  describe,
+  handle: async (request, _reply, { engine }) => {
     const { keys, next } = await engine.listKeys(parseQuery(request, keysQuery));
     return { keys: keys.map(keyAnswer), next };
-  });
+  },
 };

@@ -4,14 +4,29 @@ import { visibleNames } from '../../../domain/access.ts';
 import { subscriptionAnswer } from '../answers.ts';
 import { accessOf } from '../auth.ts';
 import { parseQuery } from '../requests.ts';
+import { subscriptionPage } from '../schemas/directory-answers.ts';
 import { namePageQuery } from '../schemas/pages.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const listSubscriptions: Route = (app, { engine }) => {
-  app.get('/v1/subscriptions', { config: { operation: 'listSubscriptions', query: true } }, async (request) => {
+const describe: OperationDescription = {
+  id: 'listSubscriptions',
+  tag: 'Subscriptions',
+  summary: 'List subscriptions',
+  description: 'A page of those that the key may see, in order of name.',
+  answers: { 200: { description: 'A page.', json: subscriptionPage } },
+  problems: [],
+};
+
+export const listSubscriptions: Route = {
+  method: 'GET',
+  url: '/v1/subscriptions',
+  operation: 'listSubscriptions',
+  query: namePageQuery,
+  describe,
+  handle: async (request, _reply, { engine }) => {
     const page = parseQuery(request, namePageQuery);
     const scopes = visibleNames(accessOf(request), 'listSubscriptions');
     const { subscriptions, next } = await engine.listSubscriptions({ ...page, scopes });
     return { subscriptions: subscriptions.map(subscriptionAnswer), next };
-  });
+  },
 };

@@ -4,14 +4,29 @@ import { visibleNames } from '../../../domain/access.ts';
 import { topicAnswer } from '../answers.ts';
 import { accessOf } from '../auth.ts';
 import { parseQuery } from '../requests.ts';
+import { topicPage } from '../schemas/directory-answers.ts';
 import { namePageQuery } from '../schemas/pages.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const listTopics: Route = (app, { engine }) => {
-  app.get('/v1/topics', { config: { operation: 'listTopics', query: true } }, async (request) => {
+const describe: OperationDescription = {
+  id: 'listTopics',
+  tag: 'Topics',
+  summary: 'List topics',
+  description: 'A page of those that the key may see, in order of name.',
+  answers: { 200: { description: 'A page.', json: topicPage } },
+  problems: [],
+};
+
+export const listTopics: Route = {
+  method: 'GET',
+  url: '/v1/topics',
+  operation: 'listTopics',
+  query: namePageQuery,
+  describe,
+  handle: async (request, _reply, { engine }) => {
     const page = parseQuery(request, namePageQuery);
     const scopes = visibleNames(accessOf(request), 'listTopics');
     const { topics, next } = await engine.listTopics({ ...page, scopes });
     return { topics: topics.map(topicAnswer), next };
-  });
+  },
 };

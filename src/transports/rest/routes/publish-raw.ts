@@ -4,17 +4,34 @@ import { limits } from '../../../domain/limits.ts';
 import { publishAnswer } from '../answers.ts';
 import { parseRawMessage } from '../raw-messages.ts';
 import { parseName } from '../requests.ts';
-import type { Route } from './route.ts';
+import { exampleBody } from '../schemas/examples.ts';
+import { published } from '../schemas/message-answers.ts';
+import { publishRawHeadersDescribed } from '../schemas/raw-headers.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const publishRaw: Route = (app, { engine }) => {
-  app.post(
-    '/v1/topics/:topic/messages/raw',
-    { bodyLimit: limits.messageBytesMax, config: { operation: 'publish' } },
-    async (request, reply) => {
-      const topic = parseName(request, 'topic');
-      const messages = [parseRawMessage(request)];
-      const published = await engine.publish({ topic, messages, caller: request.caller });
-      return reply.code(201).send(publishAnswer(published));
-    },
-  );
+const describe: OperationDescription = {
+  id: 'publishRaw',
+  tag: 'Publish',
+  summary: 'Publish one message, raw',
+  description:
+    'The body of the request is the message as it stands, whatever its content type, JSON too; the rest travels in ' +
+    'headers. Without a `Content-Type`, the message has none.',
+  headers: publishRawHeadersDescribed,
+  body: { bytes: { mediaType: '*/*', example: exampleBody.text } },
+  answers: { 201: { description: 'It is published.', json: published } },
+  problems: ['topic_not_found', 'message_too_large', 'idempotency_conflict'],
+};
+
+export const publishRaw: Route = {
+  method: 'POST',
+  url: '/v1/topics/:topic/messages/raw',
+  operation: 'publish',
+  bodyBytesMax: limits.messageBytesMax,
+  describe,
+  handle: async (request, reply, { engine }) => {
+    const topic = parseName(request, 'topic');
+    const messages = [parseRawMessage(request)];
+    const published = await engine.publish({ topic, messages, caller: request.caller });
+    return reply.code(201).send(publishAnswer(published));
+  },
 };

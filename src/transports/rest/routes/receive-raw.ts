@@ -4,31 +4,55 @@ import { handBack, watchAnswer } from '../hang-up.ts';
 import { addOutcomes, sendRawMessage } from '../raw-messages.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveRawBody } from '../schemas/consuming.ts';
-import type { Route } from './route.ts';
+import { exampleBody } from '../schemas/examples.ts';
+import { REPEATED, repeatableHeaders } from '../schemas/parameters.ts';
+import { receivedNothingHeaders, receivedRawHeaders } from '../schemas/raw-headers.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const receiveRaw: Route = (app, { engine, logger }) => {
-  app.post(
-    '/v1/subscriptions/:subscription/receive/raw',
-    { config: { operation: 'receive' } },
-    async (request, reply) => {
-      const subscription = parseName(request, 'subscription');
-      const idempotencyKey = readIdempotencyKey(request);
-      const wanted = parseBody(request, receiveRawBody);
-      const { caller, access } = request;
-      const { signal, ifLost } = watchAnswer(request.raw, reply.raw);
-      const { messages, acknowledged } = await engine.receive({
-        subscription,
-        ...wanted,
-        idempotencyKey,
-        caller,
-        keyId: access?.keyId,
-        signal,
-      });
-      // With a key the client asks again, and its receipts stay good.
-      if (idempotencyKey === undefined) ifLost(() => void handBack({ engine, logger, subscription, messages, caller }));
-      addOutcomes(reply, acknowledged);
-      const [message] = messages;
-      return message === undefined ? reply.code(204).send() : sendRawMessage(reply, message);
+const describe: OperationDescription = {
+  id: 'receiveRaw',
+  tag: 'Receive',
+  summary: 'Receive one message, raw',
+  description:
+    'The body of the answer is the message as it was published, with its own content type or none; the rest travels in ' +
+    'headers.\n\n' +
+    REPEATED,
+  headers: repeatableHeaders,
+  body: { json: receiveRawBody, required: false },
+  answers: {
+    200: {
+      description: 'A message.',
+      headers: receivedRawHeaders,
+      bytes: { mediaType: '*/*', example: exampleBody.text },
     },
-  );
+    204: { description: 'None came in time.', headers: receivedNothingHeaders },
+  },
+  problems: ['subscription_not_found'],
+};
+
+export const receiveRaw: Route = {
+  method: 'POST',
+  url: '/v1/subscriptions/:subscription/receive/raw',
+  operation: 'receive',
+  describe,
+  handle: async (request, reply, { engine, logger }) => {
+    const subscription = parseName(request, 'subscription');
+    const idempotencyKey = readIdempotencyKey(request);
+    const wanted = parseBody(request, receiveRawBody);
+    const { caller, access } = request;
+    const { signal, ifLost } = watchAnswer(request.raw, reply.raw);
+    const { messages, acknowledged } = await engine.receive({
+      subscription,
+      ...wanted,
+      idempotencyKey,
+      caller,
+      keyId: access?.keyId,
+      signal,
+    });
+    // With a key the client asks again, and its receipts stay good.
+    if (idempotencyKey === undefined) ifLost(() => void handBack({ engine, logger, subscription, messages, caller }));
+    addOutcomes(reply, acknowledged);
+    const [message] = messages;
+    return message === undefined ? reply.code(204).send() : sendRawMessage(reply, message);
+  },
 };

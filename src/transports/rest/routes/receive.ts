@@ -4,10 +4,31 @@ import { receiveAnswer } from '../answers.ts';
 import { handBack, watchAnswer } from '../hang-up.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveBody } from '../schemas/consuming.ts';
-import type { Route } from './route.ts';
+import { received } from '../schemas/message-answers.ts';
+import { REPEATED, repeatableHeaders } from '../schemas/parameters.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const receive: Route = (app, { engine, logger }) => {
-  app.post('/v1/subscriptions/:subscription/receive', { config: { operation: 'receive' } }, async (request, reply) => {
+const describe: OperationDescription = {
+  id: 'receive',
+  tag: 'Receive',
+  summary: 'Receive messages',
+  description:
+    'Messages that are due for another attempt come first, then the log in order. When there are none, the call waits. ' +
+    'A receipt that comes along and is not ok makes it answer at once. Who hangs up while it waits is forgotten before ' +
+    'anything is leased.\n\n' +
+    REPEATED,
+  headers: repeatableHeaders,
+  body: { json: receiveBody, required: false },
+  answers: { 200: { description: 'Messages; an empty list when none came in time.', json: received } },
+  problems: ['subscription_not_found'],
+};
+
+export const receive: Route = {
+  method: 'POST',
+  url: '/v1/subscriptions/:subscription/receive',
+  operation: 'receive',
+  describe,
+  handle: async (request, reply, { engine, logger }) => {
     const subscription = parseName(request, 'subscription');
     const idempotencyKey = readIdempotencyKey(request);
     const wanted = parseBody(request, receiveBody);
@@ -25,5 +46,5 @@ export const receive: Route = (app, { engine, logger }) => {
     if (idempotencyKey === undefined)
       ifLost(() => void handBack({ engine, logger, subscription, messages: answer.messages, caller }));
     return receiveAnswer(answer);
-  });
+  },
 };

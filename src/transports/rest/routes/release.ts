@@ -3,13 +3,32 @@
 import { sendSettled, settledAnswer } from '../answers.ts';
 import { parseBody, parseName } from '../requests.ts';
 import { releaseBody } from '../schemas/consuming.ts';
-import type { Route } from './route.ts';
+import { settleAnswer } from '../schemas/message-answers.ts';
+import { settleProblem, settleProblemExample } from '../schemas/problems.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const release: Route = (app, { engine }) => {
-  app.post('/v1/subscriptions/:subscription/release', { config: { operation: 'release' } }, async (request, reply) => {
+const describe: OperationDescription = {
+  id: 'release',
+  tag: 'Settle',
+  summary: 'Release messages',
+  description:
+    'Gives messages back. With an `error` it is a failed attempt, and the message waits for the back-off; without one it ' +
+    'is handed on at once and has not failed. Released is also what was its last attempt and is a dead letter now.',
+  body: { json: releaseBody, required: true },
+  answers: { 200: { description: 'At least one is ok; `failed` counts the others.', json: settleAnswer } },
+  problems: ['subscription_not_found', 'nothing_settled'],
+  detailedProblems: { nothing_settled: { schema: settleProblem, example: settleProblemExample } },
+};
+
+export const release: Route = {
+  method: 'POST',
+  url: '/v1/subscriptions/:subscription/release',
+  operation: 'release',
+  describe,
+  handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');
     const wanted = parseBody(request, releaseBody);
     const settled = await engine.release({ subscription, ...wanted, caller: request.caller });
     return sendSettled(reply, settled, settledAnswer);
-  });
+  },
 };

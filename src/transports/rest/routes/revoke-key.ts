@@ -1,11 +1,26 @@
 // DELETE /v1/keys/{key}: revokes a key, on every instance within a second. Its record stays.
 
 import { parseKeyId } from '../requests.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const revokeKey: Route = (app, { engine }) => {
-  app.delete('/v1/keys/:key', { config: { operation: 'revokeKey' } }, async (request, reply) => {
+const describe: OperationDescription = {
+  id: 'revokeKey',
+  tag: 'Keys',
+  summary: 'Revoke a key',
+  description:
+    'The instance that answers refuses it at once, all others within a second; a receive that is parked under it is ' +
+    'answered, empty. The record stays. May be repeated.',
+  answers: { 204: { description: 'It is revoked, or was before.' } },
+  problems: ['key_not_found'],
+};
+
+export const revokeKey: Route = {
+  method: 'DELETE',
+  url: '/v1/keys/:key',
+  operation: 'revokeKey',
+  describe,
+  handle: async (request, reply, { engine }) => {
     await engine.revokeKey(parseKeyId(request), request.caller);
     return reply.code(204).send();
-  });
+  },
 };

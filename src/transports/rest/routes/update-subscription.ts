@@ -2,13 +2,28 @@
 
 import { subscriptionAnswer } from '../answers.ts';
 import { parseBody, parseName } from '../requests.ts';
+import { subscription } from '../schemas/directory-answers.ts';
 import { subscriptionChanges } from '../schemas/settings.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const updateSubscription: Route = (app, { engine }) => {
-  app.patch('/v1/subscriptions/:subscription', { config: { operation: 'updateSubscription' } }, async (request) => {
+const describe: OperationDescription = {
+  id: 'updateSubscription',
+  tag: 'Subscriptions',
+  summary: 'Change a subscription',
+  description: 'Changes the settings that are named and leaves the others; `topic` and `start` stay what they are.',
+  body: { json: subscriptionChanges, required: true },
+  answers: { 200: { description: 'The subscription as it is now.', json: subscription } },
+  problems: ['subscription_not_found'],
+};
+
+export const updateSubscription: Route = {
+  method: 'PATCH',
+  url: '/v1/subscriptions/:subscription',
+  operation: 'updateSubscription',
+  describe,
+  handle: async (request, _reply, { engine }) => {
     const name = parseName(request, 'subscription');
     const settings = parseBody(request, subscriptionChanges);
     return subscriptionAnswer(await engine.updateSubscription({ name, settings, caller: request.caller }));
-  });
+  },
 };

@@ -2,13 +2,28 @@
 
 import { topicAnswer } from '../answers.ts';
 import { parseBody, parseName } from '../requests.ts';
+import { topic } from '../schemas/directory-answers.ts';
 import { topicChanges } from '../schemas/settings.ts';
-import type { Route } from './route.ts';
+import type { OperationDescription, Route } from './route.ts';
 
-export const updateTopic: Route = (app, { engine }) => {
-  app.patch('/v1/topics/:topic', { config: { operation: 'updateTopic' } }, async (request) => {
+const describe: OperationDescription = {
+  id: 'updateTopic',
+  tag: 'Topics',
+  summary: 'Change a topic',
+  description: 'Changes the settings that are named and leaves the others.',
+  body: { json: topicChanges, required: true },
+  answers: { 200: { description: 'The topic as it is now.', json: topic } },
+  problems: ['topic_not_found'],
+};
+
+export const updateTopic: Route = {
+  method: 'PATCH',
+  url: '/v1/topics/:topic',
+  operation: 'updateTopic',
+  describe,
+  handle: async (request, _reply, { engine }) => {
     const name = parseName(request, 'topic');
     const settings = parseBody(request, topicChanges);
     return topicAnswer(await engine.updateTopic({ name, settings, caller: request.caller }));
-  });
+  },
 };

@@ -20,8 +20,12 @@ export const idempotencyKey = z
   .describe('A key of your own, by which a repetition of this call is known.')
   .meta({ examples: ['batch-000917'] });
 
-/** Of a call that may be repeated when its answer got lost. */
+/** Of a receive that may be repeated when its answer got lost, and what comes of it. */
 export const repeatableHeaders = z.object({ 'Idempotency-Key': idempotencyKey });
+export const REPEATED =
+  'With an `Idempotency-Key`, a lost answer can be asked for again: what is still outstanding of the same delivery comes ' +
+  'once more, with the same receipts and a new visibility timeout. While the first call still waits, the second takes ' +
+  'its place and the first is answered empty. Once everything is settled or expired, the key is free.';
 
 export const location = z.object({
   Location: z

@@ -1,0 +1,163 @@
+// The OpenAPI 3.1 document of this door, made of its routes and of the schemas that they parse with
+// (docs/decisions/0021-openapi-from-zod.md). It is a function of the code alone: the same for every instance.
+
+import { type Operation as AccessOperation, accessRules } from '../../../domain/access.ts';
+import type { RequestBody, Route } from '../routes/route.ts';
+import { pathParameters } from '../schemas/parameters.ts';
+import { describeAnswer, describeBytes, describeJson, type MediaType, type Response } from './answers.ts';
+import { describeComponents, describeFields, type Field, type JsonSchema } from './json-schemas.ts';
+import { describeProblemsOf, describeSharedProblems } from './problems.ts';
+import { type Tag, tags } from './tags.ts';
+
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly servers: readonly { readonly url: string; readonly description: string }[];
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: {
+    readonly securitySchemes: Readonly<Record<string, { type: string; scheme: string; description: string }>>;
+    readonly responses: Readonly<Record<string, Response>>;
+    readonly schemas: Readonly<Record<string, JsonSchema>>;
+  };
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly Tag[];
+  readonly summary: string;
+  readonly description: string;
+  readonly security?: readonly [];
+  readonly parameters: readonly Parameter[];
+  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, MediaType>> };
+  readonly responses: Readonly<Record<string, Response>>;
+}
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly description: string;
+  readonly schema: JsonSchema;
+  readonly example?: unknown;
+}
+
+/** Of the API, not of the program: grows with what clients can see. */
+const API_VERSION = '1.0';
+
+const OVERVIEW = `A pull-queue for notifications between organisations. A business system publishes messages to a topic. Each of its
+vendors collects them from a subscription, processes them, and signs for them; every signature is a row of a ledger.
+
+Times are RFC 3339 in UTC, durations whole seconds in fields named \`…_seconds\`. Requests are read strictly: an unknown field, a
+wrong type or a value out of bounds refuses the request as a whole, and the answer names the field and the limit. Answers may
+gain fields: ignore those that you do not know.
+
+Errors are problem documents (RFC 9457) with a stable \`code\`. A key that does not open a call on a name is answered 403, in the
+same words whether or not there is something of that name. A path that does not exist answers 404 \`not_found\`, a method that a
+path does not know 405 \`method_not_allowed\` with \`Allow\`. After a 503 or a lost connection a publish may or may not have
+happened: with a \`dedupe_key\` it can be repeated safely, and so can all other calls but the making of a key.
+
+A request may be compressed with \`Content-Encoding: gzip\`; every limit counts what it is inflated to. Larger answers are compressed
+where \`Accept-Encoding\` names gzip. Every answer has \`Cache-Control: no-store\` and \`X-Content-Type-Options: nosniff\`. Each GET can be asked as HEAD too.`;
+
+/** Throws when a body is no component, or a path has a parameter that nobody described. */
+export function createDocument(routes: readonly Route[]): OpenApiDocument {
+  return {
+    openapi: '3.1.1',
+    info: { title: 'Willcall', version: API_VERSION, description: joinLines(OVERVIEW) },
+    servers: [{ url: '/', description: 'The service that this document comes from.' }],
+    security: [{ bearer: [] }, { basic: [] }],
+    tags: Object.entries(tags).map(([tag, description]) => ({ name: tag, description })),
+    paths: describePaths(routes),
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'The key.' },
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description:
+            'For clients that know nothing else: the id of the key as the user name, the key as the password.',
+        },
+      },
+      responses: describeSharedProblems(),
+      schemas: describeComponents(),
+    },
+  };
+}
+
+/** The document as a file of text, for people to compare. */
+export function formatDocument(document: OpenApiDocument): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function describePaths(routes: readonly Route[]): OpenApiDocument['paths'] {
+  const chapters = Object.keys(tags);
+  const inOrder = routes.toSorted((a, b) => chapters.indexOf(a.describe.tag) - chapters.indexOf(b.describe.tag));
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const route of inOrder) {
+    const path = route.url.replace(/:(\w+)/g, '{$1}');
+    paths[path] ??= {};
+    paths[path][route.method.toLowerCase()] = describeOperation(route);
+  }
+  return paths;
+}
+
+function describeOperation(route: Route): Operation {
+  const { id, tag, summary, description, body, answers } = route.describe;
+  const expected = Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)]);
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    description: route.open ? description : `${description}\n\n${listRoles(route.operation)}`,
+    ...(route.open && { security: [] }),
+    parameters: describeParameters(route),
+    ...(body && { requestBody: describeRequestBody(body) }),
+    responses: { ...Object.fromEntries(expected), ...describeProblemsOf(route) },
+  };
+}
+
+/** Out of the table that lets callers in. */
+function listRoles(operation: AccessOperation): string {
+  return `For the roles ${accessRules[operation].roles.map((role) => `\`${role}\``).join(', ')}.`;
+}
+
+function describeParameters({ url, query, describe }: Route): Parameter[] {
+  const known = describeFields(pathParameters);
+  const inPath = [...url.matchAll(/:(\w+)/g)].map(([, parameter]) => {
+    const field = known.find(({ name }) => name === parameter);
+    if (field === undefined) throw new Error(`${parameter}, in ${url}, has to be described in schemas/parameters.ts.`);
+    return toParameter('path', field);
+  });
+  const inQuery = query === undefined ? [] : describeFields(query).map((field) => toParameter('query', field));
+  const inHeader =
+    describe.headers === undefined ? [] : describeFields(describe.headers).map((field) => toParameter('header', field));
+  return [...inPath, ...inQuery, ...inHeader];
+}
+
+function toParameter(place: Parameter['in'], { name, required, description, examples, schema }: Field): Parameter {
+  return {
+    name: place === 'header' ? capitalize(name) : name,
+    in: place,
+    required,
+    description,
+    schema,
+    ...(examples.length > 0 && { example: examples[0] }),
+  };
+}
+
+function describeRequestBody(body: RequestBody): NonNullable<Operation['requestBody']> {
+  if ('bytes' in body) return { required: true, content: describeBytes(body.bytes) };
+  return { required: body.required, content: describeJson(body.json) };
+}
+
+/** As headers are usually written: `Willcall-Ordering-Key`. */
+function capitalize(header: string): string {
+  return header.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}
+
+/** Paragraphs of one line each. */
+function joinLines(text: string): string {
+  return text.replace(/([^\n])\n(?!\n)/g, '$1 ');
+}

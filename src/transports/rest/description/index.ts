@@ -1,0 +1,14 @@
+// The description of this API, as programs and as people read it; made once, when the door is.
+
+import type { Reference, Route } from '../routes/route.ts';
+import { createDocument } from './document.ts';
+import { pageSecurityPolicy, renderPage } from './page.ts';
+
+export function createReference(routes: readonly Route[]): Reference {
+  const document = createDocument(routes);
+  return {
+    json: JSON.stringify(document),
+    html: renderPage(document),
+    contentSecurityPolicy: pageSecurityPolicy,
+  };
+}

@@ -1,0 +1,25 @@
+// The little markup that texts of the description have, as HTML: paragraphs, lists, `code`. Everything else is text.
+
+/** Text as HTML shows it, in elements and in attributes. */
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}
+
+/** One line. */
+export function renderLine(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
+}
+
+/** Paragraphs, and lists whose lines begin with a hyphen. */
+export function renderText(text: string): string {
+  return text
+    .split(/\n\n+|\n(?=- )|(?<=^- .*)\n(?!- )/m)
+    .map((part) => (part.startsWith('- ') ? `<li>${renderLine(part.slice(2))}</li>` : `<p>${renderLine(part)}</p>`))
+    .join('\n')
+    .replace(/(?:<li>.*<\/li>\n?)+/g, (items) => `<ul>${items.trimEnd()}</ul>\n`);
+}
