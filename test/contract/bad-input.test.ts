@@ -49,6 +49,27 @@ afterAll(async () => {
 });
 
 describe('a wrong field of a JSON body', () => {
+  /** What only words can describe: JSON Schema has none for it. All else is wrong by the service's own description too. */
+  const beyondSchemas = new Set([
+    'a body with a lone surrogate',
+    'base64 without padding',
+    'base64 with a line break',
+    'base64 of the URL alphabet',
+    'base64 with stray bits',
+    'base64 with other text',
+    'an attribute with a NUL',
+    'an attribute with a lone surrogate',
+    'attribute names that differ in case alone',
+    'attributes of more than 4 KiB',
+    'an ordering key with a NUL',
+    'an instant more than a year ahead',
+    'a delay and an instant',
+    'a start before 1970',
+    'back-offs in the wrong order',
+    'a back-off above the default maximum',
+    'a reference with a NUL',
+    'an error with a NUL',
+  ]);
   const publish = (message: unknown): [string, string, unknown] => ['POST', messages, { messages: [message] }];
   const topic = (field: string, value: unknown): [string, string, unknown] => [
     'PUT',
@@ -318,8 +339,9 @@ describe('a wrong field of a JSON body', () => {
     ],
     ['a body that is a list', post('receive', []), 'request', 'must be an object'],
     ['a body that is null', post('receive', null), 'request', 'must be an object'],
-  ])('such as %s is named, with its limit', async (_, [method, path, json], field, says) => {
+  ])('such as %s is named, with its limit', async (fault, [method, path, json], field, says) => {
     await expectRefusal([method, path, { json }], { field, says });
+    expect(service.witness.accepts(method, path, json)).toBe(beyondSchemas.has(fault));
   });
 
   it('is one of several that are all listed, within bounds', async () => {
@@ -502,6 +524,8 @@ describe('bytes that are no HTTP request', () => {
     const [head = '', body = ''] = answer.split('\r\n\r\n');
     expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(head).toContain('content-type: application/problem+json');
+    const headers = { 'content-type': 'application/problem+json' };
+    service.witness.check({ method: 'GET', path: '/', status, headers, bytes: Buffer.from(body) });
     expect(head).toContain('cache-control: no-store');
     expect(JSON.parse(body)).toMatchObject({ status, code });
   });

@@ -29,9 +29,9 @@ describe('the probes', () => {
 describe('shutting down', () => {
   it('answers a parked receive, then refuses connections, and leaves no client waiting', async () => {
     const stopping = await startTestService();
-    const { client, url, adminKey } = stopping;
+    const { client, url, adminKey, witness } = stopping;
     const name = await client.freshSubscription();
-    const other = createClient(url, adminKey);
+    const other = createClient(url, adminKey, witness);
     const parked = other.call<Problem & { messages: object[] }>('POST', `/v1/subscriptions/${name}/receive`, {
       json: { wait_seconds: 30 },
     });

@@ -2,6 +2,7 @@
 // says about the wire is said a second time, on purpose.
 
 import { Agent, request } from 'node:http';
+import type { Witness } from './witness.ts';
 
 export interface Problem {
   type: string;
@@ -84,8 +85,11 @@ export interface Client {
   close(): void;
 }
 
-/** Speaks to the service at `url` with `key`, over kept-alive connections. */
-export function createClient(url: string, key: string): Client {
+/**
+ * Speaks to the service at `url` with `key`, over kept-alive connections. With a witness, an answer that is not as the
+ * service describes it makes the call fail.
+ */
+export function createClient(url: string, key: string, witness?: Witness): Client {
   const agent = new Agent({ keepAlive: true });
   let names = 0;
 
@@ -108,7 +112,14 @@ export function createClient(url: string, key: string): Client {
         response.once('end', () => {
           const bytes = Buffer.concat(chunks);
           const json = parseJson(response.headers['content-type'], bytes) as Body;
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes, json });
+          const answer = { status: response.statusCode ?? 0, headers: response.headers, bytes };
+          try {
+            // The path as it was sent: dots in it have been resolved.
+            witness?.check({ method, path: outgoing.path, json: options.json, ...answer });
+            resolve({ ...answer, json });
+          } catch (error) {
+            reject(error);
+          }
         });
       },
     );

@@ -8,11 +8,14 @@ import type { Logger } from '../../src/domain/logger.ts';
 import { startWillcall } from '../../src/willcall.ts';
 import { type Client, createClient } from './client.ts';
 import { createTestDatabase } from './database.ts';
+import { callWitness, type Witness } from './witness.ts';
 
 export interface TestService {
   url: string;
   adminKey: string;
+  /** Fails where an answer is not as the service describes it. */
   client: Client;
+  witness: Witness;
   /** Stops the service and drops its database. Throws when the service logged an error: no request may cause one. */
   stop(): Promise<void>;
 }
@@ -24,11 +27,13 @@ export async function startTestService(overrides: Partial<Config> = {}): Promise
   const { logger, errors } = createRecorder();
   const config = { ...parseConfig({ DATABASE_URL: database.url, WILLCALL_PORT: '0' }), dataDir, ...overrides };
   const willcall = await startWillcall(config, logger);
-  const client = createClient(willcall.url, willcall.adminKey.key);
+  const witness = await callWitness(willcall.url);
+  const client = createClient(willcall.url, willcall.adminKey.key, witness);
   return {
     url: willcall.url,
     adminKey: willcall.adminKey.key,
     client,
+    witness,
     async stop() {
       client.close();
       try {

@@ -7,6 +7,7 @@ import type { ReceivedMessage } from '../../../src/domain/message.ts';
 import type { Engine } from '../../../src/engine/types.ts';
 import { createDoors } from '../../../src/transports/index.ts';
 import { type Client, createClient } from '../../support/client.ts';
+import { callWitness } from '../../support/witness.ts';
 
 export interface FakeDoor {
   url: string;
@@ -37,7 +38,7 @@ export async function openDoor(verbs: Partial<Engine>): Promise<FakeDoor> {
   ) as Engine;
   const [door] = createDoors({ engine, logger, host: '127.0.0.1', port: 0 });
   const url = await door.start();
-  const client = createClient(url, adminKey);
+  const client = createClient(url, adminKey, await callWitness(url));
   return {
     url,
     client,
