@@ -97,7 +97,9 @@ function createServer(logger: Logger): FastifyInstance {
       headersTimeout: HEADERS_ARRIVE_MS,
       maxHeaderSize: HEADERS_BYTES_MAX,
     },
-    forceCloseConnections: 'idle',
+    // By then every answer has left (createOpenAnswers). What is still open asks for nothing, or not yet; Node would wait for
+    // a connection that never sent a request.
+    forceCloseConnections: true,
     // The hook above refuses in this door's own words.
     return503OnClosing: false,
     routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX, querystringParser: () => ({}) },

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { errorCodes, WillcallError } from '../../../src/domain/errors.ts';
 import type { Topic } from '../../../src/domain/topic.ts';
@@ -104,6 +105,17 @@ describe('a door that is closed', () => {
     const stopping = door.stop();
     expect((await bodyOf(response)).length).toBeGreaterThan(name.length);
     await stopping;
+  });
+
+  it('does not wait for a connection that asked for nothing', async () => {
+    door = await openDoor({});
+    const silent = connect(Number(new URL(door.url).port), '127.0.0.1');
+    await once(silent, 'connect');
+    // The answer shows that the connection before has been accepted.
+    expect((await door.client.get('/healthz')).status).toBe(200);
+    const closed = once(silent, 'close');
+    await door.stop();
+    await closed;
   });
 
   it('refuses new requests in its own words while answers are under way', async () => {
