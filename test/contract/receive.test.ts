@@ -89,7 +89,8 @@ describe('receiving', () => {
     await client.receive(name);
     const started = performance.now();
     await client.publish(name, 'here');
-    const { json } = await parked;
+    const { json, headers } = await parked;
+    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
     expect(json.messages.map(({ body }) => body)).toEqual(['here']);
     expect(performance.now() - started).toBeLessThan(2000);
   });

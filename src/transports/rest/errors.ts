@@ -53,8 +53,15 @@ const problems = {
 export type ProblemCode = keyof typeof problems;
 export const problemCodes = Object.keys(problems) as ProblemCode[];
 
-/** Said of every answer: queues are never cached, and nobody guesses what a body might be. */
-export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
+/**
+ * Said of every answer: queues are never cached, nobody guesses what a body might be, and no proxy collects an answer for a
+ * client that may be gone (docs/proxies.md).
+ */
+export const answerHeaders = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'x-accel-buffering': 'no',
+} as const;
 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 const RETRY_AFTER_SECONDS = '1';

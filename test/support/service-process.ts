@@ -1,0 +1,71 @@
+// A whole service in a process of its own, on a database of the test's, to be killed and started again where it was.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createTestDatabase } from './database.ts';
+
+export interface ServiceProcess {
+  /** The same after every start. */
+  readonly url: string;
+  readonly adminKey: string;
+  /** Ends it with SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again; resolves when it takes requests. */
+  start(): Promise<void>;
+  /** Ends it in order and removes what it had. */
+  stop(): Promise<void>;
+}
+
+const main = join(import.meta.dirname, '../../src/main.ts');
+
+export async function startServiceProcess(): Promise<ServiceProcess> {
+  const database = await createTestDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), 'willcall-process-'));
+  const adminKey = randomBytes(24).toString('hex');
+  const env = { DATABASE_URL: database.url, WILLCALL_DATA_DIR: dataDir, WILLCALL_ADMIN_KEY: adminKey };
+  let { child, url } = await launch({ ...env, WILLCALL_PORT: '0' });
+  const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  };
+  return {
+    adminKey,
+    get url() {
+      return url;
+    },
+    kill: () => end('SIGKILL'),
+    async start() {
+      ({ child, url } = await launch({ ...env, WILLCALL_PORT: new URL(url).port }));
+    },
+    async stop() {
+      await end('SIGTERM');
+      await database.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function launch(env: Record<string, string>): Promise<{ child: ChildProcess; url: string }> {
+  const child = spawn(process.execPath, [main], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let words = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    words += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const url = /^willcall listening on (\S+)$/.exec(line)?.[1];
+      if (url !== undefined) resolve({ child, url });
+    });
+    child.once('exit', () => reject(new Error(`The service ended at its start: ${words}`)));
+  });
+}
