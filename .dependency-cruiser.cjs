@@ -45,6 +45,18 @@ module.exports = {
       { path: rooms('engine|store|jobs|transports|cli|main|config') },
     ),
     forbid(
+      'client-stands-alone',
+      'The client runs in other houses: it knows no room of this one, no package and no builtin of Node.',
+      { path: '^src/client/' },
+      { pathNot: '^src/client/' },
+    ),
+    forbid(
+      'nothing-imports-the-client',
+      'The service does not call itself over HTTP.',
+      { path: '^src/', pathNot: '^src/client/' },
+      { path: '^src/client/' },
+    ),
+    forbid(
       'nothing-imports-main',
       'main.ts knows every room; no room knows main.ts.',
       { pathNot: '^(src/main.ts|test/)' },

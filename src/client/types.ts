@@ -1,0 +1,258 @@
+// What is sent and what is answered, with the words of the API (docs/api) in camelCase. Times are RFC 3339 strings in UTC,
+// durations whole seconds.
+
+export interface NewMessage {
+  /** Text, or bytes as they stand. */
+  readonly body: string | Uint8Array;
+  readonly contentType?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  readonly orderingKey?: string;
+  /** The same key is the same message, within the topic's window; what makes a publish repeatable. */
+  readonly dedupeKey?: string;
+  readonly delaySeconds?: number;
+  readonly deliverAt?: string;
+}
+
+export interface PublishedMessage {
+  readonly id: string;
+  /** Null until a delayed message is due. */
+  readonly sequence: number | null;
+  /** The dedupe key was known: this is the message that it was first used for. */
+  readonly duplicate: boolean;
+}
+
+export interface ReceivedMessage {
+  /** The same on every attempt: what a consumer recognises a message by. */
+  readonly id: string;
+  readonly sequence: number;
+  /** Settles this delivery of the message, no other. */
+  readonly receipt: string;
+  /** Counts deliveries, from 1. */
+  readonly attempt: number;
+  /** See `bytesOf`. */
+  readonly body: string;
+  readonly bodyEncoding: 'utf8' | 'base64';
+  readonly contentType: string | null;
+  readonly attributes: Readonly<Record<string, string>> | null;
+  readonly orderingKey: string | null;
+  readonly publishedAt: string;
+  readonly visibleUntil: string;
+}
+
+export interface ReceiveRequest {
+  readonly maxMessages?: number;
+  readonly maxBytes?: number;
+  /** 0 to 30. */
+  readonly waitSeconds?: number;
+  readonly visibilityTimeoutSeconds?: number;
+  /** Receipts of the last batch, signed for before the call waits. */
+  readonly acknowledge?: readonly AcknowledgeEntry[];
+}
+
+export interface ReceiveAnswer {
+  readonly messages: readonly ReceivedMessage[];
+  /** One result per receipt that came along, in order. */
+  readonly acknowledged: readonly SettleResult[];
+}
+
+export type Outcome =
+  | 'acknowledged'
+  | 'acknowledged_late'
+  | 'released'
+  | 'extended'
+  | 'rejected'
+  | 'already_acknowledged'
+  | 'already_released'
+  | 'already_rejected'
+  | 'superseded'
+  | 'dead_lettered'
+  | 'gone'
+  | 'invalid_receipt'
+  | 'not_done';
+
+/** A receipt, or one with a transaction number of the consumer's own for the ledger. */
+export type AcknowledgeEntry = string | { readonly receipt: string; readonly reference?: string };
+
+/** Why a message is given back or set aside. */
+export interface ConsumerError {
+  readonly code: string;
+  readonly message?: string;
+}
+
+export type ReleaseEntry =
+  | string
+  | { readonly receipt: string; readonly delaySeconds?: number; readonly error?: ConsumerError };
+export type RejectEntry = string | { readonly receipt: string; readonly error?: ConsumerError };
+
+/** What became of one receipt; what its outcome does not have is null or missing. */
+export interface SettleResult {
+  readonly receipt: string;
+  readonly messageId: string | null;
+  readonly outcome: Outcome;
+  readonly ackNo?: number | null;
+  readonly acknowledgedAt?: string | null;
+  readonly visibleUntil?: string;
+}
+
+/** One result per receipt, in order; `failed` says how many are not what was wanted. */
+export interface SettleAnswer {
+  readonly results: readonly SettleResult[];
+  readonly failed: number;
+}
+
+export interface TopicSettings {
+  readonly retentionSeconds?: number;
+  readonly retainAcknowledgedSeconds?: number;
+  readonly expiredRetentionSeconds?: number;
+  readonly dedupeWindowSeconds?: number;
+  readonly maxMessageBytes?: number;
+}
+
+export interface Topic extends Required<TopicSettings> {
+  readonly name: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+export interface SubscriptionSettings {
+  readonly visibilityTimeoutSeconds?: number;
+  readonly delaySeconds?: number;
+  readonly maxAttempts?: number;
+  readonly maxDeliveries?: number;
+  readonly retry?: { readonly minBackoffSeconds?: number; readonly maxBackoffSeconds?: number };
+  readonly maxInFlight?: number | null;
+}
+
+/** Topic and start can be said at creation only. */
+export interface NewSubscription extends SubscriptionSettings {
+  readonly topic?: string;
+  /** `earliest`, `latest`, or a time. */
+  readonly start?: string;
+}
+
+export interface Subscription extends Required<SubscriptionSettings> {
+  readonly name: string;
+  readonly topic: string;
+  readonly start: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+export interface SubscriptionStats {
+  readonly backlog: number;
+  readonly inFlight: number;
+  readonly deferred: number;
+  readonly deadLetters: number;
+  readonly oldestUnacknowledgedSeconds: number | null;
+}
+
+/** A row of the ledger. */
+export interface Acknowledgment {
+  readonly ackNo: number;
+  readonly messageId: string;
+  readonly sequence: number;
+  readonly generation: number;
+  readonly revision: number;
+  /** Hexadecimal. */
+  readonly bodySha256: string;
+  readonly bodyBytes: number;
+  readonly publishedAt: string;
+  readonly deliveryNo: number;
+  readonly deliveredAt: string;
+  readonly attempt: number;
+  readonly acknowledgedAt: string;
+  readonly acknowledgedBy: string;
+  readonly reference: string | null;
+  readonly late: boolean;
+}
+
+export interface FailedAttempt {
+  readonly attempt: number;
+  readonly ended: 'expired' | 'released' | 'rejected';
+  readonly deliveredAt: string;
+  readonly endedAt: string;
+  readonly endedBy: string | null;
+  readonly error: { readonly code: string; readonly message: string | null } | null;
+}
+
+export type DeadLetterReason = 'max_attempts' | 'max_deliveries' | 'rejected' | 'retention' | 'expired';
+
+/** A message that was set aside, or (reason `expired`) a range of messages that nobody collected. */
+export interface DeadLetter {
+  readonly deadLetterNo: number;
+  readonly reason: DeadLetterReason;
+  readonly deadAt: string;
+  readonly sequence: number;
+  readonly sequenceLast: number;
+  readonly messageCount: number;
+  readonly messageId: string | null;
+  readonly attempts: number | null;
+  readonly body: string | null;
+  readonly bodyEncoding: 'utf8' | 'base64' | null;
+  readonly contentType: string | null;
+  readonly attributes: Readonly<Record<string, string>> | null;
+  readonly orderingKey: string | null;
+  readonly publishedAt: string | null;
+  readonly history: readonly FailedAttempt[];
+}
+
+export type Role = 'publisher' | 'consumer' | 'operator' | 'auditor' | 'admin';
+
+/** A role on names: exact, or their beginning and `*`. */
+export interface Grant {
+  readonly role: Role;
+  readonly topics?: readonly string[];
+  readonly subscriptions?: readonly string[];
+}
+
+export interface NewKey {
+  /** Whose key it is: what records will say. */
+  readonly client: string;
+  readonly roles: readonly Grant[];
+  readonly expiresAt?: string | null;
+}
+
+export interface ApiKey {
+  readonly id: string;
+  readonly client: string;
+  readonly roles: readonly Required<Grant>[];
+  readonly expiresAt: string | null;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly revokedAt: string | null;
+  readonly revokedBy: string | null;
+  /** Exact to the minute. */
+  readonly lastUsedAt: string | null;
+}
+
+/** `key` is shown this once. */
+export interface CreatedKey extends ApiKey {
+  readonly key: string;
+}
+
+export interface KeysPage {
+  readonly limit?: number;
+  readonly after?: string;
+  readonly client?: string;
+}
+
+/** A page by name; `after` is the `next` of the page before. */
+export interface NamePage {
+  readonly limit?: number;
+  readonly after?: string;
+}
+
+export interface AcknowledgmentsPage {
+  readonly limit?: number;
+  readonly after?: number;
+  readonly from?: string;
+  readonly until?: string;
+  readonly messageId?: string;
+  readonly acknowledgedBy?: string;
+}
+
+export interface DeadLettersPage {
+  readonly limit?: number;
+  readonly after?: number;
+  readonly reason?: DeadLetterReason;
+}
