@@ -88,7 +88,7 @@ describe('deletion of a topic against the creation of a subscription', () => {
 });
 
 describe('deletion of a subscription against a parked receive', () => {
-  it('ends the wait on either instance with a fault, at once', async () => {
+  it.each(['subscription', 'topic'])('ends the wait on either instance with a fault (its %s)', async (deleted) => {
     const lookouts = [createLookout(), createLookout()];
     const [here, there] = await Promise.all(
       lookouts.map(({ wrapStore }) => createTestEngine(bench.database, { wrapStore })),
@@ -99,7 +99,8 @@ describe('deletion of a subscription against a parked receive', () => {
       codeOf(queueOf(engine, local.name, local).receive({ waitSeconds: PATIENCE_SECONDS })),
     );
     for (const lookout of lookouts) await lookout.seeLooks(1);
-    await here.deleteSubscription(local.name, CALLER);
+    if (deleted === 'subscription') await here.deleteSubscription(local.name, CALLER);
+    else await here.deleteTopic(local.name, CALLER);
     expect(await Promise.all(parked)).toEqual(['subscription_not_found', 'subscription_not_found']);
     expect(await recordsOf(bench.database, local)).toMatchObject({ deliveries: [{ kind: 'start' }], leases: [] });
     await Promise.all([here.stop(), there.stop()]);
