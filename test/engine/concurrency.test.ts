@@ -21,7 +21,7 @@ const subscriptions = [
 ];
 const size = {
   ...{ topics: topics.length, subscriptions: subscriptions.length },
-  ...{ publishers: 6, publishesEach: 14, consumersEach: 3, roundsEach: 24 },
+  ...{ publishers: 6, publishesEach: 12, consumersEach: 3, roundsEach: 24 },
 };
 
 /** Those that are always played, and one that nobody has seen. */

@@ -2,7 +2,7 @@
 // long as was promised, and its attempts are counted. Instants are compared by the database's clock alone.
 
 import { parseReceipt } from '../../src/domain/receipt.ts';
-import type { ReceiveCall, RecordedMessage } from './history.ts';
+import type { ReceiveCall, RecordedMessage, Tick } from './history.ts';
 import { type Life, leaseEndAt, repeats, type SubscriptionBook } from './history-books.ts';
 import type { DeliveryRow, FailureRow } from './history-rows.ts';
 
@@ -90,6 +90,31 @@ export function* deliveriesWereAsked({ deliveries, receives }: SubscriptionBook)
     const mayBe = receives.some((call) => call.client === principal && (call.left || call.answer === null));
     if (answered.length === 0 && !mayBe) yield `delivery ${deliveryNo} answers no call of ${principal}`;
   }
+}
+
+/** A repetition begins no new delivery while something of the old one is outstanding. */
+export function* repetitionsAreAnsweredAlike(book: SubscriptionBook): Breaches {
+  const keyed = book.receives.filter((call) => call.idempotencyKey !== null && (call.answer ?? []).length > 0);
+  for (const groups of Map.groupBy(keyed, (call) => `${call.client} ${call.idempotencyKey}`).values()) {
+    const byDelivery = Map.groupBy(groups, (call) => parseReceipt(call.answer?.[0]?.receipt ?? '')?.deliveryNo ?? 0);
+    const numbers = [...byDelivery.keys()].sort((a, b) => a - b);
+    for (const [i, newer] of numbers.entries()) {
+      const before = numbers[i - 1];
+      const answeredAt = Math.min(...(byDelivery.get(newer) ?? []).map((call) => call.endedAt ?? 0));
+      if (before !== undefined && wasLiveAt(book, before, answeredAt)) {
+        yield `delivery ${newer} answers a repetition of what delivery ${before} still held`;
+      }
+    }
+  }
+}
+
+/** Whether something of the delivery was settled in time by a call that began only later. */
+function wasLiveAt(book: SubscriptionBook, deliveryNo: number, at: Tick): boolean {
+  const handed = book.deliveries.find((row) => row.deliveryNo === deliveryNo)?.handed ?? [];
+  const inTime: unknown[] = ['acknowledged', 'released', 'rejected', 'extended'];
+  return handed.some((seq) =>
+    book.settledBy(deliveryNo, seq).some(({ call, result }) => call.startedAt > at && inTime.includes(result?.outcome)),
+  );
 }
 
 /** A message is handed out again only once its attempt before has ended. */

@@ -158,6 +158,22 @@ const cases: Record<Rule, Case[]> = {
     },
     { tell: tellOneReceivedTwice, spoil: ({ calls }) => set(calls[2] as ReceiveCall, { idempotencyKey: 'another' }) },
   ],
+  repetitionsAreAnsweredAlike: [
+    {
+      tell: () => {
+        const story = new Story();
+        story.publish(1, 'p1', 'one', 'two');
+        const [one = ''] = story.receive(10, 'c1', [1]);
+        const [two = ''] = story.receive(11, 'c1', [2]);
+        story.acknowledge(12, 'c1', one);
+        story.acknowledge(13, 'c1', two);
+        return story;
+      },
+      spoil: ({ calls }) => {
+        for (const call of calls) if (call.verb === 'receive') set(call, { idempotencyKey: 'key' });
+      },
+    },
+  ],
   leasesAreExclusive: [
     {
       tell: () => {
