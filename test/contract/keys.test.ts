@@ -214,8 +214,14 @@ describe('a revoked key', () => {
     const name = await client.freshSubscription();
     const { id, key } = await make({ roles: [consumer(name)] });
     const own = createClient(service.url, key);
-    const parked = own.post<{ messages: object[] }>(`/v1/subscriptions/${name}/receive`, { wait_seconds: 30 });
-    await own.receive(name);
+    await client.publish(name, 'to sign for');
+    const acknowledge = (await own.receive(name)).map(({ receipt }) => receipt);
+    const path = `/v1/subscriptions/${name}`;
+    const parked = own.post<{ messages: object[] }>(`${path}/receive`, { wait_seconds: 30, acknowledge });
+    // What it signs for along the way shows that it was let in.
+    const ledger = async () =>
+      (await client.get<{ acknowledgments: object[] }>(`${path}/acknowledgments`)).json.acknowledgments;
+    await expect.poll(ledger, { interval: 5 }).toHaveLength(1);
     const started = performance.now();
     await revoke(id);
     expect((await parked).json.messages).toEqual([]);
