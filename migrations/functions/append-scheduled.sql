@@ -1,6 +1,8 @@
 -- append_scheduled: moves what is due of one topic from `scheduled` into its log, oldest first, at most _limit rows.
 -- Its retention counts from then. Lock: topic. The due rows come by key from due_scheduled, which took no lock, so each
 -- is looked at again here. A deleted topic's rows are dropped. Returns how many entered the log.
+-- Rows are deleted by place, because a scan of a key by an array may be planned as one of all that shares the key's
+-- beginning (up to PostgreSQL 16). Index: scheduled_key.
 
 create function willcall.append_scheduled(_topic_id integer, _scheduled_nos bigint[]) returns integer
 language plpgsql
@@ -15,11 +17,20 @@ declare
   _tail_at timestamptz;
   _at timestamptz;
   _appended integer;
+  _places tid[];
 begin
   perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
+  select array_agg(s.place) into _places
+  from unnest(_scheduled_nos) due (scheduled_no)
+  cross join lateral (
+    select s.ctid as place
+    from willcall.scheduled s
+    where s.topic_id = _topic_id and s.scheduled_no = due.scheduled_no
+    limit 1
+  ) s;
 
   if not exists (select from willcall.topic t where t.topic_id = _topic_id and t.deleted_at is null) then
-    delete from willcall.scheduled s where s.topic_id = _topic_id and s.scheduled_no = any (_scheduled_nos);
+    delete from willcall.scheduled s where s.ctid = any (_places);
     return 0;
   end if;
 
@@ -32,7 +43,7 @@ begin
 
   with taken as (
     delete from willcall.scheduled s
-    where s.topic_id = _topic_id and s.scheduled_no = any (_scheduled_nos) and s.deliver_at <= _at
+    where s.ctid = any (_places) and s.deliver_at <= _at
     returning s.*
   ),
   numbered as (

@@ -47,8 +47,19 @@ begin
     where s.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null
   ) then
     delete from willcall.lease l
-    where l.topic_id = _topic_id and l.subscription_id = _subscription_id
-      and l.delivery_no = any (_delivery_nos[_first:_last]);
+    where l.ctid = any (
+      array(
+        select o.place
+        from unnest(_delivery_nos[_first:_last], _lease_nos[_first:_last]) due (delivery_no, lease_no)
+        cross join lateral (
+          select l.ctid as place
+          from willcall.lease l
+          where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
+            and l.lease_no = due.lease_no
+          limit 1
+        ) o
+      )
+    );
     return next;
     return;
   end if;

@@ -131,7 +131,9 @@ begin
 end
 $$;
 
--- bury_deferred: quarantines deferred messages that are too old, with a full copy and history; how many.
+-- bury_deferred: quarantines deferred messages that are too old, with a full copy and history; how many. They are deleted
+-- by place, because a scan of a key by an array may be planned as one of all that shares the key's beginning (up to
+-- PostgreSQL 16); nothing else takes them meanwhile, under both locks.
 create function willcall.bury_deferred(
   _topic_id integer,
   _subscription_id integer,
@@ -144,13 +146,13 @@ create function willcall.bury_deferred(
 language plpgsql
 as $$
 declare
-  _old bigint[];
+  _places tid[];
   _row record;
   _buried bigint := 0;
 begin
-  select array_agg(f.seq) into _old
+  select array_agg(f.place) into _places
   from (
-    select f.seq
+    select f.seq, f.ctid as place
     from willcall.deferred f
     where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq > coalesce(_settled_seq, 0)
     order by f.seq
@@ -164,7 +166,7 @@ begin
   for _row in
     with taken as (
       delete from willcall.deferred f
-      where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = any (_old)
+      where f.ctid = any (_places)
       returning f.seq, f.attempt
     )
     insert into willcall.dead_letter (
@@ -258,6 +260,7 @@ as $$
 declare
   _bound bigint;
   _scheduled_nos bigint[];
+  _places tid[];
   _subscription_id integer;
 begin
   perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
@@ -288,7 +291,15 @@ begin
       filter (where get_byte(g.message_id, 0) = 2)
   into pruned, _scheduled_nos
   from gone g;
-  delete from willcall.scheduled_sequence s where s.topic_id = _topic_id and s.scheduled_no = any (_scheduled_nos);
+  select array_agg(s.place) into _places
+  from unnest(_scheduled_nos) gone (scheduled_no)
+  cross join lateral (
+    select s.ctid as place
+    from willcall.scheduled_sequence s
+    where s.topic_id = _topic_id and s.scheduled_no = gone.scheduled_no
+    limit 1
+  ) s;
+  delete from willcall.scheduled_sequence s where s.ctid = any (_places);
 
   -- Attempts at messages that are gone; a dead letter has its history with it.
   for _subscription_id in select s.subscription_id from willcall.subscription s where s.topic_id = _topic_id loop

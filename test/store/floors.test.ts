@@ -114,9 +114,16 @@ describe('with thousands of dead deferred messages under a held snapshot', () =>
   });
 
   it('the look for what to bury begins above what is settled', async () => {
-    const retain = 'select * from willcall.bury_deferred($1, $2, $3, 1, now(), now(), 100)';
-    const values = [queue.topicId, queue.subscriptionId];
-    await expectFloorToMatter([retain, [...values, 100_000]], [retain, [...values, 0]]);
+    const retain = 'select * from willcall.retain_subscription($1, $2, null, 100)';
+    const settleUpTo = (seq: number) =>
+      bench.rows('update willcall.settled_mark set settled_seq = $2 where subscription_id = $1', [
+        queue.subscriptionId,
+        seq,
+      ]);
+    await settleUpTo(100_000);
+    expect(await pagesOf(retain, [queue.topicId, queue.subscriptionId])).toBeLessThan(PAGES_MAX);
+    await settleUpTo(0);
+    expect(await pagesOf(retain, [queue.topicId, queue.subscriptionId])).toBeGreaterThan(DEAD * 0.9);
   });
 });
 

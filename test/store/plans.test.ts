@@ -132,7 +132,7 @@ const trials: Trial[] = [
   }),
   trial({
     name: 'receive of what comes again',
-    indexes: ['deferred_queue', 'deferred_key'],
+    indexes: ['deferred_queue', 'message_key'],
     prepare: async () => queue.release(await inFlight()),
     call: () => queue.receive(),
   }),
