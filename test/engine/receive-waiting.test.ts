@@ -7,7 +7,7 @@ import { openStoreBench, type StoreBench, type TestEngine } from '../support/sto
 
 let bench: StoreBench;
 let engine: TestEngine;
-let looks: number;
+let looks = 0;
 
 beforeAll(async () => {
   bench = await openStoreBench();

@@ -10,8 +10,8 @@ import { openStoreBench, type StoreBench, type TestEngine } from '../support/sto
 let bench: StoreBench;
 let here: TestEngine;
 let there: TestEngine;
-let hereLooks: number;
-let thereLooks: number;
+let hereLooks = 0;
+let thereLooks = 0;
 
 beforeAll(async () => {
   bench = await openStoreBench();
