@@ -52,6 +52,9 @@ export function createDb(options: DbOptions): Db {
   const pool = new pg.Pool({ ...connectionOptions(options), max: options.connectionsMax });
   // A connection that dies while idle is replaced; the next statement reports whether the database is away.
   pool.on('error', (err) => options.logger.warn({ err }, 'an idle database connection was lost'));
+  // One that dies under a statement fails that statement; pg also tells the connection itself, and an error that nobody
+  // listens to would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const kysely = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool }),
     plugins: [new WithSchemaPlugin(options.schema)],

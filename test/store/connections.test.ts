@@ -1,0 +1,124 @@
+// Connections that break under a statement: the statement fails and says so, and nothing else does; above all the process
+// lives. The network between is the test's own, so that it can cut what it likes.
+
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createStore, type Store } from '../../src/store/index.ts';
+import { CALLER, codeOf, createQueue, newMessage, type Queue } from '../support/calls.ts';
+import { openStoreBench, type Session, type StoreBench } from '../support/store.ts';
+
+let bench: StoreBench;
+let holder: Session;
+let queue: Queue;
+let network: Server;
+let sockets: Socket[];
+let store: Store;
+
+beforeAll(async () => {
+  bench = await openStoreBench();
+  holder = await bench.openSession();
+  queue = await createQueue(bench.openEngine());
+  sockets = [];
+  const { hostname, port } = new URL(bench.database.url);
+  network = createServer((near) => {
+    const far = connect(Number(port), hostname.replace(/^\[|\]$/g, ''));
+    for (const socket of [near, far]) socket.on('error', () => {});
+    near.pipe(far).pipe(near);
+    sockets.push(near);
+  });
+  network.listen(0, '127.0.0.1');
+  await once(network, 'listening');
+  const url = new URL(bench.database.url);
+  url.host = `127.0.0.1:${(network.address() as AddressInfo).port}`;
+  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const options = { schema: 'willcall', runtimeRole: 'willcall_runtime', connectionsMax: 4, logger };
+  store = createStore({ url: url.href, ...options });
+});
+afterAll(async () => {
+  await store.stop();
+  network.close();
+  await bench.stop();
+});
+beforeEach(() => holder.rows('rollback'));
+
+/** As a switch that was power-cycled: the other side is told nothing but that the connection is none. */
+function cut(): void {
+  for (const socket of sockets.splice(0)) socket.resetAndDestroy();
+}
+
+/** Starts the call, which cannot go on because of a lock, and cuts its connection. */
+async function cutUnder(call: () => Promise<unknown>, lock: string): Promise<string> {
+  await holder.rows('begin');
+  await holder.rows(lock);
+  const code = codeOf(call());
+  const blocked = 'select count(*) from pg_stat_activity where $1 = any (pg_blocking_pids(pid))';
+  await expect.poll(() => bench.value(blocked, [holder.pid])).toBe(1);
+  cut();
+  const told = await code;
+  await holder.rows('rollback');
+  return told;
+}
+
+describe('a connection that is cut', () => {
+  it.each([
+    [
+      'a hot verb',
+      () =>
+        store.messages.publish(
+          [{ topicId: queue.topicId, calls: [{ messages: [newMessage('a')], publisher: CALLER }] }],
+          true,
+        ),
+      'lock table willcall.message in access exclusive mode',
+    ],
+    ['a look-up', () => store.topics.find(queue.name), 'lock table willcall.topic in access exclusive mode'],
+    [
+      'a transaction',
+      () =>
+        store.subscriptions.create(
+          {
+            ...{
+              name: 'cut',
+              topicId: queue.topicId,
+              topic: queue.name,
+              start: 'latest',
+              visibilityTimeoutSeconds: 30,
+            },
+            ...{
+              delaySeconds: 0,
+              maxAttempts: 1,
+              maxDeliveries: 1,
+              minBackoffSeconds: 0,
+              maxBackoffSeconds: 0,
+              maxInFlight: null,
+            },
+          },
+          CALLER,
+        ),
+      'lock table willcall.delivery in access exclusive mode',
+    ],
+  ])('under %s fails that alone', async (_, call, lock) => {
+    expect(await cutUnder(call, lock)).toBe('database_unavailable');
+    await expect
+      .poll(() =>
+        store.topics.find(queue.name).then(
+          (topic) => topic?.name,
+          () => 'away',
+        ),
+      )
+      .toBe(queue.name);
+  });
+
+  it('while it is idle is replaced', async () => {
+    await Promise.all(Array.from({ length: 4 }, () => store.ping()));
+    cut();
+    await expect
+      .poll(() =>
+        store.ping().then(
+          () => 'there',
+          () => 'away',
+        ),
+      )
+      .toBe('there');
+  });
+});
