@@ -173,6 +173,27 @@ describe('the poll', () => {
   });
 });
 
+describe('the floor of a poll', () => {
+  it('lies a minute back, and is left out now and then, so that nothing stays unseen', async () => {
+    const floors: (Date | null)[] = [];
+    const store = bench.openStore();
+    const receivable: Store['deliveries']['receivable'] = async (_, floor) => {
+      floors.push(floor);
+      return [];
+    };
+    const engine = bench.openEngine({ ...store, deliveries: { ...store.deliveries, receivable } });
+    const queue = await createQueue(here);
+    const client = new AbortController();
+    const parked = queueOf(engine, queue.name, queue).receive({ waitSeconds: 20, signal: client.signal });
+    await queueOf(engine, queue.name, queue).receive();
+    for (let poll = 1; poll <= 24; poll += 1) await engine.poll();
+    client.abort();
+    expect(await parked).toEqual([]);
+    expect(floors.map((floor, i) => (floor === null ? i + 1 : 0)).filter((poll) => poll > 0)).toEqual([12, 24]);
+    for (const floor of floors) expect(floor?.getTime() ?? 0).toBeLessThan(Date.now() - 30_000);
+  });
+});
+
 describe('wakeups', () => {
   function createPair() {
     const sent: string[] = [];
