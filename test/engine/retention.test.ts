@@ -1,7 +1,9 @@
 // Retention of a subscription: what outlives the topic's retention is recorded, never dropped in silence.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { WillcallError } from '../../src/domain/errors.ts';
 import type { DeadLetter } from '../../src/domain/ledger.ts';
+import type { Store } from '../../src/store/index.ts';
 import { CALLER, createQueue, outcomesOf, type Queue } from '../support/calls.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../support/store.ts';
 
@@ -245,5 +247,40 @@ describe('settled marks', () => {
     }
     // Each run drops by the marks of those before it: what is left are the newest ripe one and the one after it.
     expect((await bench.rows(marks, [queue.subscriptionId])).map(({ settled_seq }) => settled_seq)).toEqual([2, 3]);
+  });
+});
+
+describe('a fault', () => {
+  it('of one subscription keeps no other from its retention, nor any log from being pruned, and is thrown at the end', async () => {
+    const [broken, queue] = [await createQueue(engine), await createQueue(engine)];
+    await broken.publish('a');
+    await queue.publish('a', 'b');
+    await bench.letTimePass(WEEK + 60);
+    // No sound database refuses this: the record of where its cursor stands is missing.
+    await bench.rows('delete from willcall.delivery where subscription_id = $1', [broken.subscriptionId]);
+    await bench.rows(
+      `insert into willcall.deferred (topic_id, subscription_id, seq, available_at, attempt, failures)
+       select topic_id, $2, 1, now(), 1, 1 from willcall.message where topic_id = $1`,
+      [broken.topicId, broken.subscriptionId],
+    );
+    await expect(engine.retain()).rejects.toMatchObject({ code: 'internal' });
+    expect(await deadLettersOf(queue)).toHaveLength(1);
+    await bench.letTimePass(2 * WEEK);
+    await expect(engine.retain()).rejects.toMatchObject({ code: 'internal' });
+    const kept = 'select array_agg(seq::integer) from willcall.message where topic_id = $1';
+    expect(await bench.value(kept, [queue.topicId])).toEqual([2]);
+  });
+  it('of the whole database ends the run', async () => {
+    await Promise.all([1, 2, 3].map(() => createQueue(engine)));
+    const calls: number[] = [];
+    const retainSubscription: Store['retention']['retainSubscription'] = async ({ subscriptionId }) => {
+      calls.push(subscriptionId);
+      throw new WillcallError('database_unavailable', 'away');
+    };
+    const retention = { ...bench.store.retention, retainSubscription };
+    await expect(bench.openEngine({ ...bench.store, retention }).retain()).rejects.toMatchObject({
+      code: 'database_unavailable',
+    });
+    expect(calls).toHaveLength(1);
   });
 });
