@@ -84,8 +84,13 @@ export function connectionOptions(options: Pick<DbOptions, 'url' | 'runtimeRole'
     lock_timeout: LOCK_TIMEOUT_MS,
     query_timeout: ANSWER_TIMEOUT_MS,
     keepAlive: true,
-    // No JIT: hot statements are short, and compiling one costs more than running it.
-    options: ['-c jit=off', ...(options.runtimeRole === null ? [] : [`-c role=${options.runtimeRole}`])].join(' '),
+    options: [
+      // No JIT: hot statements are short, and compiling one costs more than running it.
+      '-c jit=off',
+      // An instance that vanished between two statements of a transaction holds its locks no longer than a statement may.
+      `-c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT_MS}`,
+      ...(options.runtimeRole === null ? [] : [`-c role=${options.runtimeRole}`]),
+    ].join(' '),
     types: { getTypeParser: parserOf } as pg.CustomTypesConfig,
   };
 }

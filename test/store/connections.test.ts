@@ -4,9 +4,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createDb } from '../../src/store/db.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { CALLER, codeOf, createQueue, newMessage, type Queue } from '../support/calls.ts';
 import { openStoreBench, type Session, type StoreBench } from '../support/store.ts';
+
+const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 let bench: StoreBench;
 let holder: Session;
@@ -31,7 +34,6 @@ beforeAll(async () => {
   await once(network, 'listening');
   const url = new URL(bench.database.url);
   url.host = `127.0.0.1:${(network.address() as AddressInfo).port}`;
-  const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const options = { schema: 'willcall', runtimeRole: 'willcall_runtime', connectionsMax: 4, logger };
   store = createStore({ url: url.href, ...options });
 });
@@ -120,5 +122,28 @@ describe('a connection that is cut', () => {
         ),
       )
       .toBe('there');
+  });
+});
+
+describe('a session of the service', () => {
+  it('is bounded in all it may hold others up with, and works as the runtime role', async () => {
+    const db = createDb({
+      url: bench.database.url,
+      schema: 'willcall',
+      runtimeRole: 'willcall_runtime',
+      connectionsMax: 1,
+      logger,
+    });
+    const names = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'jit'];
+    const text = `select name, setting || coalesce(unit, '') as setting from pg_settings where name = any ($1) order by name`;
+    const rows = await db.call<{ name: string; setting: string }>(db.prepare('settings', text), [names]);
+    const settings = Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
+    expect(settings).toEqual({
+      ...{ statement_timeout: '10000ms', lock_timeout: '3000ms' },
+      ...{ idle_in_transaction_session_timeout: '10000ms', jit: 'off' },
+    });
+    const role = await db.call<{ role: string }>(db.prepare('role', 'select current_user::text as role'), []);
+    expect(role).toEqual([{ role: 'willcall_runtime' }]);
+    await db.stop();
   });
 });
