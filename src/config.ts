@@ -2,6 +2,8 @@
 // sentence that names the variable and says what would be right; no sentence repeats a value, for it may be a secret.
 
 import { z } from 'zod';
+import { type FairUse, fairUseDefaults } from './domain/fair-use.ts';
+import { limits } from './domain/limits.ts';
 
 /** What the service was told, with defaults filled in. */
 export interface Config {
@@ -21,6 +23,7 @@ export interface Config {
   readonly schema: string;
   readonly runtimeRole: string;
   readonly logLevel: LogLevel;
+  readonly fairUse: FairUse;
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -80,6 +83,9 @@ const schema = z.object({
       error: `must be ${ADMIN_KEY_CHARACTERS_MIN} to ${ADMIN_KEY_CHARACTERS_MAX} printable ASCII characters without spaces`,
     })
     .optional(),
+  WILLCALL_KEY_REQUESTS_PER_SECOND: wholeNumber(0, limits.keyRequestsPerSecondMax).default(
+    fairUseDefaults.keyRequestsPerSecond,
+  ),
   WILLCALL_SCHEMA: identifier(SCHEMA_CHARACTERS_MAX).default('willcall'),
   WILLCALL_RUNTIME_ROLE: identifier(63).optional(),
   WILLCALL_LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
@@ -115,6 +121,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     schema: values.WILLCALL_SCHEMA,
     runtimeRole: values.WILLCALL_RUNTIME_ROLE ?? values.WILLCALL_SCHEMA + RUNTIME_ROLE_SUFFIX,
     logLevel: values.WILLCALL_LOG_LEVEL,
+    fairUse: { keyRequestsPerSecond: values.WILLCALL_KEY_REQUESTS_PER_SECOND },
   };
 }
 

@@ -83,7 +83,7 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
   });
   started.push(() => store.stop());
   await checkRights(store, config, logger);
-  const engine = createEngine({ store, logger, adminKey });
+  const engine = createEngine({ store, logger, adminKey, fairUse: config.fairUse });
   const jobs = createJobs({ engine, logger });
   const [door, ...others] = createDoors({ engine, logger, host: config.host, port: config.port });
   // The doors refuse new requests from the first moment on; what they still have to answer, the engine lets go.

@@ -25,6 +25,7 @@ describe('the settings', () => {
       schema: 'willcall',
       runtimeRole: 'willcall_runtime',
       logLevel: 'info',
+      fairUse: { keyRequestsPerSecond: 1_000 },
     });
   });
 
@@ -40,6 +41,7 @@ describe('the settings', () => {
         WILLCALL_HOST: '::',
         WILLCALL_PORT: '0',
         WILLCALL_ADMIN_KEY: adminKey,
+        WILLCALL_KEY_REQUESTS_PER_SECOND: '50',
         WILLCALL_SCHEMA: 'notices',
         WILLCALL_LOG_LEVEL: 'debug',
       }),
@@ -55,6 +57,7 @@ describe('the settings', () => {
       schema: 'notices',
       runtimeRole: 'notices_runtime',
       logLevel: 'debug',
+      fairUse: { keyRequestsPerSecond: 50 },
     });
   });
 
@@ -109,6 +112,6 @@ describe('the settings', () => {
 
   it('names every variable it knows', () => {
     expect(configVariables).toContain('WILLCALL_RUNTIME_ROLE');
-    expect(configVariables).toHaveLength(11);
+    expect(configVariables).toHaveLength(12);
   });
 });

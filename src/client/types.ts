@@ -210,6 +210,8 @@ export interface NewKey {
   readonly client: string;
   readonly roles: readonly Grant[];
   readonly expiresAt?: string | null;
+  /** On average and on each instance; 0 is no bound, null or absent what the instance sets. */
+  readonly requestsPerSecond?: number | null;
 }
 
 export interface ApiKey {
@@ -217,6 +219,8 @@ export interface ApiKey {
   readonly client: string;
   readonly roles: readonly Required<Grant>[];
   readonly expiresAt: string | null;
+  /** 0 is no bound, null what the instance sets. */
+  readonly requestsPerSecond: number | null;
   readonly createdAt: string;
   readonly createdBy: string;
   readonly revokedAt: string | null;

@@ -21,6 +21,8 @@ export interface Access {
   /** Null for the admin key, which is in no table. */
   readonly keyId: string | null;
   readonly grants: readonly Grant[];
+  /** How often it may call; 0 is no bound, null what the instance sets. The admin key is never bounded. */
+  readonly requestsPerSecond: number | null;
 }
 
 /** What a call is about. Lists (in the plural) show what the caller may see; keys are for those who may do everything. */
@@ -85,6 +87,7 @@ export const adminAccess: Access = {
   principal: 'admin',
   keyId: null,
   grants: [{ role: 'admin', topics: [EVERYTHING], subscriptions: [EVERYTHING] }],
+  requestsPerSecond: null,
 };
 
 /** What a request names; a door fills in what it found. */

@@ -15,6 +15,8 @@ export interface ApiKey {
   readonly roles: readonly Grant[];
   /** Null: never. */
   readonly expiresAt: Date | null;
+  /** On average and on each instance; 0 is no bound, null what the instance sets. */
+  readonly requestsPerSecond: number | null;
   readonly createdAt: Date;
   readonly createdBy: string;
   readonly revokedAt: Date | null;

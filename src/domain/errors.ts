@@ -14,6 +14,7 @@ export const errorCodes = [
   'message_too_large',
   'nothing_settled',
   'atomic_refused',
+  'rate_limited',
   'overloaded',
   'shutting_down',
   'database_unavailable',
@@ -29,15 +30,24 @@ export interface FieldError {
   readonly message: string;
 }
 
+export interface WillcallErrorOptions {
+  readonly cause?: unknown;
+  readonly fields?: readonly FieldError[];
+  readonly retryAfterSeconds?: number;
+}
+
 /** A fault with a stable code; the message says what to do next. `fields` names what was wrong with a request. */
 export class WillcallError extends Error {
   readonly code: ErrorCode;
   readonly fields: readonly FieldError[];
+  /** When the same call may succeed; null where nobody knows. */
+  readonly retryAfterSeconds: number | null;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; fields?: readonly FieldError[] } = {}) {
+  constructor(code: ErrorCode, message: string, options: WillcallErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = 'WillcallError';
     this.code = code;
     this.fields = options.fields ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
   }
 }

@@ -18,6 +18,11 @@ export const limits = {
   /** How long an instance may go on taking a key that another one revoked. */
   keyRememberedMs: 1_000,
   keyUseIntervalSeconds: 60,
+  /** Calls of a key: on average, and at once after a rest. */
+  keyRequestsPerSecondDefault: 1_000,
+  keyRequestsPerSecondMax: 100_000,
+  keyBurstSeconds: 2,
+  keyBurstRequestsMin: 10,
 
   publishMessagesMax: 1000,
   messageBytesDefault: 1 * MIB,

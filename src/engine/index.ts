@@ -3,6 +3,7 @@
 
 import type { Credentials } from '../domain/api-key.ts';
 import { WillcallError } from '../domain/errors.ts';
+import { type FairUse, fairUseDefaults } from '../domain/fair-use.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
 import { createAcknowledge } from './acknowledge.ts';
@@ -14,6 +15,7 @@ import { Keyring } from './keyring.ts';
 import { createKeyVerbs } from './keys.ts';
 import { ParkedKeys } from './parked-keys.ts';
 import { createPublish } from './publish.ts';
+import { RateLimits } from './rate-limits.ts';
 import { createReceive } from './receive.ts';
 import { createRetention, type RetainReport } from './retain.ts';
 import { createSubscriptionVerbs } from './subscriptions.ts';
@@ -38,7 +40,7 @@ export interface EngineLifecycle {
   sweep(): Promise<SweepReport>;
   retain(): Promise<RetainReport>;
   poll(): Promise<void>;
-  /** Ends the waits of keys that are no more, and writes down when keys were used. */
+  /** Ends the waits of keys that are no more, writes down when keys were used, and forgets whose rates are whole again. */
   tendKeys(): Promise<void>;
 }
 
@@ -47,9 +49,16 @@ export interface EngineOptions {
   readonly logger: Logger;
   /** The key that opens everything; absent, there is none. */
   readonly adminKey?: string | undefined;
+  /** Absent: the defaults. */
+  readonly fairUse?: FairUse | undefined;
 }
 
-export function createEngine({ store, logger, adminKey }: EngineOptions): Engine & EngineLifecycle {
+export function createEngine({
+  store,
+  logger,
+  adminKey,
+  fairUse = fairUseDefaults,
+}: EngineOptions): Engine & EngineLifecycle {
   const state = { stopping: false };
   const wheel = new TimerWheel(SLOT_MS);
   const directory = new Directory(store);
@@ -66,6 +75,7 @@ export function createEngine({ store, logger, adminKey }: EngineOptions): Engine
     },
   });
   const keys = createKeyRooms({ store, logger, adminKey });
+  const rateLimits = new RateLimits({ requestsPerSecond: fairUse.keyRequestsPerSecond });
   const wakeups = createWakeups({
     ...{ store, logger },
     handlers: {
@@ -92,6 +102,7 @@ export function createEngine({ store, logger, adminKey }: EngineOptions): Engine
     ...createAudit(store),
     ...createKeyVerbs({ store, wakeups, logger }),
     authenticate: keys.authenticate,
+    admit: (access) => rateLimits.admit(access),
     ...{ publish, acknowledge },
     receive: keys.guard(receive),
     release: giveBack.release,
@@ -116,7 +127,10 @@ export function createEngine({ store, logger, adminKey }: EngineOptions): Engine
     sweep: sweeper.run,
     retain: retention.run,
     poll: () => dispatchers.poll(),
-    tendKeys: keys.tend,
+    tendKeys: () => {
+      rateLimits.forgetFull();
+      return keys.tend();
+    },
   };
 }
 

@@ -156,7 +156,12 @@ export class Keyring {
   #toEntry(key: KeyToCheck, lookedAtMs: number): Entry {
     const recorded = key.lastUsedAt?.getTime() ?? 0;
     return {
-      access: { principal: key.client, keyId: key.keyId, grants: key.roles },
+      access: {
+        principal: key.client,
+        keyId: key.keyId,
+        grants: key.roles,
+        requestsPerSecond: key.requestsPerSecond,
+      },
       secretSha256: key.secretSha256,
       expiresAtMs: key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
       lookedAtMs,

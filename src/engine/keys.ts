@@ -22,11 +22,14 @@ export function createKeyVerbs(options: { store: Store; wakeups: Wakeups; logger
   const { store, wakeups, logger } = options;
 
   return {
-    createKey: async ({ client, roles, expiresAt, caller }: CreateKeyRequest) => {
+    createKey: async ({ client, roles, expiresAt, requestsPerSecond, caller }: CreateKeyRequest) => {
       checkRequest(client, roles, expiresAt ?? null);
       const keyId = formatKeyId(new Date(), randomBytes(ID_RANDOM_BYTES));
       const secret = randomBytes(SECRET_BYTES).toString('base64url');
-      const row = { keyId, client, roles, secretSha256: digest(secret), expiresAt: expiresAt ?? null };
+      const row = {
+        ...{ keyId, client, roles, secretSha256: digest(secret) },
+        ...{ expiresAt: expiresAt ?? null, requestsPerSecond: requestsPerSecond ?? null },
+      };
       const apiKey = await store.keys.create(row, caller);
       wakeups.wakeKey(keyId);
       logger.info({ keyId, client, by: caller }, 'a key was made');

@@ -3,6 +3,7 @@
 
 import type { Access, Grant } from '../domain/access.ts';
 import type { ApiKey, Credentials } from '../domain/api-key.ts';
+import type { Allowance } from '../domain/fair-use.ts';
 import type { Acknowledgment, DeadLetter, DeadLetterReason } from '../domain/ledger.ts';
 import type { NewMessage, PublishedMessage, ReceivedMessage } from '../domain/message.ts';
 import type {
@@ -106,6 +107,8 @@ export interface CreateKeyRequest {
   readonly roles: readonly Grant[];
   /** Absent or null: never. */
   readonly expiresAt?: Date | null | undefined;
+  /** 0 is no bound. Absent or null: what the instance sets. */
+  readonly requestsPerSecond?: number | null | undefined;
   readonly caller: Principal;
 }
 
@@ -136,6 +139,11 @@ export interface Engine {
    * (`checkAccess`), before it calls a verb.
    */
   authenticate(credentials: Credentials): Access | null | Promise<Access | null>;
+  /**
+   * Counts a call against the rate of its key; null where calls are not counted. A door asks once per request, before
+   * it reads more than it must, tells the caller what is left, and refuses what is not admitted (`rate_limited`).
+   */
+  admit(access: Access): Allowance | null;
   /** Makes a key; `key` is its text, which is known to nobody afterwards. Throws `invalid_request`. */
   createKey(request: CreateKeyRequest): Promise<{ apiKey: ApiKey; key: string }>;
   /** Revoked and expired ones too. Throws `key_not_found`. */

@@ -14,6 +14,7 @@ export interface NewKey {
   readonly roles: readonly Grant[];
   readonly secretSha256: Buffer;
   readonly expiresAt: Date | null;
+  readonly requestsPerSecond: number | null;
 }
 
 /** What it takes to tell whether a key is good. */
@@ -56,7 +57,8 @@ export function createKeyStore(db: Db) {
   const find = db.prepare(
     'find_keys',
     `select
-       key_id, client, roles, secret_sha256, expires_at, created_at, created_by, revoked_at, revoked_by, last_used_at
+       key_id, client, roles, secret_sha256, expires_at, requests_per_second, created_at, created_by, revoked_at,
+       revoked_by, last_used_at
      from willcall.api_key
      where key_id = any ($1::text[])`,
   );
@@ -72,6 +74,7 @@ export function createKeyStore(db: Db) {
             roles: JSON.stringify(key.roles),
             secret_sha256: key.secretSha256,
             expires_at: key.expiresAt,
+            requests_per_second: key.requestsPerSecond,
             created_by: by,
           })
           .returningAll()
@@ -127,6 +130,7 @@ function toApiKey(row: Selectable<ApiKeyTable>): ApiKey {
     client: row.client,
     roles: row.roles,
     expiresAt: row.expires_at,
+    requestsPerSecond: row.requests_per_second,
     createdAt: row.created_at,
     createdBy: row.created_by,
     revokedAt: row.revoked_at,

@@ -98,6 +98,7 @@ export interface ApiKeyTable {
   roles: ColumnType<readonly GrantColumn[], string, never>;
   secret_sha256: Buffer;
   expires_at: Date | null;
+  requests_per_second: ColumnType<number | null, number | null, never>;
   created_at: ColumnType<Date, never, never>;
   created_by: string;
   revoked_at: Date | null;

@@ -10,6 +10,7 @@ interface Key {
   key?: string;
   roles: { role: string; topics: string[]; subscriptions: string[] }[];
   expires_at: string | null;
+  requests_per_second: number | null;
   created_at: string;
   created_by: string;
   revoked_at: string | null;
@@ -56,6 +57,7 @@ describe('a new key', () => {
         { role: 'publisher', topics: ['t'], subscriptions: [] },
       ],
       expires_at: '2998-12-31T23:00:00.000Z',
+      requests_per_second: null,
       created_at: expect.stringMatching(/Z$/),
       created_by: 'admin',
       revoked_at: null,
@@ -131,6 +133,9 @@ describe('a new key', () => {
     ],
     ['expires_at', 'an expiry that is past', { client: 'a', roles, expires_at: '2001-01-01T00:00:00Z' }],
     ['expires_at', 'an expiry that is no time', { client: 'a', roles, expires_at: 'tomorrow' }],
+    ['requests_per_second', 'a rate below nothing', { client: 'a', roles, requests_per_second: -1 }],
+    ['requests_per_second', 'a rate in text', { client: 'a', roles, requests_per_second: '5' }],
+    ['requests_per_second', 'a rate beyond all', { client: 'a', roles, requests_per_second: 100_001 }],
     ['key', 'a key of its own', { client: 'a', roles, key: 'wk_mine' }],
   ])('is refused for %s: %s', async (field, _, json) => {
     const answer = await client.post('/v1/keys', json);

@@ -20,7 +20,7 @@ import { limits } from '../../src/domain/limits.ts';
 import type { Engine } from '../../src/engine/types.ts';
 
 /** A verb of the engine without a rule does not compile here. */
-const rules: Record<Exclude<keyof Engine, 'authenticate' | 'checkReadiness'>, unknown> = accessRules;
+const rules: Record<Exclude<keyof Engine, 'authenticate' | 'admit' | 'checkReadiness'>, unknown> = accessRules;
 
 const expected: Record<Operation, string> = {
   createTopic: 'admin',
@@ -49,7 +49,12 @@ const expected: Record<Operation, string> = {
 };
 const operations = Object.keys(expected) as Operation[];
 
-const accessWith = (...grants: Grant[]): Access => ({ principal: 'acme', keyId: 'wk_1', grants });
+const accessWith = (...grants: Grant[]): Access => ({
+  principal: 'acme',
+  keyId: 'wk_1',
+  grants,
+  requestsPerSecond: null,
+});
 const may = (access: Access, operation: Operation, names: Names = {}): boolean => {
   try {
     checkAccess(access, operation, names);

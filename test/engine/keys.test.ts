@@ -100,6 +100,7 @@ describe('what is kept of a key', () => {
       client: 'found',
       roles,
       expiresAt: key.expiresAt,
+      requestsPerSecond: null,
       createdAt: expect.any(Date),
       createdBy: CALLER,
       revokedAt: null,
@@ -148,7 +149,7 @@ describe('the holder of a key', () => {
   it('is its client, with the roles of the key', async () => {
     const roles = [grant('consumer', 'acme-*')];
     const key = await makeKey(first, { roles });
-    const expected = { principal: 'acme', keyId: key.keyId, grants: roles };
+    const expected = { principal: 'acme', keyId: key.keyId, grants: roles, requestsPerSecond: null };
     for (const engine of [first, second, deaf]) {
       expect(await engine.authenticate(key.credentials)).toEqual(expected);
       expect(await engine.authenticate({ id: key.keyId, secret: key.secret })).toEqual(expected);

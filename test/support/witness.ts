@@ -34,8 +34,9 @@ interface MediaType {
 }
 
 interface Header {
+  $ref?: string;
   required: boolean;
-  schema: object;
+  schema: { type?: string };
 }
 
 interface Response {
@@ -55,11 +56,15 @@ export interface Operation {
 
 export interface OpenApi {
   paths: Record<string, Record<string, Operation>>;
-  components: { responses: Record<string, Response>; schemas: Record<string, object> };
+  components: {
+    headers: Record<string, Header>;
+    responses: Record<string, Response>;
+    schemas: Record<string, object>;
+  };
 }
 
 /** Headers that an answer has only where the description says so. */
-const DESCRIBED_HEADERS = /^(?:willcall-.*|location|retry-after|www-authenticate|allow)$/;
+const DESCRIBED_HEADERS = /^(?:willcall-.*|location|retry-after|ratelimit.*|www-authenticate|allow)$/;
 
 export function createWitness(description: OpenApi): Witness {
   const validate = createValidator(description);
@@ -80,11 +85,12 @@ export function createWitness(description: OpenApi): Witness {
 
   const checkAnswer = (response: Response, pointer: string[], exchange: Exchange): void => {
     const described = new Set<string>();
-    for (const [name, { required }] of Object.entries(response.headers ?? {})) {
+    for (const [name, { $ref, required, schema }] of Object.entries(response.headers ?? {})) {
       const value = exchange.headers[name.toLowerCase()];
       described.add(name.toLowerCase());
       hold(!required || value !== undefined, `the header ${name} is missing`);
-      if (value !== undefined) validate([...pointer, 'headers', name, 'schema'], readHeader(value, response, name));
+      const place = $ref === undefined ? [...pointer, 'headers', name] : $ref.split('/').slice(1);
+      if (value !== undefined) validate([...place, 'schema'], readHeader(value, schema));
     }
     for (const name of Object.keys(exchange.headers)) {
       const wildcard = [...described].some((each) => each.endsWith('*') && name.startsWith(each.slice(0, -1)));
@@ -170,8 +176,7 @@ function sharedByStatus({ components }: OpenApi): Record<string, Response> {
   );
 }
 
-function readHeader(value: string | string[], response: Response, name: string): unknown {
-  const schema = response.headers?.[name]?.schema as { type?: string } | undefined;
+function readHeader(value: string | string[], schema: { type?: string } | undefined): unknown {
   return schema?.type === 'integer' ? Number(value) : [value].flat().join(', ');
 }
 

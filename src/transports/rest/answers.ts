@@ -170,6 +170,7 @@ export function keyAnswer(key: ApiKey): z.input<typeof keySchemas.apiKey> {
       subscriptions: [...subscriptions],
     })),
     expires_at: key.expiresAt,
+    requests_per_second: key.requestsPerSecond,
     created_at: key.createdAt,
     created_by: key.createdBy,
     revoked_at: key.revokedAt,

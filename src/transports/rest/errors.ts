@@ -39,6 +39,7 @@ const problems = {
   idempotency_conflict: { status: 409, title: 'The key was used for something else' },
   nothing_settled: { status: 409, title: 'None of the receipts was settled' },
   atomic_refused: { status: 409, title: 'The atomic call was refused as a whole' },
+  rate_limited: { status: 429, title: 'The key calls too often' },
   message_too_large: { status: 413, title: 'A message is too large' },
   payload_too_large: { status: 413, title: 'The request is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
@@ -64,7 +65,8 @@ export const answerHeaders = {
 } as const;
 
 const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
-const RETRY_AFTER_SECONDS = '1';
+/** Of what does not know better. */
+const RETRY_AFTER_SECONDS = 1;
 /** A client that is still sending reads the answer only if its connection is not cut meanwhile. */
 const LINGER_MS = 2000;
 
@@ -85,10 +87,11 @@ export function describeProblem(code: ProblemCode, detail: string, extension: ob
   return { type: `urn:willcall:problem:${code}`, title, status, detail, code, ...extension };
 }
 
-/** Answers with a problem document. */
+/** Answers with a problem document; where trying again may help, with the time to do so. */
 export function sendProblem(reply: FastifyReply, code: ProblemCode, detail: string, extension?: object): FastifyReply {
   const problem = describeProblem(code, detail, extension);
-  if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  const mayPass = problem.status === 429 || problem.status === 503;
+  if (mayPass && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER_SECONDS);
   return reply.code(problem.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problem));
 }
 
@@ -100,6 +103,9 @@ export function createErrorHandler(logger: Logger) {
       logger.error({ ...describeRequest(request), err: error }, 'a request failed');
     }
     if (code === 'payload_too_large') await readToEnd(request);
+    if (error instanceof WillcallError && error.retryAfterSeconds !== null) {
+      reply.header('retry-after', error.retryAfterSeconds);
+    }
     return sendProblem(reply, code, detail, fields.length > 0 ? { errors: fields } : {});
   };
 }

@@ -1,7 +1,13 @@
 // The REST door: HTTP/1.1 and JSON, for anybody with curl. It parses strictly, calls one engine verb per request and
 // shapes the answer. When it stops it refuses new requests at once and lets those under way finish.
 
-import { type FastifyContextConfig, type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import {
+  type FastifyContextConfig,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify';
 import type { Access } from '../../domain/access.ts';
 import { WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
@@ -14,6 +20,7 @@ import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { createOpenAnswers } from './open-answers.ts';
+import { countCall } from './rate-limit.ts';
 import { queryOf, refuse } from './requests.ts';
 import { routes } from './routes/index.ts';
 import { addRoute } from './routes/route.ts';
@@ -52,7 +59,7 @@ export function createRestDoor({ engine, logger, host, port }: RestDoorOptions) 
     try {
       if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
       openAnswers.add(request.raw, reply.raw);
-      const admitted = admit(request, engine);
+      const admitted = admit(request, reply, engine);
       if (admitted === undefined) done();
       else void admitted.then(() => done(), fail);
     } catch (error) {
@@ -124,7 +131,7 @@ function createServer(logger: Logger): FastifyInstance {
 }
 
 /** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
-function admit(request: FastifyRequest, engine: Engine): Promise<void> | undefined {
+function admit(request: FastifyRequest, reply: FastifyReply, engine: Engine): Promise<void> | undefined {
   refuseRepeatedHeaders(request.raw.rawHeaders);
   const { config } = request.routeOptions;
   if (config.open === true) {
@@ -132,6 +139,7 @@ function admit(request: FastifyRequest, engine: Engine): Promise<void> | undefin
     return undefined;
   }
   const enter = (access: Access): void => {
+    countCall(reply, access, engine);
     admitCaller(request, access, config.operation);
     refuseQuery(request, config);
   };

@@ -31,7 +31,7 @@ export async function openDoor(verbs: Partial<Engine>): Promise<FakeDoor> {
   };
   const authenticate: Engine['authenticate'] = ({ secret }) => (secret === adminKey ? adminAccess : null);
   const engine = new Proxy<Partial<Engine>>(
-    { authenticate, ...verbs },
+    { authenticate, admit: () => null, ...verbs },
     {
       get: (known, verb) => known[verb as keyof Engine] ?? (() => Promise.reject(new Error(`no ${String(verb)}`))),
     },

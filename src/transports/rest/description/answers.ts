@@ -2,9 +2,13 @@
 
 import type { z } from 'zod';
 import type { AnswerDescription, BytesBody } from '../routes/route.ts';
+import { rateLimitHeaders } from '../schemas/parameters.ts';
 import { describeFields, type JsonSchema, listExamples, referTo } from './json-schemas.ts';
 
-export interface Header {
+/** A header, or a reference to one. */
+export type Header = DescribedHeader | { readonly $ref: string };
+
+export interface DescribedHeader {
   readonly description: string;
   readonly required: boolean;
   readonly schema: JsonSchema;
@@ -34,13 +38,26 @@ export function describeAnswer({ description, headers, json, bytes }: AnswerDesc
   };
 }
 
-export function describeHeaders(headers: z.ZodObject): Record<string, Header> {
+export function describeHeaders(headers: z.ZodObject): Record<string, DescribedHeader> {
   return Object.fromEntries(
     describeFields(headers).map(({ name, description, required, schema, examples }) => [
       name,
       { description, required, schema, ...(examples.length > 0 && { example: examples[0] }) },
     ]),
   );
+}
+
+/** The headers that answers refer to, as components. */
+export function describeSharedHeaders(): Record<string, DescribedHeader> {
+  return describeHeaders(rateLimitHeaders);
+}
+
+/** The same answer to a key whose calls may be counted. */
+export function addRateLimit(response: Response): Response {
+  if (response.$ref !== undefined) return response;
+  const names = Object.keys(rateLimitHeaders.shape);
+  const counted = Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+  return { ...response, headers: { ...response.headers, ...counted } };
 }
 
 /** JSON that is one of the components. */

@@ -4,7 +4,16 @@
 import { type Operation as AccessOperation, accessRules } from '../../../domain/access.ts';
 import type { RequestBody, Route } from '../routes/route.ts';
 import { pathParameters } from '../schemas/parameters.ts';
-import { describeAnswer, describeBytes, describeJson, type MediaType, type Response } from './answers.ts';
+import {
+  addRateLimit,
+  type DescribedHeader,
+  describeAnswer,
+  describeBytes,
+  describeJson,
+  describeSharedHeaders,
+  type MediaType,
+  type Response,
+} from './answers.ts';
 import { describeComponents, describeFields, type Field, type JsonSchema } from './json-schemas.ts';
 import { describeProblemsOf, describeSharedProblems } from './problems.ts';
 import { type Tag, tags } from './tags.ts';
@@ -18,6 +27,7 @@ export interface OpenApiDocument {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: {
     readonly securitySchemes: Readonly<Record<string, { type: string; scheme: string; description: string }>>;
+    readonly headers: Readonly<Record<string, DescribedHeader>>;
     readonly responses: Readonly<Record<string, Response>>;
     readonly schemas: Readonly<Record<string, JsonSchema>>;
   };
@@ -58,6 +68,10 @@ same words whether or not there is something of that name. A path that does not 
 path does not know 405 \`method_not_allowed\` with \`Allow\`. After a 503 or a lost connection a publish may or may not have
 happened: with a \`dedupe_key\` it can be repeated safely, and so can all other calls but the making of a key.
 
+Each key may make so many calls per second on each instance, and twice that at once after a rest. What is left stands in
+\`RateLimit\` and \`RateLimit-Policy\` of each answer (draft-ietf-httpapi-ratelimit-headers-10); beyond it a call is answered 429
+\`rate_limited\`, unread and undone, with \`Retry-After\`. So is every other 429.
+
 A request may be compressed with \`Content-Encoding: gzip\`; every limit counts what it is inflated to. Larger answers are compressed
 where \`Accept-Encoding\` names gzip. Every answer has \`Cache-Control: no-store\` and \`X-Content-Type-Options: nosniff\`. Each GET can be asked as HEAD too.`;
 
@@ -80,6 +94,7 @@ export function createDocument(routes: readonly Route[]): OpenApiDocument {
             'For clients that know nothing else: the id of the key as the user name, the key as the password.',
         },
       },
+      headers: describeSharedHeaders(),
       responses: describeSharedProblems(),
       schemas: describeComponents(),
     },
@@ -105,7 +120,9 @@ function describePaths(routes: readonly Route[]): OpenApiDocument['paths'] {
 
 function describeOperation(route: Route): Operation {
   const { id, tag, summary, description, body, answers } = route.describe;
-  const expected = Object.entries(answers).map(([status, answer]) => [status, describeAnswer(answer)]);
+  const responses: Record<string, Response> = describeProblemsOf(route);
+  for (const [status, answer] of Object.entries(answers)) responses[status] = describeAnswer(answer);
+  const counted = Object.entries(responses).map(([status, response]) => [status, addRateLimit(response)]);
   return {
     operationId: id,
     tags: [tag],
@@ -114,7 +131,7 @@ function describeOperation(route: Route): Operation {
     ...(route.open && { security: [] }),
     parameters: describeParameters(route),
     ...(body && { requestBody: describeRequestBody(body) }),
-    responses: { ...Object.fromEntries(expected), ...describeProblemsOf(route) },
+    responses: route.open ? responses : Object.fromEntries(counted),
   };
 }
 

@@ -45,6 +45,7 @@ export function renderPage(document: OpenApiDocument): string {
 <nav aria-label="Contents">
 ${chapters.map(renderContents).join('\n')}
 <p><a href="#problems">Problems of many calls</a></p>
+<p><a href="#headers">Headers of many answers</a></p>
 <p><a href="#schemas">Schemas</a></p>
 </nav>
 <main>
@@ -56,6 +57,8 @@ ${Object.values(components.securitySchemes).map(renderScheme).join('\n')}
 ${chapters.map((chapter) => renderChapter(chapter, components.schemas)).join('\n')}
 <h2 id="problems">Problems of many calls</h2>
 ${renderTable(['name', 'when', 'with'], Object.entries(components.responses).map(renderShared))}
+<h2 id="headers">Headers of many answers</h2>
+${Object.entries(components.headers).map(renderHeader).join('\n')}
 <h2 id="schemas">Schemas</h2>
 ${Object.entries(components.schemas).map(renderSchema).join('\n')}
 </main>
@@ -131,7 +134,10 @@ function renderShared([name, response]: [string, Response]): string[] {
   return [`<span id="responses-${escapeHtml(name)}">${escapeHtml(name)}</span>`, ...cells];
 }
 
-function renderHeader([name, { description, required }]: [string, Header]): string {
+/** Those of many answers are told once, further down. */
+function renderHeader([name, header]: [string, Header]): string {
+  if ('$ref' in header) return '';
+  const { description, required } = header;
   const optional = required ? '' : ' <small>optional</small>';
   return `<p><code>${escapeHtml(name)}</code>${optional}: ${renderLine(description)}</p>`;
 }

@@ -4,7 +4,7 @@
 import { describeProblem, type ProblemCode, problemCodes } from '../errors.ts';
 import type { DetailedProblem, Route } from '../routes/route.ts';
 import { headersByStatus, problem } from '../schemas/problems.ts';
-import { describeHeaders, type Response } from './answers.ts';
+import { addRateLimit, describeHeaders, type Response } from './answers.ts';
 import { referTo } from './json-schemas.ts';
 
 interface ProblemWords {
@@ -80,6 +80,10 @@ const words = {
     when: 'one receipt of an atomic call is not ok, so nothing was done; `results` says which',
     detail: '1 of 2 receipts are not good, so none was settled: repeat the call without them.',
   },
+  rate_limited: {
+    when: 'the key calls more often than it may; nothing was done',
+    detail: 'The key has made 2000 calls faster than it may: make the next one in 1 s.',
+  },
   message_too_large: {
     when: 'a body is larger than its topic allows',
     detail: 'payments takes bodies of at most 1048576 bytes (max_message_bytes); nothing was published.',
@@ -128,6 +132,7 @@ const shared: Readonly<Record<string, readonly ProblemCode[]>> = {
   RequestTimeout: ['request_timeout'],
   PayloadTooLarge: ['payload_too_large'],
   UnsupportedMediaType: ['unsupported_media_type'],
+  TooManyRequests: ['rate_limited'],
   HeadersTooLarge: ['headers_too_large'],
   InternalError: ['internal'],
   Unavailable: ['overloaded', 'shutting_down', 'database_unavailable', 'database_timeout'],
@@ -145,14 +150,23 @@ const everywhere: readonly ProblemCode[] = [
 const withKey: readonly ProblemCode[] = [
   'unauthenticated',
   'forbidden',
+  'rate_limited',
   'overloaded',
   'database_unavailable',
   'database_timeout',
 ];
 
+/** Answered before anybody knows whose call it is. */
+const beforeCounting: readonly ProblemCode[] = ['unauthenticated', 'request_timeout', 'headers_too_large'];
+
 /** The components that calls refer to, and `NotFound` and `MethodNotAllowed`, which no call of its own has. */
 export function describeSharedProblems(): Record<string, Response> {
-  return Object.fromEntries(Object.entries(shared).map(([name, codes]) => [name, describeProblems(codes)]));
+  return Object.fromEntries(
+    Object.entries(shared).map(([name, codes]) => {
+      const response = describeProblems(codes);
+      return [name, codes.some((code) => beforeCounting.includes(code)) ? response : addRateLimit(response)];
+    }),
+  );
 }
 
 /** Every problem of a route by its status. */

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { roles } from '../../../domain/access.ts';
 import { components } from './components.ts';
 import { exampleTimes } from './examples.ts';
-import { instant, name } from './fields.ts';
-import { grantWords } from './keys.ts';
+import { count, instant, name } from './fields.ts';
+import { grantWords, RATE_WORDS } from './keys.ts';
 
 const grant = z.object({
   role: z.enum(roles).describe(grantWords.role),
@@ -18,6 +18,7 @@ const exampleKey = {
   client: 'acme',
   roles: [{ role: 'consumer' as const, topics: [], subscriptions: ['acme-*'] }],
   expires_at: '2099-12-31T00:00:00.000Z',
+  requests_per_second: null,
   created_at: exampleTimes.created,
   created_by: 'admin',
   revoked_at: null,
@@ -31,6 +32,7 @@ export const apiKey = z
     client: name.describe('Whose key it is: what records say.'),
     roles: z.array(grant).describe('What it opens.'),
     expires_at: instant.nullable().describe('When it ends by itself; null is never.'),
+    requests_per_second: count().nullable().describe(RATE_WORDS),
     created_at: instant.describe('When it was made.'),
     created_by: z.string().describe('Who made it.'),
     revoked_at: instant.nullable().describe('When it was revoked; null when it was not.'),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Grant, roles } from '../../../domain/access.ts';
 import { limits } from '../../../domain/limits.ts';
 import { components } from './components.ts';
-import { list, name, strict, text, time } from './fields.ts';
+import { list, name, strict, text, time, wholeNumber } from './fields.ts';
 import { after, limit } from './pages.ts';
 
 /** An id is shorter; another text is answered as one that is no key's. */
@@ -13,6 +13,9 @@ const KEY_ID_CHARACTERS_MAX = 128;
 const SCOPE_RULE = 'must be a name, or the beginning of names and "*", such as "acme-erp", "acme-*" or "*"';
 const scope = z.string({ error: SCOPE_RULE }).regex(limits.scopePattern, { error: SCOPE_RULE });
 const scopes = list(scope, 0, limits.roleScopesMax).default([]);
+/** For requests and answers alike. */
+export const RATE_WORDS =
+  'Calls per second that each instance takes with the key, on average; 0 is no bound, null what the instance sets.';
 export const grantWords = {
   role: 'What the key may do.',
   topics: 'The topics that the role is for: names, or beginnings of names and `*`. Not for a `consumer`.',
@@ -30,8 +33,13 @@ export const keyBody = strict({
   client: name.describe('Whose key it is: what records say. Not `admin` and not `willcall`.'),
   roles: list(grant, 1, limits.keyRolesMax).describe('What the key opens.'),
   expires_at: time.nullish().describe('When it ends by itself, a time to come; null is never.'),
+  requests_per_second: wholeNumber(0, limits.keyRequestsPerSecondMax).nullish().describe(RATE_WORDS),
 })
-  .transform(({ expires_at: expiresAt, ...key }) => ({ ...key, expiresAt }))
+  .transform(({ expires_at: expiresAt, requests_per_second: requestsPerSecond, ...key }) => ({
+    ...key,
+    expiresAt,
+    requestsPerSecond,
+  }))
   .register(components, {
     id: 'KeyRequest',
     description: 'A key to make.',
@@ -42,6 +50,11 @@ export const keyBody = strict({
         expires_at: '2099-12-31T00:00:00Z',
       },
       'of a publisher': { client: 'billing', roles: [{ role: 'publisher', topics: ['payments'] }] },
+      'that may call often': {
+        client: 'billing',
+        roles: [{ role: 'publisher', topics: ['payments'] }],
+        requests_per_second: 5_000,
+      },
     },
   });
 

@@ -34,6 +34,22 @@ export const location = z.object({
     .meta({ examples: ['/v1/topics/payments'] }),
 });
 
+/** Of every answer to a key whose calls are counted (draft-ietf-httpapi-ratelimit-headers-10). */
+export const rateLimitHeaders = z.object({
+  'RateLimit-Policy': z
+    .string()
+    .optional()
+    .describe(
+      'How many calls (`q`) the key may make at once after a rest, and in how many seconds (`w`) that many more.',
+    )
+    .meta({ examples: ['"key";q=2000;w=2'] }),
+  RateLimit: z
+    .string()
+    .optional()
+    .describe('How many calls (`r`) the key may make at once now, and in how many seconds (`t`) the whole quota again.')
+    .meta({ examples: ['"key";r=1999;t=1'] }),
+});
+
 export const pageHeaders = z.object({
   'Content-Security-Policy': z
     .string()

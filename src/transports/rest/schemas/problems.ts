@@ -51,6 +51,10 @@ export const acknowledgeProblemExample = {
 };
 export const settleProblemExample = { results: [{ ...refused, outcome: 'superseded' }], failed: 1 };
 
+const retryAfter = count(1)
+  .describe('Seconds after which to try again.')
+  .meta({ examples: [1] });
+
 /** The headers that a problem has by its status. */
 export const headersByStatus: Readonly<Record<number, z.ZodObject>> = {
   401: z.object({
@@ -65,9 +69,6 @@ export const headersByStatus: Readonly<Record<number, z.ZodObject>> = {
       .describe('The methods that the path knows.')
       .meta({ examples: ['GET, HEAD'] }),
   }),
-  503: z.object({
-    'Retry-After': count()
-      .describe('Seconds after which to try again.')
-      .meta({ examples: [1] }),
-  }),
+  429: z.object({ 'Retry-After': retryAfter }),
+  503: z.object({ 'Retry-After': retryAfter }),
 };
