@@ -7,6 +7,7 @@ import { describeMachine, type Machine, machineLines } from './lab/machine.ts';
 import { renderTable } from './lab/table.ts';
 import { type Options, parseOptions, UsageError, usage } from './options.ts';
 import { peers } from './peers/index.ts';
+import { installPackages } from './peers/installed.ts';
 import type { Peer } from './peers/peer.ts';
 import { workloads } from './workloads/index.ts';
 import type { Workload, WorkloadResult } from './workloads/workload.ts';
@@ -44,6 +45,9 @@ async function main(): Promise<number> {
 
 async function measureAll(options: Options): Promise<number> {
   const abort = new AbortController();
+  if (chosenPeers(options).some((peer) => peer.needsPackages)) {
+    await installPackages(progress);
+  }
   const onSignal = () => abort.abort(new Interrupted('interrupted'));
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   const aborted = new Promise<never>((_, reject) => {

@@ -31,22 +31,30 @@ export async function openCluster(directory: string, url: string | null): Promis
   await client.connect();
   const pid = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
   const { version, ...settings } = await readSettings(client);
+  // One connection carries one statement at a time, and databases are dropped side by side.
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (statement: string) => {
+    const mine = last.then(() => client.query(statement));
+    last = mine.catch(() => {});
+    return mine;
+  };
   const postmasterPid = findParent(pid.rows[0]?.pid ?? 0, 'postgres');
   return {
     version: version ?? '?',
     settings,
     postmasterPid,
     createDatabase: async (name) => {
-      await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`);
-      await client.query(`create database ${client.escapeIdentifier(name)}`);
+      await inTurn(`drop database if exists ${client.escapeIdentifier(name)} with (force)`);
+      await inTurn(`create database ${client.escapeIdentifier(name)}`);
       const made = new URL(server.url);
       made.pathname = `/${name}`;
       return made.href;
     },
     dropDatabase: async (name) => {
-      await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`);
+      await inTurn(`drop database if exists ${client.escapeIdentifier(name)} with (force)`);
     },
     stop: async () => {
+      await last;
       await client.end();
       await server.stop();
     },

@@ -106,7 +106,7 @@ export class Lab {
       const command = { workingDirectory: directory, name: `${peer.name} #${instance}`, ...peer.command(databaseUrl) };
       const server = await this.#processes.startServer(command);
       servers.push(server);
-      targets.push(peer.target(server.ready));
+      targets.push(peer.target(server.ready, databaseUrl));
     }
     return running;
   }
@@ -127,8 +127,14 @@ export class Lab {
       () => over,
       () => '',
     );
-    const postgres = order.under.databaseUrl === null ? 'none' : this.cluster.postmasterPid;
-    const read = () => readCpu({ service: order.under.pids, postgres, load: child.pid ?? null });
+    const postgres = order.under.databaseUrl === null ? ('none' as const) : this.cluster.postmasterPid;
+    const generator = child.pid ?? null;
+    // A library has no service: the generator's time is the system's own.
+    const parties =
+      order.under.peer.worksInGenerator && generator !== null
+        ? { service: [...order.under.pids, generator], postgres, load: null }
+        : { service: order.under.pids, postgres, load: generator };
+    const read = () => readCpu(parties);
     const windows: MeasuredWindow<Figures>[] = [];
     const asides: Promise<void>[] = [];
     const finished = new Promise<void>((resolve, reject) => {

@@ -50,10 +50,12 @@ export class HttpConnection {
     });
   }
 
-  /** A whole JSON request, ready to be sent any number of times. */
-  prepare(method: string, path: string, body: unknown): Buffer {
+  /** A whole JSON request, ready to be sent any number of times; `headers` may name another content type. */
+  prepare(method: string, path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Buffer {
     const json = Buffer.from(JSON.stringify(body));
-    const head = `${method} ${path} HTTP/1.1\r\n${this.#headLines}Content-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n`;
+    const own = { 'Content-Type': 'application/json', ...headers, 'Content-Length': json.length };
+    const lines = Object.entries(own).map(([name, value]) => `${name}: ${value}\r\n`);
+    const head = `${method} ${path} HTTP/1.1\r\n${this.#headLines}${lines.join('')}\r\n`;
     return Buffer.concat([Buffer.from(head, 'latin1'), json]);
   }
 

@@ -15,6 +15,10 @@ export interface Peer {
   /** One line for the report: what it is, and what it does not do. */
   readonly summary: string;
   readonly needsDatabase: boolean;
+  /** Its packages come with the bench's own package.json, and are installed when it is first measured. */
+  readonly needsPackages: boolean;
+  /** A library: its work is done, and its processor time counted, in the load generator's process. */
+  readonly worksInGenerator: boolean;
   /** A receive can wait for a message, answered by a wakeup and not by polling. */
   readonly canWait: boolean;
   /** What is not acknowledged within its visibility timeout comes back. */
@@ -24,5 +28,5 @@ export interface Peer {
   /** `databaseUrl` is null exactly when it needs no database. */
   command(databaseUrl: string | null): PeerCommand;
   /** How the load generator reaches the instance whose ready line's first group was `ready`. */
-  target(ready: string): Target;
+  target(ready: string, databaseUrl: string | null): Target;
 }

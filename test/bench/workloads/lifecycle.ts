@@ -110,14 +110,14 @@ function ratioTables(measurements: readonly Measurement[], options: Options, pee
   const table: Table = {
     title: `Lifecycles: ${subject} as a multiple of the others (ratio of medians of ${options.rounds} rounds)`,
     columns: [
-      'messages per call',
-      ...others.map((other) => `messages/s, of ${other}`),
-      ...others.map((other) => `per CPU s, of ${other}`),
+      'of',
+      ...options.batches.map((batch) => `messages/s, batch ${batch}`),
+      ...options.batches.map((batch) => `per CPU s, batch ${batch}`),
     ],
-    rows: options.batches.map((batch) => [
-      String(batch),
-      ...others.map((other) => formatRatio(rate(subject, batch), rate(other, batch))),
-      ...others.map((other) => formatRatio(thrift(subject, batch), thrift(other, batch))),
+    rows: others.map((other) => [
+      other,
+      ...options.batches.map((batch) => formatRatio(rate(subject, batch), rate(other, batch))),
+      ...options.batches.map((batch) => formatRatio(thrift(subject, batch), thrift(other, batch))),
     ]),
   };
   return [table];

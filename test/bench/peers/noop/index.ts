@@ -7,6 +7,8 @@ export const noop: Peer = {
   name: 'noop',
   summary: 'the floor: a Fastify route that parses and answers the same bodies and touches nothing',
   needsDatabase: false,
+  needsPackages: false,
+  worksInGenerator: false,
   canWait: false,
   canExpire: false,
   instancesMax: 1,

@@ -13,6 +13,8 @@ export const rowPerMessage: Peer = {
   name: 'row-per-message',
   summary: 'the usual design: a row per message, visible_at, skip locked, delete on acknowledge, with a ledger',
   needsDatabase: true,
+  needsPackages: false,
+  worksInGenerator: false,
   canWait: false,
   canExpire: true,
   instancesMax: 1,

@@ -11,6 +11,8 @@ export const willcall: Peer = {
   name: 'willcall',
   summary: 'this repository: log, cursor, lease and a ledger of acknowledgments',
   needsDatabase: true,
+  needsPackages: false,
+  worksInGenerator: false,
   canWait: true,
   canExpire: true,
   instancesMax: 2,
