@@ -8,6 +8,7 @@ import { createTestEngine, type TestEngine } from '../support/engine.ts';
 import { type Call, createRecorder } from '../support/history.ts';
 import { checkHistory } from '../support/history-check.ts';
 import { drawPlan, playPlan } from '../support/history-clients.ts';
+import { stageOf } from '../support/history-engines.ts';
 import { readRows } from '../support/history-rows.ts';
 
 const SHOWN_MAX = 20;
@@ -63,7 +64,7 @@ describe('many clients on few subscriptions over two instances', () => {
     async (seed) => {
       const recorder = createRecorder();
       const { topicIds, ...subjects } = await createSubjects(`seed-${seed}`);
-      await playPlan(drawPlan(seed, size), { recorder, engines, forgotten: [], ...subjects });
+      await playPlan(drawPlan(seed, size), { ...stageOf(recorder, engines), ...subjects });
       const { calls } = recorder;
       count(calls);
       expect(calls.filter((call) => call.error !== null).slice(0, SHOWN_MAX)).toEqual([]);

@@ -1,11 +1,11 @@
 // Clients that make histories: publishers and consumers who do what a plan says, all at once, over several instances. A plan
-// is plain data that fast-check draws from a seed; what the calls then meet is up to the machine.
+// is plain data that fast-check draws from a seed; what the calls then meet is up to the machine. Who gets no answer
+// pauses, and asks again where that is without harm.
 
 import fc from 'fast-check';
 import { formatReceipt, parseReceipt } from '../../src/domain/receipt.ts';
 import type { SettleVerb } from '../../src/domain/settling.ts';
-import type { TestEngine } from './engine.ts';
-import type { ReceiveCall, Recorder, RecordingClient, WishFields } from './history.ts';
+import type { Call, ReceiveCall, RecordingClient, WishFields } from './history.ts';
 
 /** What becomes of a message in a consumer's hands. */
 const fates = [
@@ -131,8 +131,15 @@ export function drawPlan(seed: number, size: PlanSize): Plan {
 
 /** Who plays where. */
 export interface Stage {
-  readonly recorder: Recorder;
-  readonly engines: readonly TestEngine[];
+  /** What was recorded so far. */
+  readonly calls: readonly Call[];
+  clientOf(instance: number, name: string): RecordingClient;
+  /** How many messages of a subscription are still to be settled; null when nobody can say now. */
+  countLeft(subscription: string): Promise<number | null>;
+  /** Upkeep of all instances, once; null where they see to it themselves. */
+  readonly sweep: (() => Promise<unknown>) | null;
+  /** Whether publishers begin their plan anew when they are through. */
+  goOn(): boolean;
   readonly topics: readonly string[];
   readonly subscriptions: readonly string[];
   /** Receipts that nobody settled when they were got, oldest first. Filled by the play. */
@@ -157,36 +164,51 @@ export async function playPlan(plan: Plan, stage: Stage): Promise<void> {
 const SWEEP_PAUSE_MS = 40;
 
 /** Every instance sweeps, as its job would, only more often. */
-function startUpkeep({ engines }: Stage): { stop(): Promise<void> } {
-  let over = false;
-  const loops = engines.map(async (engine) => {
+function startUpkeep({ sweep }: Stage): { stop(): Promise<void> } {
+  let over = sweep === null;
+  const sweeping = (async () => {
     while (!over) {
-      await engine.sweep();
+      await sweep?.();
       await pause(SWEEP_PAUSE_MS);
     }
-  });
+  })();
   return {
     stop: async () => {
       over = true;
-      await Promise.all(loops);
+      await sweeping;
     },
   };
 }
 
+const UNANSWERED_PAUSE_MS = 100;
+const TRIES_MAX = 20;
+
+/** Asks until there is an answer, or patience ends. Only for what may be repeated without harm. */
+async function insist<C extends { readonly answer: unknown }>(ask: () => Promise<C>): Promise<C> {
+  for (let tried = 1; ; tried += 1) {
+    const call = await ask();
+    if (call.answer !== null || tried === TRIES_MAX) return call;
+    await pause(UNANSWERED_PAUSE_MS);
+  }
+}
+
 async function publishAll({ publishers }: Plan, i: number, stage: Stage): Promise<void> {
   const { topic = 0, instance = 0, batches = [] } = publishers[i] ?? {};
-  const name = `publisher ${i}`;
-  for (const [no, { messages, pauseMs, repetition }] of batches.entries()) {
+  const name = `publisher-${i}`;
+  for (let no = 0; no < batches.length || stage.goOn(); no += 1) {
+    const { messages = 0, pauseMs = 0, repetition = null } = batches[no % batches.length] ?? {};
     await pause(pauseMs);
     const numbers = Array.from({ length: messages }, (_, j) => `${i}.${no}.${j}`);
     const bodies = numbers.map((number) => `<note><no>${number}</no></note>`);
-    const publish = (on: number) =>
-      clientOf(stage, on, name).publish(stage.topics[topic] ?? '', bodies, repetition === null ? [] : numbers);
-    await repeatCall(
+    const keys = repetition === null ? [] : numbers;
+    const publish = (on: number) => stage.clientOf(on, name).publish(stage.topics[topic] ?? '', bodies, keys);
+    const ask = (on: number) => (repetition === null ? publish(on) : insist(() => publish(on)));
+    const calls = await repeatCall(
       repetition,
-      () => publish(instance),
-      () => publish(1 - instance),
+      () => ask(instance),
+      () => ask(1 - instance),
     );
+    if (calls.every(({ answer }) => answer === null)) await pause(UNANSWERED_PAUSE_MS);
   }
 }
 
@@ -204,19 +226,20 @@ async function repeatCall<T>(
 async function consumeAll({ consumers }: Plan, i: number, stage: Stage, goOn: () => boolean): Promise<void> {
   const { subscription: index = 0, rounds = [] } = consumers[i] ?? {};
   const subscription = stage.subscriptions[index] ?? '';
-  const name = `consumer ${i}`;
+  const name = `consumer-${i}`;
   const alongTheWay: WishFields[] = [];
   for (let no = 0; goOn(); no += 1) {
     const round = rounds[no % rounds.length];
     if (round === undefined) return;
-    const client = clientOf(stage, round.instance, name);
-    const elsewhere = clientOf(stage, 1 - round.instance, name);
+    const client = stage.clientOf(round.instance, name);
+    const elsewhere = stage.clientOf(1 - round.instance, name);
     const receiving = (on: RecordingClient) => receiveRound({ client: on, subscription }, round, `${no}`, alongTheWay);
     const calls = await repeatCall(
       round.repetition,
       () => receiving(client),
       () => receiving(elsewhere),
     );
+    if (calls.every(({ answer, left }) => answer === null && !left)) await pause(UNANSWERED_PAUSE_MS);
     // A repetition hands out the same receipts.
     const receipts = new Set(calls.flatMap((call) => (call.answer ?? []).map(({ receipt }) => receipt)));
     const batch = [...receipts].map((receipt, j) => ({
@@ -229,7 +252,7 @@ async function consumeAll({ consumers }: Plan, i: number, stage: Stage, goOn: ()
     const thinking = thinkAgain(stage, client, subscription, round.afterthought);
     await Promise.all([thinking, ...settleBatch({ client, elsewhere, subscription }, batch)]);
   }
-  if (alongTheWay.length > 0) await clientOf(stage, 0, name).settle('acknowledge', subscription, alongTheWay);
+  if (alongTheWay.length > 0) await stage.clientOf(0, name).settle('acknowledge', subscription, alongTheWay);
 }
 
 async function receiveRound(
@@ -273,13 +296,13 @@ function settleBatch(
       client.settle(verb, subscription, by, fields);
     switch (fate) {
       case 'acknowledge':
-        return settle('acknowledge');
+        return insist(() => settle('acknowledge'));
       case 'acknowledge twice in one call':
         return settle('acknowledge', [...wishes, ...wishes]);
       case 'acknowledge on both instances':
         return Promise.all([settle('acknowledge'), elsewhere.settle('acknowledge', subscription, wishes)]);
       case 'acknowledge atomically':
-        return settle('acknowledge', wishes, { atomic: true });
+        return insist(() => settle('acknowledge', wishes, { atomic: true }));
       case 'acknowledge and release':
         return Promise.all([settle('acknowledge'), elsewhere.settle('release', subscription, wishes)]);
       case 'release':
@@ -309,7 +332,7 @@ function settleBatch(
 
 /** Somebody remembers receipts that were handed out some time ago, to whomever; or forges one. */
 async function thinkAgain(
-  { recorder, forgotten }: Stage,
+  { calls, forgotten }: Stage,
   client: RecordingClient,
   subscription: string,
   afterthought: Afterthought | null,
@@ -317,9 +340,7 @@ async function thinkAgain(
   if (afterthought === null) return;
   const { verb, ofForgotten, which } = afterthought;
   const handedOut = () =>
-    recorder.calls.flatMap((call) =>
-      call.verb === 'receive' && call.subscription === subscription ? (call.answer ?? []) : [],
-    );
+    calls.flatMap((call) => (call.verb === 'receive' && call.subscription === subscription ? (call.answer ?? []) : []));
   const before = performance.now() - FORGOTTEN_MS;
   const known = ofForgotten
     ? forgotten.filter((one) => one.subscription === subscription && one.at < before).slice(-RECENT_MAX)
@@ -341,21 +362,14 @@ const DRAIN_ROUNDS_MAX = 200;
 
 /** Ends when nothing is left, or gives up; the checker sees which. */
 async function drain(subscription: string, stage: Stage): Promise<void> {
-  const [engine] = stage.engines;
-  const client = clientOf(stage, 0, 'drain');
+  const client = stage.clientOf(0, 'drain');
   for (let round = 0; round < DRAIN_ROUNDS_MAX; round += 1) {
     const { receive } = await client.receive(subscription, { maxMessages: 100, waitSeconds: 0.1 });
     const wishes = (receive.answer ?? []).map(({ receipt }) => ({ receipt }));
     if (wishes.length > 0) await client.settle('acknowledge', subscription, wishes);
-    const stats = (await engine?.getSubscription(subscription))?.stats;
-    if (stats !== undefined && stats.backlog + stats.inFlight + stats.deferred === 0) return;
+    if (receive.answer === null) await pause(UNANSWERED_PAUSE_MS);
+    if ((await stage.countLeft(subscription)) === 0) return;
   }
-}
-
-function clientOf({ recorder, engines }: Stage, instance: number, name: string): RecordingClient {
-  const engine = engines[instance];
-  if (engine === undefined) throw new Error(`there is no instance ${instance}`);
-  return recorder.clientOf(engine, `instance ${instance}`, name);
 }
 
 function pause(ms: number): Promise<void> {

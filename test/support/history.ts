@@ -109,6 +109,25 @@ export interface RecordingClient {
 export interface Recorder {
   readonly calls: readonly Call[];
   clientOf(engine: Engine, instance: string, client: string): RecordingClient;
+  /** Of a client that calls by other ways than an engine's. */
+  record(performer: Performer, instance: string, client: string): RecordingClient;
+}
+
+type SettleFields = { atomic?: boolean; visibilityTimeoutSeconds?: number };
+
+/** What a recorded client calls; it answers as the service did, or throws. */
+export interface Performer {
+  publish(call: {
+    topic: string;
+    bodies: readonly string[];
+    dedupeKeys: readonly (string | null)[];
+  }): Promise<readonly RecordedPublish[]>;
+  receive(
+    request: ReceiveRequest,
+  ): Promise<{ messages: readonly RecordedMessage[]; acknowledged: readonly RecordedResult[] }>;
+  settle(
+    call: Pick<SettleCall, 'verb' | 'subscription' | 'wishes' | 'atomic' | 'visibilityTimeoutSeconds'>,
+  ): Promise<readonly RecordedResult[]>;
 }
 
 /** Starts an empty history. */
@@ -119,18 +138,23 @@ export function createRecorder(): Recorder {
     ticks += 1;
     return ticks;
   };
-  return { calls, clientOf: (engine, instance, client) => createClient({ calls, tick, engine, instance, client }) };
+  const record = (performer: Performer, instance: string, client: string) =>
+    createClient({ calls, tick, performer, instance, client });
+  return {
+    ...{ calls, record },
+    clientOf: (engine, instance, client) => record(createEnginePerformer(engine, client), instance, client),
+  };
 }
 
 interface ClientOptions {
   readonly calls: Call[];
   readonly tick: () => Tick;
-  readonly engine: Engine;
+  readonly performer: Performer;
   readonly instance: string;
   readonly client: string;
 }
 
-function createClient({ calls, tick, engine, instance, client }: ClientOptions): RecordingClient {
+function createClient({ calls, tick, performer, instance, client }: ClientOptions): RecordingClient {
   const begin = <C extends Call>(call: Omit<C, keyof RecordedCall | 'answer'>): C => {
     const begun = { ...call, client, instance, startedAt: tick(), endedAt: null, error: null, answer: null };
     calls.push(begun as unknown as C);
@@ -149,7 +173,7 @@ function createClient({ calls, tick, engine, instance, client }: ClientOptions):
     verb: SettleVerb,
     subscription: string,
     wishes: readonly WishFields[],
-    fields: { atomic?: boolean; visibilityTimeoutSeconds?: number } = {},
+    fields: SettleFields = {},
   ) =>
     begin<SettleCall>({
       ...{ verb, subscription, wishes: wishes.map(wholeWish), atomic: fields.atomic ?? false },
@@ -161,9 +185,7 @@ function createClient({ calls, tick, engine, instance, client }: ClientOptions):
       const dedupeKeys = bodies.map((_, i) => keys[i] ?? null);
       const call = begin<PublishCall>({ verb: 'publish', topic, bodies: bodies.map(digest), dedupeKeys });
       await end([call], async () => {
-        const messages = bodies.map((body, i) => newMessage(body, { dedupeKey: dedupeKeys[i] ?? null }));
-        const published = await engine.publish({ topic, messages, caller: client });
-        call.answer = published.map(({ id, sequence, duplicate }) => ({ id, sequence, duplicate }));
+        call.answer = await performer.publish({ topic, bodies, dedupeKeys });
       });
       return call;
     },
@@ -178,10 +200,11 @@ function createClient({ calls, tick, engine, instance, client }: ClientOptions):
       const acknowledge =
         request.acknowledge.length > 0 ? beginSettle('acknowledge', subscription, request.acknowledge) : null;
       await end(acknowledge === null ? [receive] : [acknowledge, receive], async () => {
-        const answer = await engine.receive(request);
-        receive.left = request.signal.aborted;
-        receive.answer = answer.messages.map(toRecordedMessage);
-        if (acknowledge !== null) acknowledge.answer = answer.acknowledged.map(toRecordedResult);
+        const answer = await performer.receive(request).finally(() => {
+          receive.left = request.signal.aborted;
+        });
+        receive.answer = answer.messages;
+        if (acknowledge !== null) acknowledge.answer = answer.acknowledged;
       });
       return { receive, acknowledge };
     },
@@ -189,14 +212,33 @@ function createClient({ calls, tick, engine, instance, client }: ClientOptions):
     settle: async (verb, subscription, wishes, fields = {}) => {
       const call = beginSettle(verb, subscription, wishes, fields);
       await end([call], async () => {
-        const request = { subscription, receipts: call.wishes, caller: client, ...fields };
-        const answer =
-          verb === 'acknowledge'
-            ? await engine.acknowledge({ ...request, atomic: call.atomic })
-            : await engine[verb](request);
-        call.answer = answer.results.map(toRecordedResult);
+        call.answer = await performer.settle(call);
       });
       return call;
+    },
+  };
+}
+
+function createEnginePerformer(engine: Engine, caller: string): Performer {
+  return {
+    publish: async ({ topic, bodies, dedupeKeys }) => {
+      const messages = bodies.map((body, i) => newMessage(body, { dedupeKey: dedupeKeys[i] ?? null }));
+      const published = await engine.publish({ topic, messages, caller });
+      return published.map(({ id, sequence, duplicate }) => ({ id, sequence, duplicate }));
+    },
+    receive: async (request) => {
+      const answer = await engine.receive(request);
+      const { messages, acknowledged } = answer;
+      return { messages: messages.map(toRecordedMessage), acknowledged: acknowledged.map(toRecordedResult) };
+    },
+    settle: async ({ verb, subscription, wishes, atomic, visibilityTimeoutSeconds }) => {
+      const request = {
+        ...{ subscription, receipts: wishes, caller },
+        ...(visibilityTimeoutSeconds !== null && { visibilityTimeoutSeconds }),
+      };
+      const answer =
+        verb === 'acknowledge' ? await engine.acknowledge({ ...request, atomic }) : await engine[verb](request);
+      return answer.results.map(toRecordedResult);
     },
   };
 }
