@@ -1,0 +1,25 @@
+// Every fault that can be inflicted on a running lab, again and again. What needs a lab of its own (a full disk, a
+// failover, an upgrade) is a test of its own beside this folder.
+
+import type { Fault } from './fault.ts';
+import { networkFaults } from './networks.ts';
+import { freezeInstance, killEveryInstance, killInstance, restartInstance } from './processes.ts';
+import { killBackend, killPostmaster, restartFast, restartImmediately } from './servers.ts';
+import {
+  cancelStatements,
+  endSessions,
+  freezeBackend,
+  holdAdvisoryLock,
+  holdTable,
+  loseWakeups,
+  useUpConnections,
+} from './sessions.ts';
+
+export type { Fault } from './fault.ts';
+
+export const faults: readonly Fault[] = [
+  ...networkFaults,
+  ...[killInstance, killEveryInstance, freezeInstance, restartInstance],
+  ...[killBackend, killPostmaster, restartFast, restartImmediately],
+  ...[loseWakeups, endSessions, cancelStatements, freezeBackend, holdAdvisoryLock, holdTable, useUpConnections],
+];

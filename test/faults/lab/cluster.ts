@@ -1,0 +1,143 @@
+// A PostgreSQL of the harness's own, made of the embedded programs in a directory of its own, to be killed, stopped and
+// started as a database server is in real life. Unlike the one of the other tests it flushes to disk.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { type Binaries, findBinaries } from '../../../src/store/embedded-binaries.ts';
+import { openCluster as openDirectory, type Cluster as Place } from '../../../src/store/embedded-cluster.ts';
+import { runCommand } from '../../../src/store/embedded-command.ts';
+import { clusterUrl } from '../../../src/store/embedded-lock.ts';
+import { readPostmaster, startPostmaster } from '../../../src/store/embedded-postmaster.ts';
+import { chooseProcessUser } from '../../../src/store/embedded-user.ts';
+import { pause, until } from './waiting.ts';
+
+export interface Cluster {
+  readonly binaries: Binaries;
+  readonly place: Place;
+  /** Changes with every start. */
+  readonly port: number;
+  /** As the superuser, to the service's database, past every proxy. */
+  readonly url: string;
+  /** Goes on trying while processes of a killed server are still ending. */
+  start(): Promise<void>;
+  stop(mode: 'fast' | 'immediate'): Promise<void>;
+  /** SIGKILL to the postmaster alone, as an out-of-memory killer would; resolves when it is gone. */
+  killPostmaster(): Promise<void>;
+  /** As the superuser, on a connection of its own. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** A session that is left open, to stand in the way. */
+  connect(): Promise<pg.Client>;
+  /** Whatever state it is in. */
+  end(): Promise<void>;
+}
+
+const SETTINGS = {
+  max_connections: '40',
+  shared_buffers: '64MB',
+  max_wal_size: '256MB',
+  superuser_reserved_connections: '3',
+  search_path: 'public',
+  log_lock_waits: 'off',
+};
+const START_MS_MAX = 60_000;
+const RETRY_MS = 100;
+const SHARED_DIR = '/var/lib/willcall';
+const DATABASE = 'willcall';
+
+/** The cluster in this directory, made where there is none; not started. The account of PostgreSQL must reach it. */
+export async function openCluster(dataDir: string, settings: Record<string, string> = {}): Promise<Cluster> {
+  const user = await chooseProcessUser();
+  const binaries = await findBinaries(user, SHARED_DIR);
+  const place = await openDirectory({ dataDir, sharedDir: SHARED_DIR, user, binaries, sync: false });
+  const state = { port: 0 };
+  const urlOf = (database: string) => clusterUrl({ port: state.port, password: place.password }, database);
+  const control = (...command: string[]) =>
+    runCommand(binaries.pgCtl, [...command, `--pgdata=${place.clusterDir}`], user);
+
+  const connect = async (database = DATABASE): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: urlOf(database), application_name: 'chaos' });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  };
+  const query = async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = [], database = DATABASE) => {
+    const client = await connect(database);
+    try {
+      return (await client.query<Row>(text, values)).rows;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  };
+  const start = async (): Promise<void> => {
+    const deadline = performance.now() + START_MS_MAX;
+    for (;;) {
+      const refusal = await startPostmaster(place, binaries, { ...SETTINGS, ...settings });
+      if (refusal === undefined) break;
+      if (performance.now() > deadline) throw new Error(`PostgreSQL in ${place.clusterDir} does not start: ${refusal}`);
+      await pause(RETRY_MS);
+    }
+    state.port = (await readPostmaster(place.clusterDir))?.port ?? 0;
+  };
+
+  return {
+    ...{ binaries, place, start },
+    get port() {
+      return state.port;
+    },
+    get url() {
+      return urlOf(DATABASE);
+    },
+    stop: async (mode) => {
+      const { code, output } = await control('stop', '--wait', `--mode=${mode}`, '--timeout=30');
+      if (code !== 0) throw new Error(`PostgreSQL in ${place.clusterDir} does not stop: ${output}`);
+    },
+    killPostmaster: async () => {
+      const pid = await postmasterPid(place);
+      process.kill(pid, 'SIGKILL');
+      await until(async () => !(await isRunning(pid)), 'the postmaster is gone');
+    },
+    query: (text, values) => query(text, values),
+    connect: () => connect(),
+    end: async () => {
+      const pid = await postmasterPid(place).catch(() => 0);
+      if (pid > 0 && (await isRunning(pid))) await control('stop', '--wait', '--mode=immediate', '--timeout=10');
+    },
+  };
+}
+
+/** Makes the service's database in a cluster that was just started for the first time. */
+export async function createDatabase(cluster: Cluster): Promise<void> {
+  const url = new URL(cluster.url);
+  url.pathname = '/postgres';
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  await client.query(`create database ${DATABASE}`);
+  await client.end();
+}
+
+async function postmasterPid(place: Place): Promise<number> {
+  const running = await readPostmaster(place.clusterDir);
+  if (running === undefined) throw new Error(`no PostgreSQL runs in ${place.clusterDir}`);
+  return running.pid;
+}
+
+/** A process that ended and that nobody has asked for is not running either. */
+export async function isRunning(pid: number): Promise<boolean> {
+  try {
+    const stat = await readFile(join('/proc', `${pid}`, 'stat'), 'utf8');
+    return !/\) [ZX] /.test(stat);
+  } catch {
+    return isAlive(pid);
+  }
+}
+
+/** Where there is no /proc. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== 'linux';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,27 @@
+// Waiting in a harness that lives among killed processes: everything has an end.
+
+const LOOK_MS = 20;
+const PATIENCE_MS = 60_000;
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Resolves once the condition holds, with how long that took; one that throws does not hold yet. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  patienceMs = PATIENCE_MS,
+): Promise<number> {
+  const begun = performance.now();
+  let complaint = '';
+  while (performance.now() - begun < patienceMs) {
+    try {
+      if (await condition()) return performance.now() - begun;
+    } catch (error) {
+      complaint = error instanceof Error ? ` (${error.message})` : '';
+    }
+    await pause(LOOK_MS);
+  }
+  throw new Error(`waited ${patienceMs / 1000} seconds in vain until ${what}${complaint}`);
+}

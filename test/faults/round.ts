@@ -1,0 +1,176 @@
+// One round: clients do everything that clients do, right and wrong, on topics of the round's own, while faults befall the
+// service and its database; then everything heals, the clients finish, and the history is judged. Everything that is decided
+// here comes from the seed.
+
+import { createClient } from '../support/client.ts';
+import { type Call, createRecorder, type RecordingClient } from '../support/history.ts';
+import { checkHistory, type History, type Violation } from '../support/history-check.ts';
+import { drawPlan, playPlan, type Stage } from '../support/history-clients.ts';
+import { createHttpPerformer, type HttpPerformer, RefusedError } from '../support/history-http.ts';
+import { readRows } from '../support/history-rows.ts';
+import type { Fault } from './faults/index.ts';
+import type { Lab } from './lab/lab.ts';
+import { createRandom, type Random } from './lab/random.ts';
+import { pause, until } from './lab/waiting.ts';
+
+export interface RoundOptions {
+  readonly seed: number;
+  /** Dealt in an order of the seed's; each side its own, both at once. */
+  readonly faults: readonly Fault[];
+  readonly onFault?: (name: string) => void;
+}
+
+export interface RoundReport {
+  readonly history: History;
+  readonly violations: readonly Violation[];
+  /** Answers that no fault explains: 500, or a refusal of a good request. */
+  readonly complaints: readonly string[];
+  readonly inflicted: readonly { readonly name: string; readonly recoveredMs: number }[];
+}
+
+const topics = ['orders', 'events'];
+const subscriptions = [
+  { name: 'ledger', topic: 'orders', json: { max_attempts: 4, max_deliveries: 8, retry: { min_backoff_seconds: 0 } } },
+  { name: 'archive', topic: 'orders', json: { max_attempts: 5, max_in_flight: 12, retry: { min_backoff_seconds: 0 } } },
+  { name: 'alarm', topic: 'events', json: { max_attempts: 3, retry: { min_backoff_seconds: 1 } } },
+];
+const size = {
+  ...{ topics: topics.length, subscriptions: subscriptions.length },
+  ...{ publishers: 4, publishesEach: 12, consumersEach: 2, roundsEach: 24 },
+};
+const RECOVERY_MS_MAX = 20_000;
+
+/** Leaves the lab healed. */
+export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundReport> {
+  const random = createRandom(options.seed);
+  const subjects = await createSubjects(lab, `seed-${options.seed}`);
+  const recorder = createRecorder();
+  let over = false;
+  const stage = await openStage(lab, { recorder, goOn: () => !over, ...subjects });
+  const playing = playPlan(drawPlan(options.seed, size), stage);
+  const sides = (['service', 'database'] as const).map((side) =>
+    inflictAll(
+      lab,
+      random.fork(side),
+      options.faults.filter((fault) => fault.side === side),
+      options.onFault,
+    ),
+  );
+  // A harness that fails must not leave the players waiting.
+  const inflicted = await Promise.all(sides).finally(() => {
+    over = true;
+  });
+  await lab.heal();
+  await playing;
+  stage.close();
+  const history = { calls: recorder.calls, rows: await readRows(lab.cluster, subjects.topicIds) };
+  return {
+    history,
+    violations: checkHistory(history, { drained: true }),
+    complaints: unexplained(recorder.calls),
+    inflicted: inflicted.flat(),
+  };
+}
+
+async function inflictAll(lab: Lab, random: Random, faults: readonly Fault[], onFault?: (name: string) => void) {
+  const inflicted: { name: string; recoveredMs: number }[] = [];
+  for (const fault of random.shuffle(faults)) {
+    await pause(random.whole(100, 700));
+    onFault?.(fault.name);
+    await fault.inflict(lab, random);
+    const recoveredMs = await until(() => someServes(lab), `an instance serves after "${fault.name}"`, RECOVERY_MS_MAX);
+    inflicted.push({ name: fault.name, recoveredMs });
+  }
+  return inflicted;
+}
+
+/** The other side's fault may have befallen one of them. */
+async function someServes({ instances }: Lab): Promise<boolean> {
+  const ready = await Promise.all(instances.map((instance) => instance.isReady()));
+  return ready.includes(true);
+}
+
+/** Topics and subscriptions of one round's own. */
+async function createSubjects(lab: Lab, prefix: string) {
+  const admin = createClient(lab.instances[0].url, lab.adminKey);
+  const named = (name: string) => `${prefix}-${name}`;
+  const put = async (path: string, json: object) => {
+    const { status, bytes } = await admin.call('PUT', path, { json });
+    if (status !== 201) throw new Error(`PUT ${path} was answered ${status}: ${bytes}`);
+  };
+  for (const name of topics) await put(`/v1/topics/${named(name)}`, {});
+  for (const { name, topic, json } of subscriptions) {
+    const retry = { ...json.retry, max_backoff_seconds: 1 };
+    await put(`/v1/subscriptions/${named(name)}`, {
+      ...{ topic: named(topic), visibility_timeout_seconds: 1, ...json, retry },
+    });
+  }
+  admin.close();
+  const names = topics.map(named);
+  const rows = await lab.cluster.query<{ id: number }>(
+    'select topic_id as id from willcall.topic where name = any ($1)',
+    [names],
+  );
+  return {
+    ...{ topicIds: rows.map(({ id }) => id), topics: names },
+    subscriptions: subscriptions.map(({ name }) => named(name)),
+  };
+}
+
+interface StageOptions extends Pick<Stage, 'goOn' | 'topics' | 'subscriptions'> {
+  readonly recorder: ReturnType<typeof createRecorder>;
+}
+
+/** Every client has a key of its own, with which it calls both instances. */
+async function openStage(lab: Lab, options: StageOptions): Promise<Stage & { close(): void }> {
+  const { recorder, ...rest } = options;
+  const names = [
+    ...Array.from({ length: size.publishers }, (_, i) => `publisher-${i}`),
+    ...Array.from({ length: size.subscriptions * size.consumersEach }, (_, i) => `consumer-${i}`),
+    'drain',
+  ];
+  const admin = createClient(lab.instances[0].url, lab.adminKey);
+  const performers: HttpPerformer[] = [];
+  const clients = new Map<string, RecordingClient>();
+  for (const name of names) {
+    const json = { client: name, roles: [{ role: 'admin', topics: ['*'], subscriptions: ['*'] }] };
+    const { key } = (await admin.call<{ key: string }>('POST', '/v1/keys', { json })).json;
+    for (const [no, instance] of lab.instances.entries()) {
+      const performer = createHttpPerformer(instance.url, key);
+      performers.push(performer);
+      clients.set(`${name} ${no}`, recorder.record(performer, instance.name, name));
+    }
+  }
+  return {
+    ...rest,
+    calls: recorder.calls,
+    clientOf: (instance, name) => {
+      const client = clients.get(`${name} ${instance}`);
+      if (client === undefined) throw new Error(`${name} does not play on instance ${instance}`);
+      return client;
+    },
+    countLeft: async (subscription) => {
+      type Answer = { stats: { backlog: number; in_flight: number; deferred: number } };
+      const answer = await admin.call<Answer>('GET', `/v1/subscriptions/${subscription}`).catch(() => null);
+      if (answer?.status !== 200) return null;
+      const { backlog, in_flight: inFlight, deferred } = answer.json.stats;
+      return backlog + inFlight + deferred;
+    },
+    sweep: null,
+    forgotten: [],
+    close: () => {
+      for (const one of [...performers, admin]) one.close();
+    },
+  };
+}
+
+/** A request that took too long to arrive, or a service that cannot serve now, is what faults do. */
+const EXPLAINED = new Set([408, 503]);
+
+function unexplained(calls: readonly Call[]): string[] {
+  return calls.flatMap(({ error, verb, client, instance }) =>
+    error instanceof RefusedError && !EXPLAINED.has(error.status)
+      ? [`${verb} of ${client} on ${instance}: ${error.message}`]
+      : [],
+  );
+}
