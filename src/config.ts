@@ -86,6 +86,8 @@ const schema = z.object({
   WILLCALL_KEY_REQUESTS_PER_SECOND: wholeNumber(0, limits.keyRequestsPerSecondMax).default(
     fairUseDefaults.keyRequestsPerSecond,
   ),
+  WILLCALL_KEY_PARKED_RECEIVES: wholeNumber(1, limits.parkedReceivesMax).default(fairUseDefaults.keyParkedReceives),
+  WILLCALL_PARKED_RECEIVES: wholeNumber(1, limits.parkedReceivesMax).default(fairUseDefaults.parkedReceives),
   WILLCALL_SCHEMA: identifier(SCHEMA_CHARACTERS_MAX).default('willcall'),
   WILLCALL_RUNTIME_ROLE: identifier(63).optional(),
   WILLCALL_LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
@@ -121,7 +123,11 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     schema: values.WILLCALL_SCHEMA,
     runtimeRole: values.WILLCALL_RUNTIME_ROLE ?? values.WILLCALL_SCHEMA + RUNTIME_ROLE_SUFFIX,
     logLevel: values.WILLCALL_LOG_LEVEL,
-    fairUse: { keyRequestsPerSecond: values.WILLCALL_KEY_REQUESTS_PER_SECOND },
+    fairUse: {
+      keyRequestsPerSecond: values.WILLCALL_KEY_REQUESTS_PER_SECOND,
+      keyParkedReceives: values.WILLCALL_KEY_PARKED_RECEIVES,
+      parkedReceives: values.WILLCALL_PARKED_RECEIVES,
+    },
   };
 }
 

@@ -25,7 +25,7 @@ describe('the settings', () => {
       schema: 'willcall',
       runtimeRole: 'willcall_runtime',
       logLevel: 'info',
-      fairUse: { keyRequestsPerSecond: 1_000 },
+      fairUse: { keyRequestsPerSecond: 1_000, keyParkedReceives: 1_000, parkedReceives: 20_000 },
     });
   });
 
@@ -42,6 +42,8 @@ describe('the settings', () => {
         WILLCALL_PORT: '0',
         WILLCALL_ADMIN_KEY: adminKey,
         WILLCALL_KEY_REQUESTS_PER_SECOND: '50',
+        WILLCALL_KEY_PARKED_RECEIVES: '7',
+        WILLCALL_PARKED_RECEIVES: '70',
         WILLCALL_SCHEMA: 'notices',
         WILLCALL_LOG_LEVEL: 'debug',
       }),
@@ -57,7 +59,7 @@ describe('the settings', () => {
       schema: 'notices',
       runtimeRole: 'notices_runtime',
       logLevel: 'debug',
-      fairUse: { keyRequestsPerSecond: 50 },
+      fairUse: { keyRequestsPerSecond: 50, keyParkedReceives: 7, parkedReceives: 70 },
     });
   });
 
@@ -112,6 +114,6 @@ describe('the settings', () => {
 
   it('names every variable it knows', () => {
     expect(configVariables).toContain('WILLCALL_RUNTIME_ROLE');
-    expect(configVariables).toHaveLength(12);
+    expect(configVariables).toHaveLength(14);
   });
 });

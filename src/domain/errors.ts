@@ -15,6 +15,7 @@ export const errorCodes = [
   'nothing_settled',
   'atomic_refused',
   'rate_limited',
+  'too_many_receives',
   'overloaded',
   'shutting_down',
   'database_unavailable',

@@ -7,10 +7,16 @@ import { limits } from './limits.ts';
 export interface FairUse {
   /** Of a key that has no rate of its own, on average; 0 is no bound. */
   readonly keyRequestsPerSecond: number;
+  /** Receives that wait at the same time, of one key. */
+  readonly keyParkedReceives: number;
+  /** Receives under way at the same time, of everybody. */
+  readonly parkedReceives: number;
 }
 
 export const fairUseDefaults: FairUse = {
   keyRequestsPerSecond: limits.keyRequestsPerSecondDefault,
+  keyParkedReceives: limits.keyParkedReceivesDefault,
+  parkedReceives: limits.parkedReceivesDefault,
 };
 
 /** What is left to a key after a call of its, or before one that came too early. */

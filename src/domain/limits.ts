@@ -23,6 +23,10 @@ export const limits = {
   keyRequestsPerSecondMax: 100_000,
   keyBurstSeconds: 2,
   keyBurstRequestsMin: 10,
+  /** Receives that wait at the same time: of a key, and of everybody on one instance. */
+  keyParkedReceivesDefault: 1_000,
+  parkedReceivesDefault: 20_000,
+  parkedReceivesMax: 1_000_000,
 
   publishMessagesMax: 1000,
   messageBytesDefault: 1 * MIB,

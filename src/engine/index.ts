@@ -13,7 +13,7 @@ import { Dispatchers } from './dispatchers.ts';
 import { createGiveBack } from './give-back.ts';
 import { Keyring } from './keyring.ts';
 import { createKeyVerbs } from './keys.ts';
-import { ParkedKeys } from './parked-keys.ts';
+import { ParkedReceives } from './parked-receives.ts';
 import { createPublish } from './publish.ts';
 import { RateLimits } from './rate-limits.ts';
 import { createReceive } from './receive.ts';
@@ -74,7 +74,7 @@ export function createEngine({
       });
     },
   });
-  const keys = createKeyRooms({ store, logger, adminKey });
+  const keys = createKeyRooms({ store, logger, adminKey, fairUse });
   const rateLimits = new RateLimits({ requestsPerSecond: fairUse.keyRequestsPerSecond });
   const wakeups = createWakeups({
     ...{ store, logger },
@@ -135,9 +135,9 @@ export function createEngine({
 }
 
 /** What knows keys: the keyring, and the receives that are parked under them. */
-function createKeyRooms({ store, logger, adminKey }: EngineOptions) {
+function createKeyRooms({ store, logger, adminKey, fairUse }: EngineOptions & { fairUse: FairUse }) {
   const keyring = new Keyring({ store, logger, adminKey: adminKey ?? null });
-  const parked = new ParkedKeys({ keyring, logger });
+  const parked = new ParkedReceives({ keyring, logger, fairUse });
   return {
     authenticate: (credentials: Credentials) => keyring.authenticate(credentials),
     guard: (receive: Engine['receive']) => parked.guard(receive),

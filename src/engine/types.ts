@@ -181,7 +181,7 @@ export interface Engine {
 
   /** In the order of the request. Throws `topic_not_found`, `message_too_large`, `idempotency_conflict`. */
   publish(request: PublishRequest): Promise<readonly PublishedMessage[]>;
-  /** Throws `subscription_not_found`, `shutting_down`. */
+  /** Throws `subscription_not_found`, `too_many_receives`, `shutting_down`. */
   receive(request: ReceiveRequest): Promise<ReceiveAnswer>;
   /** Each of the four: outcomes are values; throws `subscription_not_found`. */
   acknowledge(request: AcknowledgeRequest): Promise<SettleAnswer>;

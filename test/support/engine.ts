@@ -2,6 +2,7 @@
 // Several on one database are several instances. Upkeep runs when the test calls sweep(), retain() or poll().
 
 import { vi } from 'vitest';
+import { type FairUse, fairUseDefaults } from '../../src/domain/fair-use.ts';
 import type { Logger } from '../../src/domain/logger.ts';
 import { createEngine, type Engine, type EngineLifecycle } from '../../src/engine/index.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
@@ -17,6 +18,8 @@ export interface TestEngineOptions {
   readonly wrapStore?: (store: Store) => Store;
   /** Hears nothing from other instances and never polls: what it is not woken for itself, it does not notice. */
   readonly deaf?: boolean;
+  /** Over the defaults. */
+  readonly fairUse?: Partial<FairUse> | undefined;
 }
 
 /** Starts an instance; to be stopped by the test that asked for it. */
@@ -29,7 +32,11 @@ export async function createTestEngine(database: TestDatabase, options: TestEngi
     connectionsMax: 10,
     logger,
   });
-  const engine = createEngine({ store: options.wrapStore?.(store) ?? store, logger });
+  const engine = createEngine({
+    store: options.wrapStore?.(store) ?? store,
+    logger,
+    fairUse: { ...fairUseDefaults, ...options.fairUse },
+  });
   if (options.deaf !== true) await engine.start();
   return {
     ...engine,

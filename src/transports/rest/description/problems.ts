@@ -84,6 +84,10 @@ const words = {
     when: 'the key calls more often than it may; nothing was done',
     detail: 'The key has made 2000 calls faster than it may: make the next one in 1 s.',
   },
+  too_many_receives: {
+    when: 'the key has as many receives waiting as it may; nothing was settled or handed out',
+    detail: 'The key has 1000 receives waiting, as many as it may: wait for one of them.',
+  },
   message_too_large: {
     when: 'a body is larger than its topic allows',
     detail: 'payments takes bodies of at most 1048576 bytes (max_message_bytes); nothing was published.',

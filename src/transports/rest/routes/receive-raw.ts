@@ -27,7 +27,7 @@ const describe: OperationDescription = {
     },
     204: { description: 'None came in time.', headers: receivedNothingHeaders },
   },
-  problems: ['subscription_not_found'],
+  problems: ['subscription_not_found', 'too_many_receives'],
 };
 
 export const receiveRaw: Route = {

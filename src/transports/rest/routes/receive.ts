@@ -20,7 +20,7 @@ const describe: OperationDescription = {
   headers: repeatableHeaders,
   body: { json: receiveBody, required: false },
   answers: { 200: { description: 'Messages; an empty list when none came in time.', json: received } },
-  problems: ['subscription_not_found'],
+  problems: ['subscription_not_found', 'too_many_receives'],
 };
 
 export const receive: Route = {

@@ -1,0 +1,106 @@
+// The receives of this instance that are under way, most of them parked. They are bounded, in all and by key, because each takes
+// memory for up to half a minute; what is beyond is refused before anything is settled or leased. And a key that is
+// revoked or expires ends its waits with an empty answer: at once when a wakeup says so, else within about a second.
+
+import { WillcallError } from '../domain/errors.ts';
+import type { FairUse } from '../domain/fair-use.ts';
+import type { Logger } from '../domain/logger.ts';
+import type { Keyring } from './keyring.ts';
+import type { Engine, ReceiveRequest } from './types.ts';
+
+/** Nobody knows when one of the others ends; half a minute is the longest. */
+const RETRY_AFTER_SECONDS = 5;
+
+export interface ParkedReceivesOptions {
+  readonly keyring: Keyring;
+  readonly logger: Logger;
+  readonly fairUse: Pick<FairUse, 'keyParkedReceives' | 'parkedReceives'>;
+}
+
+export class ParkedReceives {
+  readonly #options: ParkedReceivesOptions;
+  readonly #waits = new Map<string, Set<AbortController>>();
+  #underWay = 0;
+
+  constructor(options: ParkedReceivesOptions) {
+    this.#options = options;
+  }
+
+  /** The same receive, but for one too many, or one that would wait longer than its key lives. */
+  guard(receive: Engine['receive']): Engine['receive'] {
+    return async (request) => {
+      this.#checkRoom(request);
+      this.#underWay += 1;
+      try {
+        return await this.#receive(receive, request);
+      } finally {
+        this.#underWay -= 1;
+      }
+    };
+  }
+
+  /** Ends the waits of keys that are no more. */
+  async check(): Promise<void> {
+    if (this.#waits.size > 0) this.#endThoseOf(await this.#options.keyring.findEnded([...this.#waits.keys()]));
+  }
+
+  /** The same for one key, of which something was heard. */
+  hear(keyId: string): void {
+    if (!this.#waits.has(keyId)) return;
+    this.#options.keyring.findEnded([keyId]).then(
+      (ended) => this.#endThoseOf(ended),
+      (err: unknown) => this.#options.logger.debug({ err, keyId }, 'the key of a parked receive was not looked at'),
+    );
+  }
+
+  /** What does not wait is none of its key's parked ones, but takes its place among all. */
+  #checkRoom({ keyId, waitSeconds }: ReceiveRequest): void {
+    const { keyParkedReceives, parkedReceives } = this.#options.fairUse;
+    if (this.#underWay >= parkedReceives) {
+      throw new WillcallError('overloaded', 'This instance has as many receives waiting as it may; try again.', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    if (waitSeconds === 0 || keyId === undefined || keyId === null) return;
+    if ((this.#waits.get(keyId)?.size ?? 0) < keyParkedReceives) return;
+    throw new WillcallError(
+      'too_many_receives',
+      `The key has ${keyParkedReceives} receives waiting, as many as it may: wait for one of them.`,
+      { retryAfterSeconds: RETRY_AFTER_SECONDS },
+    );
+  }
+
+  async #receive(receive: Engine['receive'], request: ReceiveRequest) {
+    const { keyId, signal } = request;
+    if (keyId === undefined || keyId === null || request.waitSeconds === 0) return receive(request);
+    const wait = new AbortController();
+    const leave = (): void => wait.abort();
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+    this.#add(keyId, wait);
+    try {
+      return await receive({ ...request, signal: wait.signal });
+    } finally {
+      this.#remove(keyId, wait);
+      signal.removeEventListener('abort', leave);
+    }
+  }
+
+  #add(keyId: string, wait: AbortController): void {
+    const waits = this.#waits.get(keyId);
+    if (waits === undefined) this.#waits.set(keyId, new Set([wait]));
+    else waits.add(wait);
+  }
+
+  #remove(keyId: string, wait: AbortController): void {
+    const waits = this.#waits.get(keyId);
+    waits?.delete(wait);
+    if (waits?.size === 0) this.#waits.delete(keyId);
+  }
+
+  #endThoseOf(keyIds: readonly string[]): void {
+    for (const keyId of keyIds) {
+      for (const wait of this.#waits.get(keyId) ?? []) wait.abort();
+    }
+  }
+}
