@@ -1,6 +1,6 @@
 // What happens to PostgreSQL as a whole: one of its processes dies, all of them do, and operators restart it.
 
-import { pause } from '../lab/waiting.ts';
+import { pause, until } from '../lab/waiting.ts';
 import type { Fault } from './fault.ts';
 
 /** The service's sessions, working ones first. */
@@ -14,8 +14,13 @@ export const killBackend: Fault = {
   side: 'database',
   inflict: async ({ cluster }) => {
     const [session] = await cluster.query<{ pid: number }>(SESSIONS);
+    if (session === undefined) return;
     // PostgreSQL then ends every other session, recovers from its log, and goes on by itself.
-    if (session !== undefined) process.kill(session.pid, 'SIGKILL');
+    const witness = await cluster.connect();
+    const ended = new Promise<void>((resolve) => witness.once('end', () => resolve()));
+    process.kill(session.pid, 'SIGKILL');
+    await ended;
+    await until(async () => (await cluster.query('select')).length === 1, 'PostgreSQL has recovered');
   },
 };
 
