@@ -1,7 +1,8 @@
 -- publish_each: publish where entries differ: some are delayed, some have a dedupe key. Called by publish under the topic
 -- lock and its planner settings, with the slices of its flush. An entry whose key is known already, from before or from
 -- an entry earlier in the flush, is a duplicate and is not published again; the same key with another body is a conflict:
--- then nothing is published and the entries are named.
+-- then nothing is published and the entries are named. So are those that would enter the log where there is room for fewer
+-- (_room, null without a bound).
 
 create function willcall.publish_each(
   _topic_id integer,
@@ -19,10 +20,12 @@ create function willcall.publish_each(
   _delay_seconds double precision[],
   _deliver_ats timestamptz[],
   _dedupe_keys text[],
+  _room bigint,
   out refused_entries integer[],
   out message_ids bytea[],
   out seqs bigint[],
-  out duplicates boolean[]
+  out duplicates boolean[],
+  out is_full boolean
 ) returns record
 language plpgsql
 as $$
@@ -55,6 +58,19 @@ begin
       return;
     end if;
     message_ids := _known.message_ids;
+  end if;
+
+  if _room is not null then
+    select array_agg(e.ord order by e.ord) into refused_entries
+    from unnest(_body_bytes, message_ids, _originals, _delay_seconds, _deliver_ats)
+      with ordinality e (bytes, known_id, original, delay_seconds, deliver_at, ord)
+    where e.known_id is null and coalesce(e.original, e.ord) = e.ord
+      and e.delay_seconds is null and e.deliver_at is null;
+    is_full := cardinality(refused_entries) > _room;
+    if is_full then
+      return;
+    end if;
+    refused_entries := null;
   end if;
 
   with entry as (

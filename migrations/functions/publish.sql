@@ -2,6 +2,8 @@
 -- All of them or none. Lock: topic. Index: message_key, backwards, for the tail.
 -- Bodies come packed in one value; entry i is _body_bytes[i] bytes from _body_starts[i] (1-based).
 -- A flush that holds a refusal does nothing and names the entries, so that the caller can leave those calls out.
+-- Where the topic bounds the backlog of its subscriptions, a flush for which there is no room names the entries that would
+-- enter the log, and how many may: neither duplicates nor delayed ones do, until they are due.
 -- Without keys and delays the caller computes the ids from first_seq, its salt and the order; otherwise they come by
 -- entry, with the sequence (null while delayed) and whether an earlier message of that key is meant.
 
@@ -28,7 +30,9 @@ create function willcall.publish(
   out max_message_bytes integer,
   out message_ids bytea[],
   out seqs bigint[],
-  out duplicates boolean[]
+  out duplicates boolean[],
+  out room bigint,
+  out furthest_behind text
 ) returns record
 language plpgsql
 set enable_seqscan = off
@@ -40,6 +44,8 @@ declare
   _tail bigint;
   _tail_at timestamptz;
   _window interval;
+  _max_backlog integer;
+  _full boolean := false;
 begin
   if _wait then
     perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
@@ -48,7 +54,8 @@ begin
     return;
   end if;
 
-  select t.max_message_bytes, t.dedupe_window_seconds * interval '1 second' into max_message_bytes, _window
+  select t.max_message_bytes, t.dedupe_window_seconds * interval '1 second', t.max_backlog
+  into max_message_bytes, _window, _max_backlog
   from willcall.topic t
   where t.topic_id = _topic_id and t.deleted_at is null;
   if not found then
@@ -73,8 +80,17 @@ begin
   -- Taken after the lock, so that time never runs backwards in the log.
   published_at := greatest(clock_timestamp(), _tail_at);
   outcome := 'published';
+  if _max_backlog is not null then
+    select r.room, r.subscription into room, furthest_behind
+    from willcall.backlog_room(_topic_id, coalesce(_tail, 0), _max_backlog) r;
+  end if;
 
   if _delay_seconds is null and _deliver_ats is null and _dedupe_keys is null then
+    if _last - _first + 1 > room then
+      outcome := 'backlog_full';
+      select array_agg(n) into refused_entries from generate_series(1, _last - _first + 1) n;
+      return;
+    end if;
     insert into willcall.message (
       topic_id, seq, published_at, body_bytes, message_id, body_sha256, published_by, content_type, attributes,
       ordering_key, body
@@ -91,14 +107,16 @@ begin
     return;
   end if;
 
-  select p.refused_entries, p.message_ids, p.seqs, p.duplicates into refused_entries, message_ids, seqs, duplicates
+  select p.refused_entries, p.message_ids, p.seqs, p.duplicates, p.is_full
+  into refused_entries, message_ids, seqs, duplicates, _full
   from willcall.publish_each(
     _topic_id, _salt, first_seq, publish.published_at, _window, _bodies, _body_starts[_first:_last],
     _body_bytes[_first:_last], _publishers[_first:_last], _content_types[_first:_last], _attributes[_first:_last],
-    _ordering_keys[_first:_last], _delay_seconds[_first:_last], _deliver_ats[_first:_last], _dedupe_keys[_first:_last]
+    _ordering_keys[_first:_last], _delay_seconds[_first:_last], _deliver_ats[_first:_last], _dedupe_keys[_first:_last],
+    room
   ) p;
   if refused_entries is not null then
-    outcome := 'idempotency_conflict';
+    outcome := case when _full then 'backlog_full' else 'idempotency_conflict' end;
   end if;
 end
 $$;

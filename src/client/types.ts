@@ -106,6 +106,8 @@ export interface TopicSettings {
   readonly expiredRetentionSeconds?: number;
   readonly dedupeWindowSeconds?: number;
   readonly maxMessageBytes?: number;
+  /** Null is no bound. */
+  readonly maxBacklog?: number | null;
 }
 
 export interface Topic extends Required<TopicSettings> {

@@ -16,6 +16,7 @@ export const errorCodes = [
   'atomic_refused',
   'rate_limited',
   'too_many_receives',
+  'backlog_full',
   'overloaded',
   'shutting_down',
   'database_unavailable',

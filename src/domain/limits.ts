@@ -72,6 +72,7 @@ export const limits = {
   backoffSecondsMax: DAY_SECONDS,
   maxInFlightMax: 1_000_000,
 
+  maxBacklogMax: 1_000_000_000,
   retentionSecondsDefault: 7 * DAY_SECONDS,
   retainAcknowledgedSecondsDefault: 1 * DAY_SECONDS,
   expiredRetentionSecondsDefault: 7 * DAY_SECONDS,

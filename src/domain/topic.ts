@@ -12,6 +12,8 @@ export interface TopicSettings {
   readonly dedupeWindowSeconds: number;
   /** The largest body that publish accepts. */
   readonly maxMessageBytes: number;
+  /** The backlog that no publish may make any subscription exceed; null is no bound. */
+  readonly maxBacklog: number | null;
 }
 
 export interface Topic extends TopicSettings {

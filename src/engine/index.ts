@@ -89,7 +89,7 @@ export function createEngine({
     },
   });
   const rooms = { store, directory, wakeups };
-  const { publish, drained: published } = createPublish(rooms);
+  const { publish, drained: published } = createPublish({ ...rooms, logger });
   const { acknowledge, drained: acknowledged } = createAcknowledge(rooms);
   const giveBack = createGiveBack(rooms);
   const receive = createReceive({ directory, dispatchers, acknowledge, isStopping: () => state.stopping });

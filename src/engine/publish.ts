@@ -3,6 +3,7 @@
 // then a repetition publishes nothing twice; any other is not, because nobody knows whether it was done.
 
 import { type ErrorCode, WillcallError } from '../domain/errors.ts';
+import type { Logger } from '../domain/logger.ts';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
@@ -14,19 +15,30 @@ import type { Wakeups } from './wakeups.ts';
 const MIB = 1024 * 1024;
 const TRIES_MAX = 3;
 const RETRY_PAUSE_MS = 200;
+/** A consumer that is behind does not catch up at once. */
+const FULL_RETRY_SECONDS = 5;
+const FULL_TOLD_MS = 60_000;
+const FULL_TOLD_MAX = 1_000;
 
 /** A call that was refused: which of its messages, why, and the topic's bound on a body. */
 interface Refusal {
   readonly refused: readonly number[];
-  readonly code: Extract<ErrorCode, 'message_too_large' | 'idempotency_conflict'>;
+  readonly code: Extract<ErrorCode, 'message_too_large' | 'idempotency_conflict' | 'backlog_full'>;
   readonly maxMessageBytes: number;
 }
 
 /** 'gone' when the topic is no more. */
 type PublishReply = readonly PublishedMessage[] | Refusal | 'gone';
 
-export function createPublish(options: { store: Store; directory: Directory; wakeups: Wakeups }) {
-  const { store, directory, wakeups } = options;
+export interface PublishRooms {
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly wakeups: Wakeups;
+  readonly logger: Logger;
+}
+
+export function createPublish({ store, directory, wakeups, logger }: PublishRooms) {
+  const tellFull = createFullLog(logger);
 
   const flush = async (groups: readonly Group<PublishCall>[], wait: boolean) => {
     const outcomes = await store.messages.publish(
@@ -46,7 +58,10 @@ export function createPublish(options: { store: Store; directory: Directory; wak
         return shareOut(group, outcome.messages);
       case 'message_too_large':
       case 'idempotency_conflict':
-        return leaveOut(group, outcome);
+        return leaveOut(group, outcome, refusedByCall(group, outcome.refused));
+      case 'backlog_full':
+        tellFull(group.key, outcome.furthestBehind);
+        return leaveOut(group, outcome, beyondRoom(group, outcome));
       case 'busy':
         return 'busy';
       default:
@@ -57,12 +72,9 @@ export function createPublish(options: { store: Store; directory: Directory; wak
   /** A group that holds a refusal was left undone: tell those callers, and do the others. */
   const leaveOut = async (
     group: Group<PublishCall>,
-    { outcome, refused, maxMessageBytes }: Extract<PublishOutcome, { refused: readonly number[] }>,
+    { outcome, maxMessageBytes = 0 }: { readonly outcome: Refusal['code']; readonly maxMessageBytes?: number },
+    byCall: readonly (readonly number[])[],
   ): Promise<readonly PublishReply[]> => {
-    const byCall = shareOut(group, [...Array(countMessages(group)).keys()]).map((indexes) => {
-      const first = indexes[0] ?? 0;
-      return refused.filter((index) => indexes.includes(index)).map((index) => index - first);
-    });
     const kept = group.entries.filter((_, i) => byCall[i]?.length === 0);
     const [replies] = kept.length > 0 ? await flush([{ key: group.key, entries: kept }], true) : [[]];
     const rest = [...(replies === undefined || replies === 'busy' ? [] : replies)];
@@ -118,10 +130,6 @@ function withoutPastDelay(message: NewMessage): NewMessage {
   return past ? { ...message, delaySeconds: null, deliverAt: null } : message;
 }
 
-function countMessages(group: Group<PublishCall>): number {
-  return group.entries.reduce((sum, call) => sum + call.messages.length, 0);
-}
-
 /** What there is of each message of a group, by call. */
 function shareOut<T>(group: Group<PublishCall>, all: readonly T[]): T[][] {
   let next = 0;
@@ -129,6 +137,42 @@ function shareOut<T>(group: Group<PublishCall>, all: readonly T[]): T[][] {
     next += messages.length;
     return all.slice(next - messages.length, next);
   });
+}
+
+/** The refused messages of each call, by their indexes in the call. */
+function refusedByCall(group: Group<PublishCall>, refused: readonly number[]): number[][] {
+  const isRefused = new Set(refused);
+  let first = 0;
+  return group.entries.map(({ messages }) => {
+    const ofCall = messages.flatMap((_, i) => (isRefused.has(first + i) ? [i] : []));
+    first += messages.length;
+    return ofCall;
+  });
+}
+
+/** The same where there is room for some: calls take it in turn, each as a whole. */
+function beyondRoom(
+  group: Group<PublishCall>,
+  { entering, room }: Extract<PublishOutcome, { outcome: 'backlog_full' }>,
+): number[][] {
+  let left = room;
+  return refusedByCall(group, entering).map((ofCall) => {
+    if (ofCall.length > left) return ofCall;
+    left -= ofCall.length;
+    return [];
+  });
+}
+
+/** Tells the operator, and not the publisher, which subscription is behind; for each topic now and then. */
+function createFullLog(logger: Logger) {
+  const toldAt = new Map<number, number>();
+  return (topicId: number, subscription: string): void => {
+    const now = performance.now();
+    if (now - (toldAt.get(topicId) ?? Number.NEGATIVE_INFINITY) < FULL_TOLD_MS) return;
+    if (toldAt.size >= FULL_TOLD_MAX) toldAt.clear();
+    toldAt.set(topicId, now);
+    logger.info({ topicId, subscription }, 'a publish was refused: the backlog of the subscription is full');
+  };
 }
 
 function toError({ messages, topic }: PublishRequest, { code, refused, maxMessageBytes }: Refusal): WillcallError {
@@ -141,6 +185,13 @@ function toError({ messages, topic }: PublishRequest, { code, refused, maxMessag
       code,
       `${topic} takes bodies of at most ${maxMessageBytes} bytes (max_message_bytes); nothing was published.`,
       { fields },
+    );
+  }
+  if (code === 'backlog_full') {
+    return new WillcallError(
+      code,
+      `${topic} is full: one of its subscriptions would be further behind than it may (max_backlog); nothing was published.`,
+      { retryAfterSeconds: FULL_RETRY_SECONDS },
     );
   }
   const fields = refused.map((i) => ({

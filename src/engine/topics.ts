@@ -14,6 +14,7 @@ const defaults: TopicSettings = {
   expiredRetentionSeconds: limits.expiredRetentionSecondsDefault,
   dedupeWindowSeconds: limits.dedupeWindowSecondsDefault,
   maxMessageBytes: limits.messageBytesDefault,
+  maxBacklog: null,
 };
 
 type TopicVerbs = Pick<Engine, 'createTopic' | 'getTopic' | 'listTopics' | 'updateTopic' | 'deleteTopic'>;
@@ -78,7 +79,7 @@ function given(settings: TopicChanges): Partial<TopicSettings> {
 }
 
 function differences(topic: Topic, settings: TopicChanges): string[] {
-  const said = Object.entries(given(settings)) as [keyof TopicSettings, number][];
+  const said = Object.entries(given(settings)) as [keyof TopicSettings, number | null][];
   return said.filter(([key, value]) => topic[key] !== value).map(([key]) => toSnakeCase(key));
 }
 

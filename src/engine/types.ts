@@ -179,7 +179,7 @@ export interface Engine {
   /** Throws `subscription_not_found`. */
   deleteSubscription(name: string, caller: Principal): Promise<void>;
 
-  /** In the order of the request. Throws `topic_not_found`, `message_too_large`, `idempotency_conflict`. */
+  /** In the order of the request. Throws `topic_not_found`, `message_too_large`, `idempotency_conflict`, `backlog_full`. */
   publish(request: PublishRequest): Promise<readonly PublishedMessage[]>;
   /** Throws `subscription_not_found`, `too_many_receives`, `shutting_down`. */
   receive(request: ReceiveRequest): Promise<ReceiveAnswer>;

@@ -28,6 +28,14 @@ export type PublishOutcome =
       /** Indexes into the group's messages. */
       readonly refused: readonly number[];
       readonly maxMessageBytes: number;
+    }
+  | {
+      readonly outcome: 'backlog_full';
+      /** Indexes of the group's messages that would enter the log, and how many of them may. */
+      readonly entering: readonly number[];
+      readonly room: number;
+      /** The name of the subscription that has no room for more. */
+      readonly furthestBehind: string;
     };
 
 export type MessageStore = ReturnType<typeof createMessageStore>;
@@ -40,13 +48,16 @@ interface Row {
   message_ids: Buffer[] | null;
   seqs: (number | null)[] | null;
   duplicates: boolean[] | null;
+  room: number | null;
+  furthest_behind: string | null;
 }
 
 export function createMessageStore(db: Db) {
   const publish = db.prepare(
     'publish',
     `select
-       p.outcome, p.first_seq, p.refused_entries, p.max_message_bytes, p.message_ids, p.seqs, p.duplicates
+       p.outcome, p.first_seq, p.refused_entries, p.max_message_bytes, p.message_ids, p.seqs, p.duplicates, p.room,
+       p.furthest_behind
      from unnest($1::integer[], $2::integer[], $3::integer[]) g (topic_id, first, last)
      cross join lateral willcall.publish(
        g.topic_id, $4::boolean, $5::bigint, g.first, g.last, $6::bytea, $7::integer[], $8::integer[], $9::text[],
@@ -118,6 +129,13 @@ function toOutcome(row: Row, group: PublishGroup, salt: bigint): PublishOutcome 
         outcome: row.outcome,
         refused: (row.refused_entries ?? []).map((entry) => entry - 1),
         maxMessageBytes: row.max_message_bytes ?? 0,
+      };
+    case 'backlog_full':
+      return {
+        outcome: row.outcome,
+        entering: (row.refused_entries ?? []).map((entry) => entry - 1),
+        room: Math.max(0, row.room ?? 0),
+        furthestBehind: row.furthest_behind ?? '',
       };
     default:
       return { outcome: row.outcome };

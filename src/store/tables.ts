@@ -14,6 +14,7 @@ export interface TopicTable {
   expired_retention_seconds: number;
   dedupe_window_seconds: number;
   max_message_bytes: number;
+  max_backlog: number | null;
   created_at: Instant;
   created_by: string;
   deleted_at: Date | null;

@@ -101,6 +101,7 @@ function toColumns(settings: Partial<TopicSettings>) {
     }),
     ...(settings.dedupeWindowSeconds !== undefined && { dedupe_window_seconds: settings.dedupeWindowSeconds }),
     ...(settings.maxMessageBytes !== undefined && { max_message_bytes: settings.maxMessageBytes }),
+    ...(settings.maxBacklog !== undefined && { max_backlog: settings.maxBacklog }),
   } as Required<Pick<Tables['topic'], TopicColumn>>;
 }
 
@@ -109,7 +110,8 @@ type TopicColumn =
   | 'retain_acknowledged_seconds'
   | 'expired_retention_seconds'
   | 'dedupe_window_seconds'
-  | 'max_message_bytes';
+  | 'max_message_bytes'
+  | 'max_backlog';
 
 function toTopic(row: {
   topic_id: number;
@@ -119,6 +121,7 @@ function toTopic(row: {
   expired_retention_seconds: number;
   dedupe_window_seconds: number;
   max_message_bytes: number;
+  max_backlog: number | null;
   created_at: Date;
   created_by: string;
 }): Topic {
@@ -130,6 +133,7 @@ function toTopic(row: {
     expiredRetentionSeconds: row.expired_retention_seconds,
     dedupeWindowSeconds: row.dedupe_window_seconds,
     maxMessageBytes: row.max_message_bytes,
+    maxBacklog: row.max_backlog,
     createdAt: row.created_at,
     createdBy: row.created_by,
   };

@@ -228,6 +228,8 @@ describe('a wrong field of a JSON body', () => {
     ['a retention that is null', topic('retention_seconds', null), 'retention_seconds', 'whole number'],
     ['messages of no bytes', topic('max_message_bytes', 0), 'max_message_bytes', '1 to 10485760'],
     ['messages of more than 10 MiB', topic('max_message_bytes', 10_485_761), 'max_message_bytes', '1 to 10485760'],
+    ['a backlog of nothing', topic('max_backlog', 0), 'max_backlog', '1 to 1000000000'],
+    ['a backlog in text', topic('max_backlog', '9'), 'max_backlog', '1 to 1000000000'],
     ['a window of nothing', topic('dedupe_window_seconds', 0), 'dedupe_window_seconds', '1 to 604800'],
     ['a window of more than a week', topic('dedupe_window_seconds', 604_801), 'dedupe_window_seconds', '1 to 604800'],
     ['a topic whose name is not one', subscription('topic', 'a/b'), 'topic', '1 to 128'],

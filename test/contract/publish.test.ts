@@ -134,3 +134,21 @@ describe('publishing a raw body', () => {
     expect(await client.receive(topic)).toEqual([]);
   });
 });
+
+describe('a topic that bounds the backlog of its subscriptions', () => {
+  it('refuses with 429, by either call, what would exceed it, and takes it again later', async () => {
+    const topic = await client.freshSubscription();
+    const patched = await client.call('PATCH', `/v1/topics/${topic}`, { json: { max_backlog: 2 } });
+    expect(patched.json).toMatchObject({ max_backlog: 2 });
+    await client.publish(topic, 'a', 'b');
+    const refusals = [
+      await client.post(`/v1/topics/${topic}/messages`, { messages: [{ body: 'c' }] }),
+      await client.call('POST', `/v1/topics/${topic}/messages/raw`, { bytes: Buffer.from('c') }),
+    ];
+    for (const { status, headers, json } of refusals) {
+      expect([status, json.code, headers['retry-after']]).toEqual([429, 'backlog_full', '5']);
+    }
+    expect(await client.receive(topic)).toHaveLength(2);
+    await client.publish(topic, 'c');
+  });
+});

@@ -37,6 +37,7 @@ describe('a topic', () => {
       expired_retention_seconds: 604_800,
       dedupe_window_seconds: 86_400,
       max_message_bytes: 1_048_576,
+      max_backlog: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       created_by: 'admin',
     });

@@ -26,6 +26,7 @@ describe('creating a topic', () => {
       retainAcknowledgedSeconds: limits.retainAcknowledgedSecondsDefault,
       expiredRetentionSeconds: limits.expiredRetentionSecondsDefault,
       maxMessageBytes: limits.messageBytesDefault,
+      maxBacklog: null,
     });
     expect(await engine.getTopic(name)).toEqual(topic);
   });

@@ -125,6 +125,19 @@ const trials: Trial[] = [
     call: () => queue.publish(newMessage('a', { delaySeconds: 60 })),
   }),
   trial({
+    name: 'publish to a topic with a bound',
+    indexes: ['message_key', 'topic_key', 'subscription_key', 'delivery_key'],
+    prepare: () =>
+      engine.updateTopic({ name: queue.name, settings: { maxBacklog: BALLAST_ROWS * 10 }, caller: 'test' }),
+    call: () => queue.publish('a'),
+  }),
+  trial({
+    name: 'publish with a key to a topic with a bound',
+    indexes: ['message_key', 'subscription_key', 'delivery_key', 'dedupe_key_even_key'],
+    prepare: nothing,
+    call: () => queue.publish(newMessage('a', { dedupeKey: `${Math.random()}` })),
+  }),
+  trial({
     name: 'receive',
     indexes: ['subscription_key', 'delivery_key', 'deferred_queue', 'message_key'],
     prepare: () => queue.publish('a'),

@@ -25,6 +25,7 @@ export function topicAnswer(topic: Topic): z.input<typeof directorySchemas.topic
     expired_retention_seconds: topic.expiredRetentionSeconds,
     dedupe_window_seconds: topic.dedupeWindowSeconds,
     max_message_bytes: topic.maxMessageBytes,
+    max_backlog: topic.maxBacklog,
     created_at: topic.createdAt,
     created_by: topic.createdBy,
   };

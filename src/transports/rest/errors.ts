@@ -41,6 +41,7 @@ const problems = {
   atomic_refused: { status: 409, title: 'The atomic call was refused as a whole' },
   rate_limited: { status: 429, title: 'The key calls too often' },
   too_many_receives: { status: 429, title: 'The key has too many receives waiting' },
+  backlog_full: { status: 429, title: 'A subscription is too far behind' },
   message_too_large: { status: 413, title: 'A message is too large' },
   payload_too_large: { status: 413, title: 'The request is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },

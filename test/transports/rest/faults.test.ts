@@ -17,6 +17,7 @@ const topic: Topic = {
     retainAcknowledgedSeconds: 1,
     expiredRetentionSeconds: 1,
     maxMessageBytes: 1,
+    maxBacklog: null,
     dedupeWindowSeconds: 1,
   },
 };

@@ -88,6 +88,11 @@ const words = {
     when: 'the key has as many receives waiting as it may; nothing was settled or handed out',
     detail: 'The key has 1000 receives waiting, as many as it may: wait for one of them.',
   },
+  backlog_full: {
+    when: 'a subscription of the topic is as far behind as `max_backlog` allows; nothing was published',
+    detail:
+      'payments is full: one of its subscriptions would be further behind than it may (max_backlog); nothing was published.',
+  },
   message_too_large: {
     when: 'a body is larger than its topic allows',
     detail: 'payments takes bodies of at most 1048576 bytes (max_message_bytes); nothing was published.',

@@ -19,7 +19,7 @@ const describe: OperationDescription = {
   headers: publishRawHeadersDescribed,
   body: { bytes: { mediaType: '*/*', example: exampleBody.text } },
   answers: { 201: { description: 'It is published.', json: published } },
-  problems: ['topic_not_found', 'message_too_large', 'idempotency_conflict'],
+  problems: ['topic_not_found', 'message_too_large', 'idempotency_conflict', 'backlog_full'],
 };
 
 export const publishRaw: Route = {

@@ -16,7 +16,7 @@ const describe: OperationDescription = {
     'is for one message.',
   body: { json: publishBody, required: true },
   answers: { 201: { description: 'They are published.', json: published } },
-  problems: ['topic_not_found', 'message_too_large', 'idempotency_conflict'],
+  problems: ['topic_not_found', 'message_too_large', 'idempotency_conflict', 'backlog_full'],
 };
 
 export const publish: Route = {

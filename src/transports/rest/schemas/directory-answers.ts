@@ -16,6 +16,7 @@ const exampleTopic = {
   expired_retention_seconds: 604_800,
   dedupe_window_seconds: 86_400,
   max_message_bytes: 1_048_576,
+  max_backlog: null,
   created_at: exampleTimes.created,
   created_by: 'admin',
 };
@@ -28,6 +29,7 @@ export const topic = z
     expired_retention_seconds: count().describe(topicWords.expired_retention_seconds),
     dedupe_window_seconds: count(1).describe(topicWords.dedupe_window_seconds),
     max_message_bytes: count(1).describe(topicWords.max_message_bytes),
+    max_backlog: count(1).nullable().describe(topicWords.max_backlog),
     created_at: createdAt,
     created_by: createdBy,
   })

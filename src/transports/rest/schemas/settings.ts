@@ -13,6 +13,7 @@ export const topicWords = {
   expired_retention_seconds: 'How long messages that expired undelivered stay in the log.',
   dedupe_window_seconds: 'How long a `dedupe_key` is remembered.',
   max_message_bytes: 'The largest body that publish accepts.',
+  max_backlog: 'The backlog beyond which no publish may bring any subscription; null is no bound.',
 } as const;
 export const subscriptionWords = {
   start:
@@ -38,6 +39,7 @@ const topicFields = strict({
     .optional()
     .describe(topicWords.dedupe_window_seconds),
   max_message_bytes: wholeNumber(1, limits.messageBytesMax).optional().describe(topicWords.max_message_bytes),
+  max_backlog: wholeNumber(1, limits.maxBacklogMax).nullable().optional().describe(topicWords.max_backlog),
 });
 
 /** The body of PUT: every field has a default. */
@@ -49,6 +51,7 @@ export const topicSettings = topicFields.transform(toTopicChanges).register(comp
     expired_retention_seconds: limits.expiredRetentionSecondsDefault,
     dedupe_window_seconds: limits.dedupeWindowSecondsDefault,
     max_message_bytes: limits.messageBytesDefault,
+    max_backlog: 'null',
   })}.`,
   examples: { defaults: {}, 'two weeks': { retention_seconds: 1_209_600 } },
 });
@@ -145,6 +148,7 @@ function toTopicChanges(fields: z.output<typeof topicFields>): TopicChanges {
     expiredRetentionSeconds: fields.expired_retention_seconds,
     dedupeWindowSeconds: fields.dedupe_window_seconds,
     maxMessageBytes: fields.max_message_bytes,
+    maxBacklog: fields.max_backlog,
   };
 }
 
