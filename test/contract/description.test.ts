@@ -227,7 +227,13 @@ describe('the description', () => {
 
 describe('the witness of these tests', () => {
   const example = {
-    ...{ name: 'payments', created_at: '2026-03-17T06:40:02.118Z', created_by: 'admin', max_message_bytes: 1 },
+    ...{
+      name: 'payments',
+      created_at: '2026-03-17T06:40:02.118Z',
+      created_by: 'admin',
+      max_message_bytes: 1,
+      max_backlog: null,
+    },
     ...{
       dedupe_window_seconds: 1,
       retention_seconds: 60,
