@@ -19,9 +19,16 @@ export interface Cluster {
   /** Makes an empty database; returns its URL. */
   createDatabase(name: string): Promise<string>;
   dropDatabase(name: string): Promise<void>;
+  /** What its statistics say of a database, asked from another one, so that the question does not count. */
+  readActivity(name: string): Promise<DatabaseActivity>;
   stop(): Promise<void>;
   /** Without waiting, for an exit that came by surprise; nothing when the server is not ours. */
   kill(): void;
+}
+
+export interface DatabaseActivity {
+  readonly transactions: number;
+  readonly connections: number;
 }
 
 /** Starts the embedded server below `directory`, or connects to the one at `url`. */
@@ -33,8 +40,8 @@ export async function openCluster(directory: string, url: string | null): Promis
   const { version, ...settings } = await readSettings(client);
   // One connection carries one statement at a time, and databases are dropped side by side.
   let last: Promise<unknown> = Promise.resolve();
-  const inTurn = (statement: string) => {
-    const mine = last.then(() => client.query(statement));
+  const inTurn = <Row extends pg.QueryResultRow>(statement: string, values: unknown[] = []) => {
+    const mine = last.then(() => client.query<Row>(statement, values));
     last = mine.catch(() => {});
     return mine;
   };
@@ -52,6 +59,16 @@ export async function openCluster(directory: string, url: string | null): Promis
     },
     dropDatabase: async (name) => {
       await inTurn(`drop database if exists ${client.escapeIdentifier(name)} with (force)`);
+    },
+    readActivity: async (name) => {
+      const { rows } = await inTurn<DatabaseActivity>(
+        `select (xact_commit + xact_rollback)::float8 as transactions, (
+           select count(*)::int from pg_stat_activity where datname = $1 and backend_type = 'client backend'
+         ) as connections
+         from pg_stat_database where datname = $1`,
+        [name],
+      );
+      return rows[0] ?? { transactions: 0, connections: 0 };
     },
     stop: async () => {
       await last;

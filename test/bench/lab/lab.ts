@@ -11,6 +11,7 @@ import type { Target } from '../load/queue-client.ts';
 import type { Peer } from '../peers/peer.ts';
 import { type Cluster, holdSnapshot, openCluster } from './cluster.ts';
 import { type CpuSeconds, readCpu, subtractCpu } from './cpu.ts';
+import { readRssMib } from './memory.ts';
 import { Processes, type ServerProcess, stopChild } from './processes.ts';
 
 /** A system that was started, as one or more instances on one database. */
@@ -28,6 +29,15 @@ export interface RunningPeer {
 export interface MeasuredWindow<Figures> {
   readonly figures: Figures;
   readonly cpu: CpuSeconds;
+}
+
+export interface Usage {
+  /** Resident memory of the service's processes; null where it cannot be read. */
+  readonly rssMib: number | null;
+  /** Database connections; null without a database. */
+  readonly connections: number | null;
+  /** Transactions in its database since it was made. */
+  readonly transactions: number | null;
 }
 
 /** What every driver's figures say: how many calls failed. */
@@ -182,6 +192,17 @@ export class Lab {
       await stopChild(child);
     }
     return windows;
+  }
+
+  /** What a system uses at this moment beside processor time. */
+  async readUsage(running: RunningPeer): Promise<Usage> {
+    const database = running.databaseUrl === null ? null : new URL(running.databaseUrl).pathname.slice(1);
+    const activity = database === null ? null : await this.cluster.readActivity(database);
+    return {
+      rssMib: readRssMib(running.pids),
+      connections: activity?.connections ?? null,
+      transactions: activity?.transactions ?? null,
+    };
   }
 
   /** See `holdSnapshot` in cluster.ts. */

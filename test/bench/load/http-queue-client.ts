@@ -11,15 +11,26 @@ const RECEIPT = Buffer.from('"receipt":"');
 const ATTEMPT = Buffer.from('"attempt":');
 const FAILED = Buffer.from('"failed":');
 const NONE_FAILED = Buffer.from('"failed":0');
+const ACKNOWLEDGED = Buffer.from('"outcome":"acknowledged"');
 const QUOTE = 0x22;
 const DIGIT_ONE = 0x31;
 
-export async function connect(options: ClientOptions): Promise<QueueClient> {
+/** What only Willcall itself has, for drivers that measure it alone. */
+export interface WillcallClient extends QueueClient {
+  createTopic(topic: string, settings: Readonly<Record<string, number>>): Promise<void>;
+  subscribe(topic: string, subscription: string): Promise<void>;
+  /** As `receive`, with the acknowledgment of earlier receipts in the same call; throws unless all were settled. */
+  receiveAcknowledging(queue: string, options: ReceiveOptions, receipts: readonly string[]): Promise<Received>;
+  /** Throws unless every one of them was settled. */
+  settle(verb: 'extend' | 'release' | 'reject', queue: string, receipts: readonly string[]): Promise<void>;
+}
+
+export async function connect(options: ClientOptions): Promise<WillcallClient> {
   const connection = await HttpConnection.open(options.target.url, options.target.headers);
   return new HttpQueueClient(connection, makeBody(options.bodyBytes));
 }
 
-class HttpQueueClient implements QueueClient {
+class HttpQueueClient implements WillcallClient {
   readonly #connection: HttpConnection;
   readonly #body: string;
   /** Requests that never change, by what they depend on. */
@@ -33,6 +44,15 @@ class HttpQueueClient implements QueueClient {
 
   async createQueue(queue: string): Promise<void> {
     await this.#call(this.#connection.prepare('PUT', `/v1/subscriptions/${queue}`, { start: 'earliest' }), 'create');
+  }
+
+  async createTopic(topic: string, settings: Readonly<Record<string, number>>): Promise<void> {
+    await this.#call(this.#connection.prepare('PUT', `/v1/topics/${topic}`, settings), 'create topic');
+  }
+
+  async subscribe(topic: string, subscription: string): Promise<void> {
+    const path = `/v1/subscriptions/${subscription}`;
+    await this.#call(this.#connection.prepare('PUT', path, { topic, start: 'earliest' }), 'subscribe');
   }
 
   async publish(queue: string, messages: number): Promise<void> {
@@ -55,24 +75,32 @@ class HttpQueueClient implements QueueClient {
       };
       return this.#connection.prepare('POST', `/v1/subscriptions/${queue}/receive`, body);
     });
+    return this.#read(await this.#call(request, 'receive'));
+  }
+
+  async receiveAcknowledging(queue: string, options: ReceiveOptions, receipts: readonly string[]): Promise<Received> {
+    const { maxMessages, waitSeconds } = options;
+    const body = { max_messages: maxMessages, wait_seconds: waitSeconds, acknowledge: receipts };
+    const request = this.#connection.prepare('POST', `/v1/subscriptions/${queue}/receive`, body);
     const answer = await this.#call(request, 'receive');
-    const received = { receipts: findReceipts(answer.body), redelivered: countRedelivered(answer.body) };
-    if (!this.#checked && received.receipts.length > 0) {
-      this.#checked = true;
-      this.#check(answer.body, received);
+    const done = countOf(answer.body, ACKNOWLEDGED);
+    if (done !== receipts.length) {
+      throw new Error(`receive: ${done} of ${receipts.length} receipts were acknowledged on the way`);
     }
-    return received;
+    // The results of the acknowledgment name its receipts, too.
+    const settled = new Set(receipts);
+    return this.#read(answer, (receipt) => !settled.has(receipt));
+  }
+
+  async settle(verb: 'extend' | 'release' | 'reject', queue: string, receipts: readonly string[]): Promise<void> {
+    const extra = verb === 'extend' ? { visibility_timeout_seconds: 60 } : {};
+    const request = this.#connection.prepare('POST', `/v1/subscriptions/${queue}/${verb}`, { receipts, ...extra });
+    checkNoneFailed(verb, await this.#call(request, verb));
   }
 
   async acknowledge(queue: string, receipts: readonly string[]): Promise<void> {
     const request = this.#connection.prepare('POST', `/v1/subscriptions/${queue}/acknowledge`, { receipts });
-    const { body } = await this.#call(request, 'acknowledge');
-    const at = body.lastIndexOf(FAILED);
-    const next = body[at + NONE_FAILED.length] ?? 0;
-    const allDone = at !== -1 && body.indexOf(NONE_FAILED, at) === at && !isDigit(next);
-    if (!allDone) {
-      throw new Error(`acknowledge: not every receipt was settled: ${excerptOf(body)}`);
-    }
+    checkNoneFailed('acknowledge', await this.#call(request, 'acknowledge'));
   }
 
   close(): void {
@@ -95,6 +123,16 @@ class HttpQueueClient implements QueueClient {
       throw new Error(`${call}: status ${answer.status}: ${excerptOf(answer.body)}`);
     }
     return answer;
+  }
+
+  #read(answer: HttpAnswer, isNew: (receipt: string) => boolean = () => true): Received {
+    const receipts = findReceipts(answer.body).filter(isNew);
+    const received = { receipts, redelivered: countRedelivered(answer.body) };
+    if (!this.#checked && receipts.length > 0) {
+      this.#checked = true;
+      this.#check(answer.body, received);
+    }
+    return received;
   }
 
   #check(answer: Buffer, found: Received): void {
@@ -130,6 +168,23 @@ function countRedelivered(answer: Buffer): number {
     redelivered += answer[at] === DIGIT_ONE && !isDigit(answer[at + 1] ?? 0) ? 0 : 1;
   }
   return redelivered;
+}
+
+function countOf(answer: Buffer, text: Buffer): number {
+  let count = 0;
+  for (let at = answer.indexOf(text); at !== -1; at = answer.indexOf(text, at + text.length)) {
+    count += 1;
+  }
+  return count;
+}
+
+function checkNoneFailed(call: string, { body }: HttpAnswer): void {
+  const at = body.lastIndexOf(FAILED);
+  const next = body[at + NONE_FAILED.length] ?? 0;
+  const allDone = at !== -1 && body.indexOf(NONE_FAILED, at) === at && !isDigit(next);
+  if (!allDone) {
+    throw new Error(`${call}: not every receipt was settled: ${excerptOf(body)}`);
+  }
 }
 
 function isDigit(byte: number): boolean {

@@ -2,6 +2,8 @@
 // under way at a time. A peer that speaks something else than Willcall's HTTP brings its own module that exports
 // `connect`; a call of its batch may then be several calls of its protocol.
 
+const CREATORS_MAX = 8;
+
 /** Where a client connects to. Plain data: it travels to the load generator's process. */
 export interface Target {
   /** File URL of a module that exports `connect` (see `ClientModule`). */
@@ -41,6 +43,21 @@ export interface QueueClient {
 
 export interface ClientModule {
   connect(options: ClientOptions): Promise<QueueClient>;
+}
+
+/** Creates queues, several at a time where there are several connections. */
+export async function createQueues(clients: readonly QueueClient[], queues: readonly string[]): Promise<void> {
+  if (clients.length === 0) {
+    throw new Error('a load needs at least one connection');
+  }
+  const creators = clients.slice(0, CREATORS_MAX);
+  await Promise.all(
+    creators.map(async (client, index) => {
+      for (let at = index; at < queues.length; at += creators.length) {
+        await client.createQueue(queues[at] ?? '');
+      }
+    }),
+  );
 }
 
 /** Opens as many connections as asked for, by the target's own client. */

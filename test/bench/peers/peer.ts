@@ -23,6 +23,8 @@ export interface Peer {
   readonly canWait: boolean;
   /** What is not acknowledged within its visibility timeout comes back. */
   readonly canExpire: boolean;
+  /** All of Willcall's API: topics with several subscriptions, piggybacked acknowledgments, every way to settle. */
+  readonly isWillcall: boolean;
   /** How many instances may share one database. */
   readonly instancesMax: number;
   /** `databaseUrl` is null exactly when it needs no database. */

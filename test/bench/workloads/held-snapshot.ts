@@ -3,21 +3,19 @@
 // on a new database: a snapshot only holds up its own.
 
 import { medianOf } from '../lab/histogram.ts';
-import { formatCount, formatMs, formatPercent, type Table } from '../lab/table.ts';
-import { type LifecycleFigures, type LifecycleSettings, lifecycleCalls } from '../load/lifecycle.ts';
+import { formatCount, formatPercent, type Table } from '../lab/table.ts';
+import { lifecycleCalls } from '../load/windows.ts';
 import type { Options } from '../options.ts';
 import type { Peer } from '../peers/peer.ts';
 import {
-  BODY_BYTES,
-  CONNECTIONS,
+  callCell,
   cpuCells,
   cpuColumns,
   failuresOf,
   type LifecycleWindow,
-  lifecycleDriver,
-  medianOrNull,
   queueNames,
   rateOf,
+  runLifecycles,
 } from './shapes.ts';
 import type { Workload, WorkloadContext, WorkloadResult } from './workload.ts';
 
@@ -36,6 +34,7 @@ const START_SECONDS = 10;
 export const heldSnapshot: Workload = {
   name: 'held-snapshot',
   summary: `lifecycles of ${BATCH} with leases expiring, freely and then while another connection holds a snapshot`,
+  isLong: false,
   canMeasure: (peer) => peer.needsDatabase && peer.canExpire,
   estimateSeconds: (options, peers) => {
     const windows = FREE_WINDOWS + heldWindows(options);
@@ -65,29 +64,21 @@ async function runHeldSnapshot(context: WorkloadContext): Promise<WorkloadResult
 
 async function measure({ lab, options, progress }: WorkloadContext, peer: Peer): Promise<Measurement> {
   const under = await lab.startPeer(peer);
-  const settings: LifecycleSettings = {
-    targets: under.targets,
-    connections: CONNECTIONS,
+  let endSnapshot = async () => {};
+  const order = {
     queues: queueNames('snapshot'),
     batch: BATCH,
-    bodyBytes: BODY_BYTES,
     abandonEvery: ABANDON_EVERY,
     warmUpSeconds: options.warmUpSeconds,
     windowSeconds: options.windowSeconds,
     windows: FREE_WINDOWS + heldWindows(options),
   };
-  let endSnapshot = async () => {};
-  const windows = await lab.runLoad<LifecycleSettings, LifecycleFigures>({
-    driver: lifecycleDriver,
-    settings,
-    under,
-    onWindow: async (done, window) => {
-      const held = done > FREE_WINDOWS ? 'snapshot held' : 'free';
-      progress(`${peer.name}, ${held}, window ${done}: ${formatCount(rateOf(window))} messages/s`);
-      if (done === FREE_WINDOWS) {
-        endSnapshot = await lab.holdSnapshot(under);
-      }
-    },
+  const windows = await runLifecycles(lab, under, order, async (done, window) => {
+    const held = done > FREE_WINDOWS ? 'snapshot held' : 'free';
+    progress(`${peer.name}, ${held}, window ${done}: ${formatCount(rateOf(window))} messages/s`);
+    if (done === FREE_WINDOWS) {
+      endSnapshot = await lab.holdSnapshot(under);
+    }
   });
   await endSnapshot();
   await under.stop();
@@ -148,11 +139,7 @@ function figuresTable(measurements: readonly Measurement[]): Table {
       { name: 'last', windows: held.slice(-1) },
     ];
     return phases.map(({ name, windows }) => {
-      const calls = lifecycleCalls.map((call) => {
-        const p50 = medianOrNull(windows.map((window) => window.figures.calls[call].p50Ms));
-        const p99 = medianOrNull(windows.map((window) => window.figures.calls[call].p99Ms));
-        return `${formatMs(p50)} / ${formatMs(p99)}`;
-      });
+      const calls = lifecycleCalls.map((call) => callCell(windows, call));
       const sum = (counter: 'abandoned' | 'redelivered') =>
         formatCount(windows.reduce((total, window) => total + window.figures.counters[counter], 0) / windows.length);
       return [`${peer}, ${name}`, sum('abandoned'), sum('redelivered'), ...calls, ...cpuCells(windows)];

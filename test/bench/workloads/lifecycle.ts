@@ -3,22 +3,23 @@
 
 import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';
-import { formatCount, formatMs, formatRatio, type Table } from '../lab/table.ts';
-import { type LifecycleFigures, type LifecycleSettings, lifecycleCalls } from '../load/lifecycle.ts';
+import { formatCount, formatRatio, type Table } from '../lab/table.ts';
+import { lifecycleCalls } from '../load/windows.ts';
 import type { Options } from '../options.ts';
 import type { Peer } from '../peers/peer.ts';
 import {
   BODY_BYTES,
   CONNECTIONS,
+  callCell,
   cpuCells,
   cpuColumns,
   failuresOf,
   type LifecycleWindow,
-  lifecycleDriver,
   medianOrNull,
   QUEUES,
   queueNames,
   rateOf,
+  runOneWindow,
   thriftOf,
 } from './shapes.ts';
 import type { Workload, WorkloadContext, WorkloadResult } from './workload.ts';
@@ -37,6 +38,7 @@ const PHASE_OVERHEAD_SECONDS = 1;
 export const lifecycle: Workload = {
   name: 'lifecycle',
   summary: `publish, receive and acknowledge, ${CONNECTIONS} connections on ${QUEUES} queues, ${BODY_BYTES}-byte bodies`,
+  isLong: false,
   canMeasure: () => true,
   estimateSeconds: (options, peers) => {
     const phase = options.warmUpSeconds + options.seconds + PHASE_OVERHEAD_SECONDS;
@@ -76,22 +78,12 @@ async function measure(
   under: RunningPeer,
   { batch, round }: { batch: number; round: number },
 ): Promise<LifecycleWindow> {
-  const settings: LifecycleSettings = {
-    targets: under.targets,
-    connections: CONNECTIONS,
+  return runOneWindow(lab, under, {
     queues: queueNames(`lifecycle-${round}-${batch}`),
     batch,
-    bodyBytes: BODY_BYTES,
-    abandonEvery: 0,
     warmUpSeconds: options.warmUpSeconds,
     windowSeconds: options.seconds,
-    windows: 1,
-  };
-  const [window] = await lab.runLoad<LifecycleSettings, LifecycleFigures>({ driver: lifecycleDriver, settings, under });
-  if (window === undefined) {
-    throw new Error('the load ended without a window');
-  }
-  return window;
+  });
 }
 
 function windowsOf(measurements: readonly Measurement[], peer: string, batch: number): LifecycleWindow[] {
@@ -129,11 +121,7 @@ function figuresTable(measurements: readonly Measurement[], options: Options, pe
     peers.map((peer) => {
       const windows = windowsOf(measurements, peer.name, batch);
       const rates = windows.map(rateOf);
-      const calls = lifecycleCalls.map((call) => {
-        const p50 = medianOrNull(windows.map((window) => window.figures.calls[call].p50Ms));
-        const p99 = medianOrNull(windows.map((window) => window.figures.calls[call].p99Ms));
-        return `${formatMs(p50)} / ${formatMs(p99)}`;
-      });
+      const calls = lifecycleCalls.map((call) => callCell(windows, call));
       const spread = `${formatCount(Math.min(...rates))}–${formatCount(Math.max(...rates))}`;
       return [`${batch} ${peer.name}`, formatCount(medianOf(rates)), spread, ...calls, ...cpuCells(windows)];
     }),

@@ -1,9 +1,11 @@
 // What the workloads have in common: the shape of the load, and how a window of it is put into words.
 
 import { medianOf } from '../lab/histogram.ts';
-import type { MeasuredWindow } from '../lab/lab.ts';
-import { formatCount, formatCpu, formatPercent } from '../lab/table.ts';
-import type { LifecycleFigures } from '../load/lifecycle.ts';
+import type { Lab, MeasuredWindow, RunningPeer } from '../lab/lab.ts';
+import { formatCount, formatCpu, formatMs, formatPercent } from '../lab/table.ts';
+import type { LifecycleSettings } from '../load/lifecycle.ts';
+import type { LifecycleFigures } from '../load/windows.ts';
+import type { Options } from '../options.ts';
 
 export const CONNECTIONS = 32;
 export const QUEUES = 8;
@@ -14,9 +16,73 @@ export type LifecycleWindow = MeasuredWindow<LifecycleFigures>;
 export const lifecycleDriver = new URL('../load/lifecycle.ts', import.meta.url).href;
 export const wakeupDriver = new URL('../load/wakeup.ts', import.meta.url).href;
 
+/** What a workload need not say again. */
+const lifecycleDefaults = {
+  connections: CONNECTIONS,
+  batch: 10,
+  bodyBytes: BODY_BYTES,
+  abandonEvery: 0,
+  publishes: true,
+  pauseMs: 0,
+  windows: 1,
+};
+
+export type LifecycleOrder = Partial<LifecycleSettings> &
+  Pick<LifecycleSettings, 'queues' | 'warmUpSeconds' | 'windowSeconds'>;
+
+/** Runs lifecycles on all instances of a system, and returns the windows. */
+export async function runLifecycles(
+  lab: Lab,
+  under: RunningPeer,
+  order: LifecycleOrder,
+  onWindow?: (done: number, window: LifecycleWindow) => Promise<void>,
+): Promise<LifecycleWindow[]> {
+  const settings: LifecycleSettings = { ...lifecycleDefaults, targets: under.targets, ...order };
+  const aside = onWindow === undefined ? {} : { onWindow };
+  const windows = await lab.runLoad<LifecycleSettings, LifecycleFigures>({
+    driver: lifecycleDriver,
+    settings,
+    under,
+    ...aside,
+  });
+  if (windows.length === 0) {
+    throw new Error('the load ended without a window');
+  }
+  return windows;
+}
+
+/** As `runLifecycles`, for a load of one window. */
+export async function runOneWindow(lab: Lab, under: RunningPeer, order: LifecycleOrder): Promise<LifecycleWindow> {
+  const [window] = await runLifecycles(lab, under, { ...order, windows: 1 });
+  if (window === undefined) {
+    throw new Error('the load ended without a window');
+  }
+  return window;
+}
+
+/** Lets a service that was just started become as fast as it will be, before anything is measured on it. */
+export async function warmUp(lab: Lab, under: RunningPeer, options: Options): Promise<void> {
+  const window = await runOneWindow(lab, under, {
+    queues: queueNames('warm-up'),
+    warmUpSeconds: options.warmUpSeconds,
+    windowSeconds: options.warmUpSeconds,
+  });
+  const [failure] = failuresOf(`warming up ${under.peer.name}`, [window]);
+  if (failure !== undefined) {
+    throw new Error(failure);
+  }
+}
+
+/** `p50 / p99` of a kind of call, in milliseconds, medians over windows. */
+export function callCell(windows: readonly LifecycleWindow[], call: 'publish' | 'receive' | 'acknowledge'): string {
+  const p50 = medianOrNull(windows.map((window) => window.figures.calls[call].p50Ms));
+  const p99 = medianOrNull(windows.map((window) => window.figures.calls[call].p99Ms));
+  return `${formatMs(p50)} / ${formatMs(p99)}`;
+}
+
 /** New names for each phase, so that no phase finds what another one left behind. */
-export function queueNames(phase: string): string[] {
-  return Array.from({ length: QUEUES }, (_, index) => `${phase}-${index + 1}`);
+export function queueNames(phase: string, queues = QUEUES): string[] {
+  return Array.from({ length: queues }, (_, index) => `${phase}-${index + 1}`);
 }
 
 /** Messages acknowledged per second. */

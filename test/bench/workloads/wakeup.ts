@@ -22,6 +22,7 @@ const START_SECONDS = 10;
 export const wakeup: Workload = {
   name: 'wakeup',
   summary: 'from a publish to the answer of a parked receive, on one instance and across two',
+  isLong: false,
   canMeasure: (peer) => peer.canWait,
   estimateSeconds: (options, peers) => {
     const sampleSeconds = (PAUSE_MS_MIN + PAUSE_MS_MAX) / 2 / 1000 + 0.02;

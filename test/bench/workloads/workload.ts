@@ -28,6 +28,8 @@ export interface Workload {
   /** As it stands after `--only`. */
   readonly name: string;
   readonly summary: string;
+  /** Takes so long that it has to be asked for: by `--long`, or by name. */
+  readonly isLong: boolean;
   canMeasure(peer: Peer): boolean;
   estimateSeconds(options: Options, peers: readonly Peer[]): number;
   run(context: WorkloadContext): Promise<WorkloadResult>;

@@ -13,6 +13,7 @@ export const fauxqs: Peer = {
   needsDatabase: false,
   canWait: true,
   canExpire: true,
+  isWillcall: false,
   instancesMax: 1,
   command: () => ({
     script: fileURLToPath(new URL('server.ts', import.meta.url)),

@@ -13,6 +13,7 @@ export const graphileWorker: Peer = {
   needsDatabase: true,
   canWait: false,
   canExpire: false,
+  isWillcall: false,
   instancesMax: 1,
   command: (databaseUrl) => ({
     script: fileURLToPath(new URL('server.ts', import.meta.url)),

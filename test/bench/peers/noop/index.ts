@@ -11,6 +11,7 @@ export const noop: Peer = {
   worksInGenerator: false,
   canWait: false,
   canExpire: false,
+  isWillcall: false,
   instancesMax: 1,
   command: () => ({
     script: fileURLToPath(new URL('server.ts', import.meta.url)),

@@ -17,6 +17,7 @@ export const rowPerMessage: Peer = {
   worksInGenerator: false,
   canWait: false,
   canExpire: true,
+  isWillcall: false,
   instancesMax: 1,
   command: (databaseUrl) => ({
     script: fileURLToPath(new URL('server.ts', import.meta.url)),

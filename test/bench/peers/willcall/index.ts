@@ -15,6 +15,7 @@ export const willcall: Peer = {
   worksInGenerator: false,
   canWait: true,
   canExpire: true,
+  isWillcall: true,
   instancesMax: 2,
   command: (databaseUrl) => ({
     script: fileURLToPath(new URL('../../../../src/main.ts', import.meta.url)),
