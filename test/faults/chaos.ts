@@ -1,6 +1,7 @@
 // `npm run chaos -- --minutes 60 --seed N`: rounds of faults until the time is over. Each round has a seed of its own,
 // counted up from the first, so that a round that failed can be had again alone: --seed M --rounds 1. A failure
 // prints the seed and the shortest history that shows it, keeps the directory with database and logs, and ends the run.
+// With --alone faults do not overlap, and the time until every instance serves again is that fault's own.
 
 import { parseArgs } from 'node:util';
 import { describeFailure } from './failure.ts';
@@ -10,7 +11,7 @@ import { openLab } from './lab/lab.ts';
 import { playRound } from './round.ts';
 
 const HOUR_MS = 3_600_000;
-const USAGE = 'npm run chaos -- [--minutes N] [--rounds N] [--seed N] [--only PATTERN] [--quiet]';
+const USAGE = 'npm run chaos -- [--minutes N] [--rounds N] [--seed N] [--only PATTERN] [--alone] [--quiet]';
 
 const { values } = parseArgs({
   options: {
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     only: { type: 'string', default: '' },
+    alone: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 });
@@ -54,7 +56,7 @@ process.exit(failed ? 1 : 0);
 async function runRound(seed: number): Promise<boolean> {
   say(`round of seed ${seed}`);
   const report = await playRound(lab, {
-    ...{ seed, faults: chosen },
+    ...{ seed, faults: chosen, alone: values.alone },
     onFault: (name) => values.quiet || say(`  ${Math.round((performance.now() - begun) / 1000)} s: ${name}`),
   });
   tally.add(report);

@@ -40,7 +40,7 @@ export function createTally(): Tally {
       return [
         ...[...counts].map(([what, number]) => `  ${what}: ${number}`),
         `  outcomes: ${[...outcomes].map(([outcome, number]) => `${outcome} ${number}`).join(', ')}`,
-        '  faults, how often, and the longest until an instance served again:',
+        '  faults, how often, and the longest until the service worked again:',
         ...faults.map(([name, times]) => `    ${times.length} × ${name}: ${seconds(Math.max(...times))} s`),
       ].join('\n');
     },

@@ -17,6 +17,8 @@ export interface RoundOptions {
   readonly seed: number;
   /** Dealt in an order of the seed's; each side its own, both at once. */
   readonly faults: readonly Fault[];
+  /** One fault at a time, and none before every instance serves again. */
+  readonly alone?: boolean;
   readonly onFault?: (name: string) => void;
 }
 
@@ -48,16 +50,13 @@ export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundR
   let over = false;
   const stage = await openStage(lab, { recorder, goOn: () => !over, ...subjects });
   const playing = playPlan(drawPlan(options.seed, size), stage);
-  const sides = (['service', 'database'] as const).map((side) =>
-    inflictAll(
-      lab,
-      random.fork(side),
-      options.faults.filter((fault) => fault.side === side),
-      options.onFault,
-    ),
-  );
+  const sides = options.alone === true ? [['service', 'database']] : [['service'], ['database']];
+  const inflicting = sides.map((side) => {
+    const faults = options.faults.filter((fault) => side.includes(fault.side));
+    return inflictAll(lab, random.fork(side.join()), { ...options, faults });
+  });
   // A harness that fails must not leave the players waiting.
-  const inflicted = await Promise.all(sides).finally(() => {
+  const inflicted = await Promise.all(inflicting).finally(() => {
     over = true;
   });
   await lab.heal();
@@ -72,22 +71,26 @@ export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundR
   };
 }
 
-async function inflictAll(lab: Lab, random: Random, faults: readonly Fault[], onFault?: (name: string) => void) {
+async function inflictAll(lab: Lab, random: Random, { faults, onFault, alone = false }: RoundOptions) {
   const inflicted: { name: string; recoveredMs: number }[] = [];
   for (const fault of random.shuffle(faults)) {
     await pause(random.whole(100, 700));
     onFault?.(fault.name);
     await fault.inflict(lab, random);
-    const recoveredMs = await until(() => someServes(lab), `an instance serves after "${fault.name}"`, RECOVERY_MS_MAX);
+    const recoveredMs = await until(
+      () => serves(lab, alone),
+      `the service works after: ${fault.name}`,
+      RECOVERY_MS_MAX,
+    );
     inflicted.push({ name: fault.name, recoveredMs });
   }
   return inflicted;
 }
 
-/** The other side's fault may have befallen one of them. */
-async function someServes({ instances }: Lab): Promise<boolean> {
+/** Where faults overlap, the other side's may have befallen one of them. */
+async function serves({ instances }: Lab, all: boolean): Promise<boolean> {
   const ready = await Promise.all(instances.map((instance) => instance.isReady()));
-  return ready.includes(true);
+  return all ? ready.every((one) => one) : ready.includes(true);
 }
 
 /** Topics and subscriptions of one round's own. */
