@@ -138,6 +138,36 @@ export function* recordsWereAsked(book: SubscriptionBook): Breaches {
   }
 }
 
+/** An atomic call that was not answered signed for all of its receipts or for none. */
+export function* atomicCallsAreWhole(book: SubscriptionBook): Breaches {
+  const unanswered = book.settled.filter(({ call, result }) => call.atomic && result === null);
+  for (const [call, wishes] of Map.groupBy(unanswered, (settled) => settled.call)) {
+    const receipts = new Set(call.wishes.map(({ receipt }) => receipt));
+    const isTheSame = (other: Settled) => other.call.wishes.every(({ receipt }) => receipts.has(receipt));
+    const others = wishes.flatMap(({ deliveryNo, seq }) => book.settledBy(deliveryNo, seq));
+    // Who else may have signed for one of them leaves it open.
+    const ambiguous = others.some(
+      (other) => other.call.verb === 'acknowledge' && !(other.call.atomic && isTheSame(other)),
+    );
+    if (ambiguous) continue;
+    const signed = wishes.filter(({ deliveryNo, seq }) =>
+      book.lifeOf(seq)?.acknowledgments.some((row) => row.deliveryNo === deliveryNo),
+    );
+    if (signed.length > 0 && signed.length < wishes.length) {
+      const seqs = signed.map(({ seq }) => `message ${seq}`).join(', ');
+      yield `an atomic call of ${call.client} signed for ${seqs} and not for ${wishes.length - signed.length} others`;
+    }
+  }
+}
+
+/** Only a live lease can be given back or rejected. */
+export function* endsAreInTime(book: SubscriptionBook): Breaches {
+  for (const { seq, deliveryNo, ended, endedAt } of book.failures) {
+    const end = ended === 'expired' ? null : leaseEndAt(book.grantsOf(deliveryNo, seq), endedAt);
+    if (end !== null && endedAt > end[1]) yield `message ${seq} was ${ended} ${endedAt - end[1]} µs after its lease`;
+  }
+}
+
 function mayHave(...outcomes: Outcome[]) {
   return ({ result }: Settled) => result === null || outcomes.includes(result.outcome);
 }

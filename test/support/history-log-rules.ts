@@ -97,3 +97,33 @@ function sequencesOf(call: PublishCall | undefined): number[] {
   const published = (call?.answer ?? []).filter(({ duplicate }) => !duplicate);
   return published.flatMap(({ sequence }) => (sequence === null ? [] : [sequence]));
 }
+
+/** A call that was not answered was done whole or not at all. */
+export function* publishesAreWhole({ messages, publishes }: TopicBook): Breaches {
+  const inLog = new Set(messages.map((row) => `${row.publishedBy} ${row.body}`));
+  for (const { answer, client, bodies } of publishes) {
+    if (answer !== null) continue;
+    const found = bodies.filter((body) => inLog.has(`${client} ${body}`)).length;
+    if (found > 0 && found < bodies.length)
+      yield `${found} of ${bodies.length} messages of a call of ${client} are there`;
+  }
+}
+
+/** Nothing is in the log more often than it was published; under one key, once. */
+export function* nothingIsPublishedTwice({ messages, publishes }: TopicBook): Breaches {
+  const asked = new Map<string, Set<unknown>>();
+  for (const call of publishes) {
+    for (const [i, body] of call.bodies.entries()) {
+      const what = `${call.client} ${body}`;
+      // Without a key each time is another one.
+      const times = asked.get(what) ?? new Set();
+      asked.set(what, times.add(call.dedupeKeys[i] ?? { call, i }));
+    }
+  }
+  for (const [what, rows] of Map.groupBy(messages, (row) => `${row.publishedBy} ${row.body}`)) {
+    const timesMax = asked.get(what)?.size ?? 0;
+    if (timesMax > 0 && rows.length > timesMax) {
+      yield `message ${rows.at(-1)?.seq} is the same as message ${rows[0]?.seq}, which was published ${timesMax} times`;
+    }
+  }
+}

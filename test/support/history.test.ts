@@ -3,10 +3,11 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/domain/settling.ts';
-import type { PublishCall, ReceiveCall, SettleCall } from './history.ts';
+import type { ReceiveCall, SettleCall } from './history.ts';
 import { checkHistory, type Rule, rules } from './history-check.ts';
+import { type Case, logCases, set } from './history-log-cases.ts';
 import type { DeliveryRow } from './history-rows.ts';
-import { finish, micros, Story, tellOneInFlight, tellTwoPublishes } from './history-story.ts';
+import { finish, micros, Story, tellOneInFlight } from './history-story.ts';
 
 /** Everything that can happen to messages, in good order. */
 function tellEverything(): Story {
@@ -67,55 +68,25 @@ function tellTwoAcknowledged(): Story {
   return story;
 }
 
-const set = <T extends object>(target: T | undefined, fields: Partial<T>) => Object.assign(target ?? {}, fields);
+/** By one atomic call, which was not answered. */
+function tellTwoAcknowledgedAtOnce(): Story {
+  const story = tellTwoAcknowledged();
+  const [first, second] = story.calls.splice(2) as [SettleCall, SettleCall];
+  story.calls.push({
+    ...first,
+    atomic: true,
+    wishes: [...first.wishes, ...second.wishes],
+    answer: null,
+    error: 'lost',
+  });
+  return story;
+}
+
 const resultOf = (call: SettleCall | undefined) => call?.answer?.[0];
 const lastSettle = (story: Story) => story.calls.at(-1) as SettleCall;
 
-interface Case {
-  tell: () => Story;
-  /** Makes it a history that breaks the rule, and no other. */
-  spoil: (story: Story) => void;
-}
-
 const cases: Record<Rule, Case[]> = {
-  publishedIsKept: [
-    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => rows.messages.pop() },
-    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => set(rows.messages[1], { body: 'other bytes' }) },
-    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => set(rows.messages[1], { publishedBy: 'p1' }) },
-  ],
-  messagesWerePublished: [
-    { tell: () => tellTwoPublishes(), spoil: ({ calls }) => calls.pop() },
-    { tell: () => tellTwoPublishes(), spoil: ({ calls }) => calls.push({ ...calls[1] } as PublishCall) },
-    { tell: tellRepeated, spoil: ({ calls }) => calls.splice(1, 1) },
-  ],
-  dedupeKeysNameOneMessage: [
-    {
-      tell: tellRepeated,
-      spoil: ({ calls }) => set((calls[2] as PublishCall).answer?.[0], { id: 'id-1', sequence: 1 }),
-    },
-    { tell: tellRepeated, spoil: ({ calls }) => set(calls[2] as PublishCall, { dedupeKeys: [null] }) },
-  ],
-  sequencesAreDense: [
-    {
-      tell: () => tellTwoPublishes(),
-      spoil: ({ rows, calls }) => {
-        set(rows.messages[1], { seq: 3 });
-        set(calls[1], { answer: [{ id: 'id-2', sequence: 3, duplicate: false }] });
-      },
-    },
-  ],
-  logIsInTimeOrder: [
-    { tell: () => tellTwoPublishes(), spoil: ({ rows }) => set(rows.messages[1], { publishedAt: micros(0) }) },
-  ],
-  publishesKeepTheirOrder: [
-    {
-      tell: () => tellTwoPublishes(),
-      spoil: ({ calls: [first, second] }) => {
-        set(second, { startedAt: 1, endedAt: 2 });
-        set(first, { startedAt: 3, endedAt: 4 });
-      },
-    },
-  ],
+  ...logCases,
   deliveriesAreDense: [
     { tell: tellEverything, spoil: ({ rows }) => set(rows.deliveries[0], { at: micros(11) }) },
     { tell: tellOneInFlightStory, spoil: ({ rows }) => rows.deliveries.push(skipRow(4, 20)) },
@@ -322,17 +293,30 @@ const cases: Record<Rule, Case[]> = {
     { tell: () => finish(tellOneInFlight()), spoil: ({ calls }) => calls.pop() },
     { tell: () => tellOneReleased().story, spoil: ({ calls }) => calls.pop() },
   ],
+  atomicCallsAreWhole: [
+    {
+      tell: () => tellTwoAcknowledgedAtOnce(),
+      spoil: ({ rows }) => {
+        rows.acknowledgments.pop();
+        const lease = { deliveryNo: 2, attempt: 1, failures: 0, expiresAt: micros(40), outstanding: [2] };
+        rows.leases.push({ subscriptionId: 1, ...lease });
+      },
+    },
+  ],
+  endsAreInTime: [
+    {
+      tell: () => tellOneReleased(60).story,
+      spoil: ({ rows }) => {
+        set(rows.failures[0], { endedAt: micros(41) });
+        set(rows.deferred[0], { availableAt: micros(101) });
+      },
+    },
+  ],
   outcomesAreAllowed: [
     { tell: tellEverything, spoil: (story) => set(resultOf(answersOf(story, 'superseded')[0]), { outcome: 'gone' }) },
     { tell: tellEverything, spoil: (story) => set(resultOf(answersOf(story, 'gone')[0]), { outcome: 'superseded' }) },
   ],
 };
-
-function tellRepeated(): Story {
-  const story = tellTwoPublishes({ alike: true });
-  story.repeat(story.calls[1] as PublishCall, 'key');
-  return story;
-}
 
 function tellOneReceivedTwice(): Story {
   const { story } = tellOneInFlight();
