@@ -62,7 +62,7 @@ export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundR
   await lab.heal();
   await playing;
   stage.close();
-  const history = { calls: recorder.calls, rows: await readRows(lab.cluster, subjects.topicIds) };
+  const history = { calls: recorder.calls, rows: await readRows(lab.cluster, subjects.topicIds), disturbed: true };
   return {
     history,
     violations: checkHistory(history, { drained: true }),

@@ -20,12 +20,15 @@ import type {
 export interface History {
   readonly calls: readonly Call[];
   readonly rows: Rows;
+  /** Connections were lost: the service may have published once more, under the same key, what it was asked once. */
+  readonly disturbed?: boolean;
 }
 
 export interface TopicBook {
   readonly topic: TopicRow;
   readonly messages: readonly MessageRow[];
   readonly publishes: readonly PublishCall[];
+  readonly disturbed: boolean;
 }
 
 /** A message in the hands of a client. */
@@ -87,9 +90,9 @@ export interface SubscriptionBook {
   grantsOf(deliveryNo: number, seq: number): readonly Grant[];
 }
 
-export function openTopicBooks({ calls, rows }: History): TopicBook[] {
+export function openTopicBooks({ calls, rows, disturbed = false }: History): TopicBook[] {
   return rows.topics.map((topic) => ({
-    topic,
+    ...{ topic, disturbed },
     messages: rows.messages.filter(({ topicId }) => topicId === topic.topicId),
     publishes: calls.filter((call) => call.verb === 'publish').filter((call) => call.topic === topic.name),
   }));

@@ -16,6 +16,7 @@ const fates = [
   'acknowledge twice in one call',
   'acknowledge on both instances',
   'acknowledge atomically',
+  'acknowledge atomically with a forged one',
   'acknowledge and release',
   'release',
   'release with an error',
@@ -303,6 +304,10 @@ function settleBatch(
         return Promise.all([settle('acknowledge'), elsewhere.settle('acknowledge', subscription, wishes)]);
       case 'acknowledge atomically':
         return insist(() => settle('acknowledge', wishes, { atomic: true }));
+      case 'acknowledge atomically with a forged one': {
+        const forged = wishes.slice(0, 1).map(({ receipt }) => ({ receipt: forge(receipt) }));
+        return settle('acknowledge', [...wishes, ...forged], { atomic: true });
+      }
       case 'acknowledge and release':
         return Promise.all([settle('acknowledge'), elsewhere.settle('release', subscription, wishes)]);
       case 'release':

@@ -193,6 +193,14 @@ describe('what was never answered', () => {
     expect(checkHistory(story)).toEqual([]);
   });
 
+  it('explains, where connections were lost, a duplicate of which nobody knows the original', () => {
+    const story = tellTwoPublishes({ alike: true });
+    story.repeat(story.calls[1] as PublishCall, 'key');
+    story.calls.splice(1, 1);
+    expect(checkHistory(story).map(({ rule }) => rule)).toEqual(['messagesWerePublished']);
+    expect(checkHistory({ ...story, disturbed: true })).toEqual([]);
+  });
+
   it('explains a repeated acknowledgment', () => {
     const { story, receipt } = tellOneInFlight();
     story.acknowledge(11, 'c1', receipt);

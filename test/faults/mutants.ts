@@ -1,0 +1,281 @@
+// The hot functions, each sabotaged in one place: what a wrong Willcall would be. A checker that lets one of them pass
+// would let the same mistake pass in earnest.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import type { Rule } from '../support/history-check.ts';
+
+export interface Mutant {
+  readonly name: string;
+  /** Below migrations/functions. */
+  readonly file: string;
+  /** What stands there, once, and what stands there instead; in another file where a third says so. */
+  readonly edits: readonly (readonly [good: string, bad: string, file?: string])[];
+  /** By which it is found; any of them will do. 'calls fail': the database itself refuses what a caller should be granted. */
+  readonly caughtBy: readonly (Rule | 'calls fail')[];
+}
+
+const RECEIVE_LOCK = `if _wait then
+    perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);`;
+const SETTLE_LOCK = `if _wait then
+    perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);`;
+const SETTLE_LOCK_TRY = `not pg_try_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id)`;
+/** Instead of a lock: long enough that others come between. */
+const NO_LOCK = 'if true then\n    perform pg_sleep(0.02);';
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'receive takes no lock',
+    file: 'receive.sql',
+    edits: [[RECEIVE_LOCK, NO_LOCK]],
+    caughtBy: ['calls fail'],
+  },
+  {
+    name: 'receive does not move the head',
+    file: 'receive.sql',
+    edits: [['      _head := _seqs[_to];', '      _head := _head;']],
+    caughtBy: ['leasesAreExclusive', 'nothingIsSkipped'],
+  },
+  {
+    name: 'receive moves the head too far',
+    file: 'receive.sql',
+    edits: [['      _head := _seqs[_to];', '      _head := _seqs[_to] + 1;']],
+    caughtBy: ['nothingIsSkipped', 'everyMessageIsInOnePlace'],
+  },
+  {
+    name: 'receive leaves what it hands out among the deferred',
+    file: 'receive.sql',
+    edits: [
+      ['delete from willcall.deferred f where f.ctid = any', 'perform from willcall.deferred f where f.ctid = any'],
+    ],
+    caughtBy: ['leasesAreExclusive', 'everyMessageIsInOnePlace', 'calls fail'],
+  },
+  {
+    name: 'receive counts every attempt as the first',
+    file: 'receive.sql',
+    edits: [['select e.seq, coalesce(e.attempt, 1) as attempt,', 'select e.seq, 1 as attempt,']],
+    caughtBy: ['attemptsAreCounted', 'calls fail'],
+  },
+  {
+    name: 'receive does not find the delivery that is asked for again',
+    file: 'receive.sql',
+    edits: [['        and d.receive_key = _receive_keys[_waiter]', '        and d.receive_key is null and false']],
+    caughtBy: ['repetitionsAreAnsweredAlike', 'deliveriesWereAsked'],
+  },
+  {
+    name: 'receive promises a longer lease than it gives',
+    file: 'expire.sql',
+    edits: [['and l.expires_at <= _at', `and l.expires_at <= _at + interval '700 milliseconds'`]],
+    caughtBy: ['leasesLastTheirTime', 'outcomesAreAllowed'],
+  },
+  {
+    name: 'expire takes no lock and does not look again',
+    file: 'expire.sql',
+    edits: [
+      [SETTLE_LOCK, NO_LOCK],
+      ['and l.expires_at <= _at', `and l.expires_at <= _at + interval '400 milliseconds'`],
+    ],
+    caughtBy: ['leasesLastTheirTime', 'everyMessageIsInOnePlace', 'calls fail'],
+  },
+  {
+    name: 'acknowledge takes no lock',
+    file: 'acknowledge.sql',
+    edits: [
+      [SETTLE_LOCK, NO_LOCK],
+      [SETTLE_LOCK_TRY, 'false'],
+    ],
+    caughtBy: ['calls fail'],
+  },
+  {
+    name: 'acknowledge answers without a row in the ledger',
+    file: 'acknowledge.sql',
+    edits: [
+      [
+        `        insert into willcall.acknowledgment (
+          topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
+          attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
+        )
+        select
+          _topic_id, _subscription_id, _tail + row_number() over (order by v.seq), v.seq, _delivery_nos[_g],
+          m.published_at, _delivery.at, _at, _delivery.generation, v.attempt, m.body_bytes, v.expires_at <= _now,
+          m.message_id, m.body_sha256, _principals[_g], v.ref
+`,
+        `        select v.seq, _tail + row_number() over (order by v.seq) as ack_no, m.message_id, v.expires_at <= _now as late
+`,
+      ],
+      ['        returning seq, ack_no, message_id, late\n', ''],
+    ],
+    caughtBy: ['answersHaveRecords'],
+  },
+  {
+    name: 'acknowledge signs and leaves the lease as it is',
+    file: 'acknowledge.sql',
+    edits: [['        perform willcall.shrink_lease(_topic_id, _subscription_id, _delivery_nos[_g], _done);\n', '']],
+    caughtBy: ['everyMessageIsInOnePlace', 'receiptsFence', 'calls fail'],
+  },
+  {
+    name: 'acknowledge takes a receipt for the whole delivery',
+    file: 'acknowledge.sql',
+    edits: [['        where l.outstanding @> e.seq\n', '']],
+    caughtBy: ['receiptsFence', 'answersHaveRecords', 'everyMessageIsInOnePlace', 'outcomesAreAllowed', 'calls fail'],
+  },
+  {
+    name: 'acknowledge does not ask for the nonce',
+    file: 'acknowledge.sql',
+    edits: [['\n      and d.nonce = _nonces[_g];', ';']],
+    caughtBy: ['outcomesAreAllowed'],
+  },
+  {
+    name: 'acknowledge numbers with gaps',
+    file: 'acknowledge.sql',
+    edits: [['  _tail := coalesce(_tail, 0);', '  _tail := coalesce(_tail, 0) + 1;']],
+    caughtBy: ['ackNumbersAreDense'],
+  },
+  {
+    name: 'acknowledge forgets the reference',
+    file: 'acknowledge.sql',
+    edits: [['_principals[_g], v.ref\n', '_principals[_g], null\n']],
+    caughtBy: ['answersHaveRecords'],
+  },
+  {
+    name: 'acknowledge does not mark what is late',
+    file: 'acknowledge.sql',
+    edits: [['v.attempt, m.body_bytes, v.expires_at <= _now,', 'v.attempt, m.body_bytes, false,']],
+    caughtBy: ['lateIsMarked'],
+  },
+  {
+    name: 'an atomic acknowledge does what it can',
+    file: 'acknowledge.sql',
+    edits: [['  if _atomic then', '  if false then']],
+    caughtBy: ['outcomesAreAllowed'],
+  },
+  {
+    name: 'a late acknowledgment does not ask who has the message now',
+    file: 'acknowledge-late.sql',
+    edits: [
+      [
+        `    if not found then
+      return false;
+    end if;
+    select m.published_at`,
+        '    select m.published_at',
+      ],
+      [
+        `  if exists (\n    select from willcall.deferred f`,
+        `  if true or exists (\n    select from willcall.deferred f`,
+        'judge-receipt.sql',
+      ],
+    ],
+    caughtBy: ['receiptsFence', 'everyMessageIsInOnePlace'],
+  },
+  {
+    name: 'nobody is told that a newer delivery is there',
+    file: 'judge-receipt.sql',
+    edits: [[`  else\n    outcome := 'superseded';`, `  else\n    outcome := 'gone';`]],
+    caughtBy: ['outcomesAreAllowed'],
+  },
+  {
+    name: 'nobody is told that the receipt was released before',
+    file: 'judge-receipt.sql',
+    edits: [[`in ('released', 'rejected')`, `in ('rejected')`]],
+    caughtBy: ['outcomesAreAllowed'],
+  },
+  {
+    name: 'a lease that is over can be given back',
+    file: 'judge-receipt.sql',
+    edits: [['    if _expires_at <= _at then', `    if _expires_at <= _at - interval '10 seconds' then`]],
+    caughtBy: ['endsAreInTime', 'outcomesAreAllowed'],
+  },
+  {
+    name: 'failed attempts are not counted',
+    file: 'end-attempts.sql',
+    edits: [
+      [`l.failures + (_ended = 'expired' or e.error_code is not null)::integer as failures`, 'l.failures as failures'],
+    ],
+    caughtBy: ['failuresAreCounted'],
+  },
+  {
+    name: 'a dead letter is handed out again',
+    file: 'end-attempts.sql',
+    edits: [
+      [
+        '    select _topic_id, _subscription_id, v.seq, v.due_at, v.attempt, v.failures\n    from verdict v\n    where v.reason is null',
+        '    select _topic_id, _subscription_id, v.seq, v.due_at, v.attempt, v.failures\n    from verdict v',
+      ],
+    ],
+    caughtBy: ['everyMessageIsInOnePlace', 'failuresAreCounted', 'calls fail'],
+  },
+  {
+    name: 'there is no back-off',
+    file: 'end-attempts.sql',
+    edits: [['        when e.failed then least(', '        when false then least(']],
+    caughtBy: ['redeliveryWaits'],
+  },
+  {
+    name: 'extend promises and does nothing',
+    file: 'extend.sql',
+    edits: [['        set expires_at = _until\n', '        set expires_at = l.expires_at\n']],
+    caughtBy: ['leasesLastTheirTime'],
+  },
+  {
+    name: 'publish answers and appends nothing',
+    file: 'publish.sql',
+    edits: [
+      [
+        '    cross join lateral (select substring(_bodies from e.start for e.bytes) as body) b;',
+        '    cross join lateral (select substring(_bodies from e.start for e.bytes) as body) b\n    where e.ord < 3;',
+      ],
+    ],
+    caughtBy: ['publishedIsKept'],
+  },
+  {
+    name: 'publish leaves gaps',
+    file: 'publish.sql',
+    edits: [['  first_seq := coalesce(_tail, 0) + 1;', '  first_seq := coalesce(_tail, 0) + 2;']],
+    caughtBy: ['sequencesAreDense'],
+  },
+  {
+    name: 'publish takes no lock',
+    file: 'publish.sql',
+    edits: [
+      [
+        `if _wait then
+    perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);`,
+        NO_LOCK,
+      ],
+    ],
+    caughtBy: ['calls fail'],
+  },
+  {
+    name: 'publish does not remember dedupe keys',
+    file: 'publish-each.sql',
+    edits: [
+      ['  if turn % 2 = 0 or _rotation.both_read then', '  if false then'],
+      ['  if turn % 2 = 1 or _rotation.both_read then', '  if false then'],
+    ],
+    caughtBy: ['dedupeKeysNameOneMessage', 'nothingIsPublishedTwice'],
+  },
+];
+
+const DIRECTORY = join(import.meta.dirname, '../../migrations/functions');
+
+/** Puts the sabotaged functions in place of the good ones. */
+export async function applyMutant(databaseUrl: string, { name, file: ownFile, edits }: Mutant): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl, application_name: 'test' });
+  await client.connect();
+  try {
+    const byFile = Map.groupBy(edits, ([, , file = ownFile]) => file);
+    for (const [file, ofFile] of byFile) {
+      let text = await readFile(join(DIRECTORY, file), 'utf8');
+      for (const [good, bad] of ofFile) {
+        if (text.split(good).length !== 2)
+          throw new Error(`"${name}": ${file} no longer has once ${JSON.stringify(good)}`);
+        text = text.replace(good, () => bad);
+      }
+      await client.query(text.replaceAll(/^create function/gm, 'create or replace function'));
+    }
+  } finally {
+    await client.end();
+  }
+}
