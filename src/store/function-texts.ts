@@ -1,9 +1,10 @@
 // Brings the database's functions to the texts in migrations/functions, and its grants to migrations/grants.sql.
 // Each text's sha256 is kept in the table function_text; when one differs, all that changed is replaced in one
-// transaction, so that a concurrent caller sees either the old functions or the new ones, never a mixture.
+// transaction, so that a concurrent caller sees either the old functions or the new ones, never a mixture. A function that
+// keeps its signature stays the same object, so that instances which are calling it at that moment go on.
 
 import type { Client } from 'pg';
-import { lineOf, MigrationError, messageOf } from './migration-error.ts';
+import { codeOf, lineOf, MigrationError, messageOf } from './migration-error.ts';
 import type { FunctionFile, MigrationFiles, SqlFile } from './migration-files.ts';
 
 /** Which texts were applied and which files had disappeared, by their names below migrations/. */
@@ -40,8 +41,10 @@ export async function applyFunctionTexts(
 
   const applied = grantsDue ? [...changed, grants] : changed;
   await inTransaction(client, async () => {
-    await dropFunctions(client, schema, doomedNames(changed, vanished, known));
-    for (const file of applied) await applyText(client, file);
+    const before = await listFunctions(client, schema, doomedNames(changed, vanished, known));
+    for (const file of changed) await replaceFunctions(client, schema, file);
+    await dropFunctions(client, await listUnchanged(client, before));
+    if (grantsDue) await applyText(client, grants);
     await forgetTexts(client, schema, vanished);
     for (const file of applied) await recordText(client, schema, file);
   });
@@ -69,9 +72,16 @@ async function readKnownTexts(client: Client, schema: string): Promise<Map<strin
   return new Map(rows.map((row) => [row.name, row]));
 }
 
-async function dropFunctions(client: Client, schema: string, names: string[]): Promise<void> {
-  const { rows } = await client.query<{ signature: string }>(
-    `select p.oid::regprocedure::text as signature
+interface Version {
+  readonly signature: string;
+  /** What it is and which state of it: a replaced function keeps its oid and gets another place. */
+  readonly oid: string;
+  readonly place: string;
+}
+
+async function listFunctions(client: Client, schema: string, names: string[]): Promise<Version[]> {
+  const { rows } = await client.query<Version>(
+    `select p.oid::regprocedure::text as signature, p.oid::bigint::text as oid, p.ctid::text as place
        from pg_proc p
        join pg_namespace n on n.oid = p.pronamespace
       where n.nspname = $1
@@ -79,7 +89,22 @@ async function dropFunctions(client: Client, schema: string, names: string[]): P
         and p.prokind = 'f'`,
     [schema, names],
   );
-  for (const { signature } of rows) {
+  return rows;
+}
+
+/** Those that no new text has replaced: of a file that vanished, or with other arguments than now. */
+async function listUnchanged(client: Client, before: Version[]): Promise<string[]> {
+  const { rows } = await client.query<{ signature: string }>(
+    `select p.oid::regprocedure::text as signature
+       from pg_proc p
+       join unnest($1::bigint[], $2::text[]) b (oid, place) on p.oid = b.oid::oid and p.ctid::text = b.place`,
+    [before.map(({ oid }) => oid), before.map(({ place }) => place)],
+  );
+  return rows.map(({ signature }) => signature);
+}
+
+async function dropFunctions(client: Client, signatures: string[]): Promise<void> {
+  for (const signature of signatures) {
     try {
       await client.query(`drop function ${signature}`);
     } catch (error) {
@@ -91,16 +116,41 @@ async function dropFunctions(client: Client, schema: string, names: string[]): P
   }
 }
 
+/** What a function returns and what its arguments are called cannot be replaced: then it is made anew. */
+const INVALID_FUNCTION_DEFINITION = '42P13';
+
+async function replaceFunctions(client: Client, schema: string, file: FunctionFile): Promise<void> {
+  const replacing = file.text.replace(/^(\s*create)(?=\s+function\s)/gim, '$1 or replace');
+  await client.query('savepoint text');
+  try {
+    await client.query(replacing);
+    await client.query('release savepoint text');
+  } catch (error) {
+    await client.query('rollback to savepoint text');
+    if (codeOf(error) !== INVALID_FUNCTION_DEFINITION) throw toMigrationError(error, { ...file, text: replacing });
+    const old = await listFunctions(client, schema, file.defines);
+    await dropFunctions(
+      client,
+      old.map(({ signature }) => signature),
+    );
+    await applyText(client, file);
+  }
+}
+
 async function applyText(client: Client, file: SqlFile): Promise<void> {
   try {
     await client.query(file.text);
   } catch (error) {
-    const line = lineOf(error, file.text);
-    const place = line === undefined ? '' : `, line ${line}`;
-    throw new MigrationError(`migrations/${file.name}${place} failed: ${messageOf(error)}. Nothing of it was kept.`, {
-      cause: error,
-    });
+    throw toMigrationError(error, file);
   }
+}
+
+function toMigrationError(error: unknown, file: SqlFile): MigrationError {
+  const line = lineOf(error, file.text);
+  const place = line === undefined ? '' : `, line ${line}`;
+  return new MigrationError(`migrations/${file.name}${place} failed: ${messageOf(error)}. Nothing of it was kept.`, {
+    cause: error,
+  });
 }
 
 async function recordText(client: Client, schema: string, file: SqlFile | FunctionFile): Promise<void> {
