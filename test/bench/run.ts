@@ -1,7 +1,6 @@
 // `npm run bench`: measures Willcall against the usual design and the floor, in one run on one machine.
 // Everything listens on loopback and is ended by pid, also on Ctrl-C; nothing stays on the disk but the JSON file.
 
-import { writeFile } from 'node:fs/promises';
 import { Lab } from './lab/lab.ts';
 import { describeMachine, type Machine, machineLines } from './lab/machine.ts';
 import { renderTable } from './lab/table.ts';
@@ -9,6 +8,8 @@ import { type Options, parseOptions, UsageError, usage } from './options.ts';
 import { peers } from './peers/index.ts';
 import { installPackages } from './peers/installed.ts';
 import type { Peer } from './peers/peer.ts';
+import { writeFigures } from './report/figures.ts';
+import { writeReport } from './report/report.ts';
 import { workloads } from './workloads/index.ts';
 import type { Workload, WorkloadResult } from './workloads/workload.ts';
 
@@ -40,7 +41,18 @@ async function main(): Promise<number> {
     print(usage({ peers, workloads }));
     return 0;
   }
-  return measureAll(options);
+  return options.plots === null ? measureAll(options) : drawPlots(options.plots);
+}
+
+async function drawPlots({ directory, figureFiles }: NonNullable<Options['plots']>): Promise<number> {
+  try {
+    const written = await writeReport(directory, figureFiles);
+    print(written.join('\n'));
+    return 0;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return EXIT_FAILED;
+  }
 }
 
 async function measureAll(options: Options): Promise<number> {
@@ -115,10 +127,10 @@ async function report(machine: Machine, options: Options, outcomes: readonly Out
   }
   const failures = outcomes.flatMap((outcome) => outcome.failures);
   if (options.jsonFile !== null) {
-    const { databaseUrl: _url, jsonFile: _file, ...settings } = options;
+    const { databaseUrl: _url, jsonFile: _file, plots: _plots, ...settings } = options;
     const figures = Object.fromEntries(outcomes.map((outcome) => [outcome.name, outcome.data]));
-    const document = { machine, settings, systems, figures, failures };
-    await writeFile(options.jsonFile, `${JSON.stringify(document, null, 2)}\n`);
+    const tables = Object.fromEntries(outcomes.map((outcome) => [outcome.name, outcome.tables]));
+    await writeFigures(options.jsonFile, { machine, settings, systems, figures, tables, failures });
   }
   if (failures.length > 0) {
     process.stderr.write(['This run does not count:', ...failures, ''].join('\n'));

@@ -16,6 +16,11 @@ interface Measurement {
   readonly window: LifecycleWindow;
 }
 
+export interface BacklogData {
+  readonly measurements: readonly Measurement[];
+  readonly points: readonly VerbPoint[];
+}
+
 /** Small, so that twenty million of them find room on a usual disk. */
 export const BACKLOG_BODY_BYTES = 200;
 const CONNECTIONS = 8;

@@ -33,6 +33,8 @@ interface Measurement extends Phase {
   readonly window: LifecycleWindow;
 }
 
+export type FanOutData = readonly Measurement[];
+
 const BATCH = 10;
 const fanOuts = [1, 10, 100];
 const phases: readonly Phase[] = [

@@ -24,6 +24,10 @@ interface Plan {
   prepare(under: RunningPeer, value: number, name: string): Promise<VerbOrder>;
 }
 
+export interface GrowthData {
+  readonly points: readonly VerbPoint[];
+}
+
 const START_SECONDS = 10;
 const POINT_OVERHEAD_SECONDS = 2;
 const FILLED_PER_SECOND = 40_000;

@@ -25,6 +25,8 @@ interface Measurement {
   readonly held: readonly LifecycleWindow[];
 }
 
+export type SnapshotData = readonly Measurement[];
+
 const BATCH = 10;
 /** One receive in twenty is left to expire. */
 const ABANDON_EVERY = 20;

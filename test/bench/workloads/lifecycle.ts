@@ -31,6 +31,8 @@ interface Measurement {
   readonly window: LifecycleWindow;
 }
 
+export type LifecycleData = readonly Measurement[];
+
 const START_SECONDS = 10;
 /** The generator's own start and end, each time. */
 const PHASE_OVERHEAD_SECONDS = 1;

@@ -12,6 +12,8 @@ interface Measurement {
   readonly noisy: LifecycleWindow;
 }
 
+export type NoisyData = readonly Measurement[];
+
 const QUIET = { connections: 4, batch: 1, pauseMs: 20 };
 const NOISY = { connections: 32, batch: 100 };
 const START_SECONDS = 5;

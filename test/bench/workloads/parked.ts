@@ -21,6 +21,8 @@ interface Measurement {
   readonly usage: { readonly one: Usage; readonly parked: Usage; readonly afterIdle: Usage };
 }
 
+export type ParkedData = readonly Measurement[];
+
 const WAIT_SECONDS = 30;
 /** SQS lets a receive wait for that long at most. */
 const WAIT_SECONDS_SQS = 20;

@@ -21,6 +21,8 @@ interface Measurement {
   readonly window: LifecycleWindow;
 }
 
+export type ReturningData = readonly Measurement[];
+
 const DAY_SECONDS = 86_400;
 const CONNECTIONS = 8;
 const BATCH = 100;

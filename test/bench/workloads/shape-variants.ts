@@ -34,6 +34,8 @@ interface Measurement {
   readonly window: LifecycleWindow;
 }
 
+export type ShapesData = readonly Measurement[];
+
 const KIB = 1024;
 const base = { connections: CONNECTIONS, queues: QUEUES, batch: 10, bodyBytes: BODY_BYTES };
 const variants: readonly Variant[] = [

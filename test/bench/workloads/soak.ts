@@ -21,6 +21,8 @@ interface Soak {
   readonly windows: readonly LifecycleWindow[];
 }
 
+export type SoakData = readonly Soak[];
+
 const BATCH = 10;
 /** One receive in fifty is left to expire, so that what comes back has its part in it. */
 const ABANDON_EVERY = 50;

@@ -28,6 +28,8 @@ interface Measurement {
   readonly window: LifecycleWindow;
 }
 
+export type TwoInstancesData = readonly Measurement[];
+
 const START_SECONDS = 10;
 const PHASE_OVERHEAD_SECONDS = 1;
 

@@ -15,6 +15,8 @@ interface Measurement {
   readonly window: MeasuredWindow<WakeupFigures>;
 }
 
+export type WakeupData = readonly Measurement[];
+
 const PAUSE_MS_MIN = 20;
 const PAUSE_MS_MAX = 60;
 const START_SECONDS = 10;

@@ -1,0 +1,205 @@
+// What we hold ourselves to, each a ratio of one run, and where the figures stand. A target whose workload was not measured
+// says so.
+
+import { medianOf, percentileOf } from '../lab/histogram.ts';
+import { formatCount, type Table } from '../lab/table.ts';
+import { idleTransactions } from '../workloads/parked.ts';
+import { rateOf } from '../workloads/shapes.ts';
+import type { Figures } from './figures.ts';
+
+interface Reading {
+  readonly measured: string;
+  readonly isMet: boolean;
+}
+
+interface Target {
+  readonly name: string;
+  readonly wanted: string;
+  /** Null when it was not measured. */
+  read(figures: Partial<Figures>): Reading | null;
+}
+
+const IDLE_STATEMENTS_MAX = 1;
+const RSS_MIB_MAX = 300;
+const CONNECTIONS_MAX = 12;
+const AS_FAST = 1.2;
+
+const targets: readonly Target[] = [
+  ...[
+    { batch: 1, peer: 'fauxqs', atLeast: 1 },
+    { batch: 1, peer: 'noop', atLeast: 0.5 },
+    { batch: 10, peer: 'fauxqs', atLeast: 1 },
+    { batch: 100, peer: 'fauxqs', atLeast: 2 },
+    { batch: 1, peer: 'row-per-message', atLeast: 3 },
+    { batch: 10, peer: 'row-per-message', atLeast: 4 },
+    { batch: 100, peer: 'row-per-message', atLeast: 4 },
+  ].map(({ batch, peer, atLeast }) => ({
+    name: `lifecycles, batch ${batch}, of ${peer}`,
+    wanted: `≥ ${atLeast} x`,
+    read: ({ lifecycle }: Partial<Figures>) => compareLifecycles(lifecycle, batch, peer, atLeast),
+  })),
+  {
+    name: 'left while a snapshot is held',
+    wanted: '≥ 80 %',
+    read: ({ 'held-snapshot': snapshot }) => {
+      const own = snapshot?.find((one) => one.peer === 'willcall');
+      const free = medianOf(own?.free.map(rateOf) ?? []);
+      const last = own?.held.at(-1);
+      if (free === null || last === undefined) {
+        return null;
+      }
+      const part = rateOf(last) / free;
+      return { measured: `${(100 * part).toFixed(0)} %`, isMet: part >= 0.8 };
+    },
+  },
+  {
+    name: 'publishing to 100 subscriptions, of one (CPU per message)',
+    wanted: '≤ 1.10 x',
+    read: ({ 'fan-out': fanOut }) => {
+      const cost = (subscriptions: number) =>
+        medianOf(
+          (fanOut ?? [])
+            .filter((one) => one.subscriptions === subscriptions && one.collect === 'not at all')
+            .map(
+              ({ window: { cpu, figures } }) => ((cpu.service ?? 0) + (cpu.postgres ?? 0)) / figures.counters.published,
+            ),
+        );
+      return atMost(cost(100), cost(1), 1.1);
+    },
+  },
+  {
+    name: 'memory with all receives parked',
+    wanted: `< ${RSS_MIB_MAX} MiB`,
+    read: ({ parked }) => ofParked(parked, ({ usage }) => readLimit(usage.afterIdle.rssMib, RSS_MIB_MAX, 'MiB')),
+  },
+  {
+    name: 'database connections with all receives parked',
+    wanted: `≤ ${CONNECTIONS_MAX}`,
+    read: ({ parked }) => ofParked(parked, ({ usage }) => readLimit(usage.afterIdle.connections, CONNECTIONS_MAX, '')),
+  },
+  {
+    name: 'statements per second with all receives parked',
+    wanted: `≤ ${IDLE_STATEMENTS_MAX}`,
+    read: ({ parked }) => ofParked(parked, (own) => readLimit(idleTransactions(own), IDLE_STATEMENTS_MAX, '')),
+  },
+  {
+    name: 'wake-up of one among all parked, of one alone (p50)',
+    wanted: `≤ ${AS_FAST} x`,
+    read: ({ parked }) =>
+      ofParked(parked, ({ many, one }) =>
+        atMost(
+          percentileOf(many.figures.fromPublishStartMs, 50),
+          percentileOf(one.figures.fromPublishStartMs, 50),
+          AS_FAST,
+        ),
+      ),
+  },
+  {
+    name: 'receive p99 at the largest backlog, of the smallest',
+    wanted: '≤ 1.20 x',
+    read: ({ backlog }) => {
+      const sizes = (backlog?.measurements ?? []).map((one) => one.messages);
+      const p99 = (messages: number) =>
+        medianOf(
+          (backlog?.measurements ?? [])
+            .filter((one) => one.messages === messages)
+            .map((one) => one.window.figures.calls.receive.p99Ms ?? 0),
+        );
+      const reading = sizes.length === 0 ? null : atMost(p99(Math.max(...sizes)), p99(Math.min(...sizes)), 1.2);
+      return reading === null
+        ? null
+        : { ...reading, measured: `${reading.measured} (${formatCount(Math.max(...sizes))} messages)` };
+    },
+  },
+  {
+    name: 'two instances, of one (worst batch)',
+    wanted: '≥ 1 x',
+    read: ({ 'two-instances': instances = [] }) => {
+      const ratios = [...new Set(instances.map((one) => one.batch))].map((batch) => {
+        const rate = (count: number) =>
+          medianOf(
+            instances.filter((one) => one.batch === batch && one.instances === count).map((one) => rateOf(one.window)),
+          );
+        return (rate(2) ?? 0) / (rate(1) ?? 1);
+      });
+      const worst = Math.min(...ratios);
+      return ratios.length === 0 ? null : { measured: `${worst.toFixed(2)} x`, isMet: worst >= 1 };
+    },
+  },
+  {
+    name: 'tables and indexes at the end of the soak, of its middle (largest growth)',
+    wanted: '≤ 1.20 x',
+    read: ({ soak }) => readSoak(soak),
+  },
+];
+
+export function targetTable(figures: Partial<Figures>): Table {
+  return {
+    title: 'Targets',
+    columns: ['target', 'wanted', 'measured', 'met'],
+    rows: targets.map((target) => {
+      const reading = target.read(figures);
+      return [
+        target.name,
+        target.wanted,
+        reading?.measured ?? 'not measured',
+        reading === null ? '' : reading.isMet ? 'yes' : 'no',
+      ];
+    }),
+  };
+}
+
+function compareLifecycles(
+  lifecycle: Figures['lifecycle'] | undefined,
+  batch: number,
+  peer: string,
+  atLeast: number,
+): Reading | null {
+  const rate = (name: string) =>
+    medianOf(
+      (lifecycle ?? []).filter((one) => one.peer === name && one.batch === batch).map((one) => rateOf(one.window)),
+    );
+  const own = rate('willcall');
+  const other = rate(peer);
+  if (own === null || other === null) {
+    return null;
+  }
+  return { measured: `${(own / other).toFixed(2)} x`, isMet: own / other >= atLeast };
+}
+
+function atMost(value: number | null, of: number | null, max: number): Reading | null {
+  return value === null || of === null || of === 0
+    ? null
+    : { measured: `${(value / of).toFixed(2)} x`, isMet: value / of <= max };
+}
+
+function readLimit(value: number | null, max: number, unit: string): Reading | null {
+  return value === null
+    ? null
+    : { measured: `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`.trim(), isMet: value <= max };
+}
+
+function ofParked(
+  parked: Figures['parked'] | undefined,
+  read: (own: Figures['parked'][number]) => Reading | null,
+): Reading | null {
+  const own = parked?.find((one) => one.peer === 'willcall');
+  return own === undefined ? null : read(own);
+}
+
+/** Tables that matter: above a hundredth of all. */
+function readSoak(soak: Figures['soak'] | undefined): Reading | null {
+  const samples = soak?.[0]?.samples ?? [];
+  const middle = samples[Math.floor(samples.length / 2)]?.sizes ?? [];
+  const end = samples.at(-1)?.sizes ?? [];
+  const bytes = (sizes: typeof end, table: string) =>
+    sizes.filter((size) => size.table === table).reduce((sum, size) => sum + size.tableBytes + size.indexBytes, 0);
+  const all = end.reduce((sum, size) => sum + size.tableBytes + size.indexBytes, 0);
+  const growth = end
+    .filter((size) => bytes(end, size.table) > all / 100 && bytes(middle, size.table) > 0)
+    .map((size) => ({ table: size.table, ratio: bytes(end, size.table) / bytes(middle, size.table) }))
+    .toSorted((a, b) => b.ratio - a.ratio)[0];
+  return growth === undefined
+    ? null
+    : { measured: `${growth.ratio.toFixed(2)} x (${growth.table})`, isMet: growth.ratio <= 1.2 };
+}
