@@ -31,7 +31,8 @@ const PHASE_OVERHEAD_SECONDS = 1;
 
 export const backlog: Workload = {
   name: 'backlog',
-  summary: 'receives in front of a backlog of 1,000, 1 and 5 (20) million messages; every verb by itself there',
+  summary:
+    'receives in front of a backlog of 1,000 and a million messages (with --long 5 and 20 million); every verb by itself there',
   isLong: false,
   canMeasure: (peer) => peer.isWillcall,
   estimateSeconds: (options, peers) => {

@@ -24,8 +24,6 @@ interface Measurement {
 export type ParkedData = readonly Measurement[];
 
 const WAIT_SECONDS = 30;
-/** SQS lets a receive wait for that long at most. */
-const WAIT_SECONDS_SQS = 20;
 const PAUSE_MS_MIN = 20;
 const PAUSE_MS_MAX = 60;
 const SAMPLE_SECONDS = 0.06;
@@ -37,7 +35,7 @@ export const parked: Workload = {
   name: 'parked',
   summary: 'thousands of parked receives: memory, connections and statements while idle, wake-up of one among them',
   isLong: false,
-  canMeasure: (peer) => peer.canWait,
+  canMeasure: (peer) => peer.isWillcall,
   estimateSeconds: (options, peers) =>
     peers.length *
     (START_SECONDS +
@@ -77,7 +75,7 @@ async function measure({ lab, options, progress }: WorkloadContext, peer: Peer):
     target,
     receives: options.parkedReceives,
     queues: queueNames('parked', subscriptions),
-    waitSeconds: peer.isWillcall ? WAIT_SECONDS : WAIT_SECONDS_SQS,
+    waitSeconds: WAIT_SECONDS,
     bodyBytes: BODY_BYTES,
     samples: options.wakeupSamples,
     pauseMsMin: PAUSE_MS_MIN,

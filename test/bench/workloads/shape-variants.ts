@@ -50,7 +50,7 @@ const variants: readonly Variant[] = [
 ];
 const START_SECONDS = 5;
 /** Connections opened, a thousand subscriptions made. */
-const PHASE_OVERHEAD_SECONDS = 2;
+const PHASE_OVERHEAD_SECONDS = 1;
 
 export const shapeVariants: Workload = {
   name: 'shapes',

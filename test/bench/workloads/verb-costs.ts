@@ -60,7 +60,7 @@ export async function measureVerbs(
 }
 
 export function verbSeconds(options: Options): number {
-  return options.quick ? 1 : 4;
+  return options.quick ? 1 : 3;
 }
 
 /** Ratios to the first point of the factor, with the milliseconds beside them. */
