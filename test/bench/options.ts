@@ -101,7 +101,7 @@ export function parseOptions(args: readonly string[], known: Choices): Options |
       values.ledger ?? (quick ? '20000' : long ? '1000000,5000000' : '1000000'),
       MESSAGES_MAX,
     ),
-    returningMessages: parseCount('returning', values.returning, pick(20_000, 1_000_000), MESSAGES_MAX),
+    returningMessages: parseCount('returning', values.returning, pick(100_000, 1_000_000), MESSAGES_MAX),
     soakSeconds: parseCount('soak-seconds', values['soak-seconds'], pick(6, 3600)),
     soakWindowSeconds: pick(2, 30),
     workloads: chooseWorkloads(values.only, known, long),

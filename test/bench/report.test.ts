@@ -13,10 +13,12 @@ describe('scales', () => {
   });
 
   it('puts powers of ten on a logarithmic axis, and nought at its beginning', () => {
+    expect(logScale([10, 1000]).ticks).toEqual([10, 100, 1000]);
+    expect(logScale([10, 1000]).place(100)).toBeCloseTo(0.5);
     const scale = logScale([0, 10, 1000]);
-    expect(scale.ticks).toEqual([10, 100, 1000]);
+    expect(scale.ticks).toEqual([0, 10, 100, 1000]);
     expect(scale.place(0)).toBe(0);
-    expect(scale.place(100)).toBeCloseTo(0.5);
+    expect(scale.place(10)).toBeCloseTo(1 / 3);
   });
 
   it('has an axis even where there is nothing to draw', () => {

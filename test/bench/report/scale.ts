@@ -16,16 +16,17 @@ export function linearScale(max: number): Scale {
   return { place: (value) => value / end, ticks };
 }
 
-/** Between two powers of ten; zero is drawn where the axis begins. */
+/** Between two powers of ten; nought has a tick of its own, a step before the first power. */
 export function logScale(values: readonly number[]): Scale {
-  const positive = values.filter((value) => value > 0);
-  const from = Math.floor(Math.log10(Math.min(...positive, Number.MAX_VALUE)));
-  const low = Number.isFinite(from) && positive.length > 0 ? from : 0;
-  const high = positive.length > 0 ? Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive)))) : 1;
-  const ticks = Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index));
+  const powers = values.filter((value) => value > 0).map(Math.log10);
+  const hasNought = powers.length < values.length;
+  const first = powers.length > 0 ? Math.floor(Math.min(...powers)) : 0;
+  const last = powers.length > 0 ? Math.max(first + 1, Math.ceil(Math.max(...powers))) : 1;
+  const begin = hasNought ? first - 1 : first;
+  const ticks = Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index));
   return {
-    place: (value) => (value <= 0 ? 0 : (Math.log10(value) - low) / (high - low)),
-    ticks,
+    place: (value) => (value <= 0 ? 0 : (Math.log10(value) - begin) / (last - begin)),
+    ticks: hasNought ? [0, ...ticks] : ticks,
   };
 }
 

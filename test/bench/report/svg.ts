@@ -41,7 +41,7 @@ const WIDTH = 760;
 const HEIGHT = 400;
 const MARGIN = { left: 66, right: 20, top: 40, bottom: 46 };
 const LEGEND_ROW = 18;
-const LEGEND_CHARACTER = 6.6;
+const LEGEND_CHARACTER = 7.4;
 const GRID = '#e2e5ea';
 const TEXT = '#30363d';
 /** Okabe and Ito's, distinct for those who see colours differently; the first is for what the plot is about. */
@@ -94,7 +94,10 @@ export function drawBars(plot: BarPlot): string {
     const own = { ...frame, left: frame.left + index * width, width };
     return [...drawGroup(own, group, scale, names), label(own.left + width / 2, HEIGHT - 26, group.name, 'middle')];
   });
-  const axis = plot.ownAxes === true ? [turned(plot.yTitle, frame)] : yAxis(frame, common, plot.yTitle);
+  const axis =
+    plot.ownAxes === true
+      ? [turned(`${plot.yTitle} (a scale for each group)`.trim(), frame)]
+      : yAxis(frame, common, plot.yTitle);
   return wrap(plot.title, [...legend.elements, ...axis, baseline(frame), ...groups]);
 }
 
@@ -114,7 +117,7 @@ function layOutLegend(names: readonly string[]): { elements: string[]; height: n
   let left = MARGIN.left;
   let top = MARGIN.top;
   const elements = names.flatMap((name, index) => {
-    const width = 24 + name.length * LEGEND_CHARACTER;
+    const width = 30 + name.length * LEGEND_CHARACTER;
     if (left + width > WIDTH - MARGIN.right && left > MARGIN.left) {
       left = MARGIN.left;
       top += LEGEND_ROW;

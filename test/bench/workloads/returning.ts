@@ -26,6 +26,8 @@ export type ReturningData = readonly Measurement[];
 const DAY_SECONDS = 86_400;
 const CONNECTIONS = 8;
 const BATCH = 100;
+/** Longer, and the backlog might be over before the window is. */
+const SECONDS_MAX = 5;
 const START_SECONDS = 10;
 const FILLED_PER_SECOND = 60_000;
 const PHASE_OVERHEAD_SECONDS = 1;
@@ -53,7 +55,7 @@ async function runReturning({ lab, options, peers, progress }: WorkloadContext):
     const queue = 'returning';
     await makeBacklog(under, { queue, messages: options.returningMessages, ageSeconds: DAY_SECONDS });
     progress(`${formatCount(options.returningMessages)} messages of the last day made`);
-    const times = { warmUpSeconds: options.warmUpSeconds, windowSeconds: options.seconds };
+    const times = { warmUpSeconds: options.warmUpSeconds, windowSeconds: Math.min(options.seconds, SECONDS_MAX) };
     const crowd = { ...times, connections: CONNECTIONS, batch: BATCH, bodyBytes: BACKLOG_BODY_BYTES };
     const add = (name: string, window: LifecycleWindow) => {
       measurements.push({ name, window });
