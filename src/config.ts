@@ -42,6 +42,7 @@ const ADMIN_KEY_CHARACTERS_MAX = 512;
 const CONNECTIONS_DEFAULT = 10;
 const CONNECTIONS_MIN = 2;
 const CONNECTIONS_MAX = 100;
+const MIB = 1024 * 1024;
 const PORT_DEFAULT = 8080;
 const PORT_MAX = 65_535;
 // PostgreSQL cuts identifiers at 63 bytes; the runtime role's default appends eight characters to the schema's name.
@@ -88,6 +89,9 @@ const schema = z.object({
   ),
   WILLCALL_KEY_PARKED_RECEIVES: wholeNumber(1, limits.parkedReceivesMax).default(fairUseDefaults.keyParkedReceives),
   WILLCALL_PARKED_RECEIVES: wholeNumber(1, limits.parkedReceivesMax).default(fairUseDefaults.parkedReceives),
+  WILLCALL_TRAFFIC_MIB: wholeNumber(limits.trafficBytesMin / MIB, limits.trafficBytesMax / MIB).default(
+    fairUseDefaults.trafficBytes / MIB,
+  ),
   WILLCALL_SCHEMA: identifier(SCHEMA_CHARACTERS_MAX).default('willcall'),
   WILLCALL_RUNTIME_ROLE: identifier(63).optional(),
   WILLCALL_LOG_LEVEL: z.enum(logLevels, { error: `must be one of ${logLevels.join(', ')}` }).default('info'),
@@ -127,6 +131,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       keyRequestsPerSecond: values.WILLCALL_KEY_REQUESTS_PER_SECOND,
       keyParkedReceives: values.WILLCALL_KEY_PARKED_RECEIVES,
       parkedReceives: values.WILLCALL_PARKED_RECEIVES,
+      trafficBytes: values.WILLCALL_TRAFFIC_MIB * MIB,
     },
   };
 }

@@ -5,6 +5,7 @@ import { type AdminKey, openAdminKey } from './admin-key.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './domain/logger.ts';
 import { createEngine } from './engine/index.ts';
+import { Traffic } from './engine/traffic.ts';
 import { createJobs } from './jobs/index.ts';
 import { startEmbeddedPostgres } from './store/embedded.ts';
 import { createStore, type Store } from './store/index.ts';
@@ -83,9 +84,10 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
   });
   started.push(() => store.stop());
   await checkRights(store, config, logger);
-  const engine = createEngine({ store, logger, adminKey, fairUse: config.fairUse });
+  const traffic = new Traffic({ bytesMax: config.fairUse.trafficBytes });
+  const engine = createEngine({ store, logger, adminKey, traffic, fairUse: config.fairUse });
   const jobs = createJobs({ engine, logger });
-  const [door, ...others] = createDoors({ engine, logger, host: config.host, port: config.port });
+  const [door, ...others] = createDoors({ engine, logger, traffic, host: config.host, port: config.port });
   // The doors refuse new requests from the first moment on; what they still have to answer, the engine lets go.
   started.push(async () => {
     const closed = Promise.all([door, ...others].map((each) => each.stop()));

@@ -25,7 +25,12 @@ describe('the settings', () => {
       schema: 'willcall',
       runtimeRole: 'willcall_runtime',
       logLevel: 'info',
-      fairUse: { keyRequestsPerSecond: 1_000, keyParkedReceives: 1_000, parkedReceives: 20_000 },
+      fairUse: {
+        keyRequestsPerSecond: 1_000,
+        keyParkedReceives: 1_000,
+        parkedReceives: 20_000,
+        trafficBytes: 268_435_456,
+      },
     });
   });
 
@@ -44,6 +49,7 @@ describe('the settings', () => {
         WILLCALL_KEY_REQUESTS_PER_SECOND: '50',
         WILLCALL_KEY_PARKED_RECEIVES: '7',
         WILLCALL_PARKED_RECEIVES: '70',
+        WILLCALL_TRAFFIC_MIB: '64',
         WILLCALL_SCHEMA: 'notices',
         WILLCALL_LOG_LEVEL: 'debug',
       }),
@@ -59,7 +65,7 @@ describe('the settings', () => {
       schema: 'notices',
       runtimeRole: 'notices_runtime',
       logLevel: 'debug',
-      fairUse: { keyRequestsPerSecond: 50, keyParkedReceives: 7, parkedReceives: 70 },
+      fairUse: { keyRequestsPerSecond: 50, keyParkedReceives: 7, parkedReceives: 70, trafficBytes: 67_108_864 },
     });
   });
 
@@ -114,6 +120,6 @@ describe('the settings', () => {
 
   it('names every variable it knows', () => {
     expect(configVariables).toContain('WILLCALL_RUNTIME_ROLE');
-    expect(configVariables).toHaveLength(14);
+    expect(configVariables).toHaveLength(15);
   });
 });

@@ -17,6 +17,7 @@ export const errorCodes = [
   'rate_limited',
   'too_many_receives',
   'backlog_full',
+  'too_much_traffic',
   'overloaded',
   'shutting_down',
   'database_unavailable',

@@ -11,12 +11,15 @@ export interface FairUse {
   readonly keyParkedReceives: number;
   /** Receives under way at the same time, of everybody. */
   readonly parkedReceives: number;
+  /** Bytes on their way through the instance: bodies that have arrived, and answers that are not yet written out. */
+  readonly trafficBytes: number;
 }
 
 export const fairUseDefaults: FairUse = {
   keyRequestsPerSecond: limits.keyRequestsPerSecondDefault,
   keyParkedReceives: limits.keyParkedReceivesDefault,
   parkedReceives: limits.parkedReceivesDefault,
+  trafficBytes: limits.trafficBytesDefault,
 };
 
 /** What is left to a key after a call of its, or before one that came too early. */

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
 import type { Timer, TimerWheel } from './timer-wheel.ts';
+import type { Holder, Traffic } from './traffic.ts';
 
 /** How far behind its last complete look the floor of deferred messages stays: longer than any statement may still run. */
 const FLOOR_MARGIN_MS = 12_000;
@@ -15,8 +16,12 @@ const NEXT_AT_MS_MAX = 60_000;
 /** Of one receive; those behind them follow in the next. */
 const WAITERS_MAX = 100;
 const MESSAGES_MAX = 2_000;
+/** Small bodies are not worth a difference. */
+const EXPECTED_BYTES_MIN = 64 * 1024;
 
 export interface WaiterRequest extends Omit<WaiterRow, 'nonce'> {
+  /** Whose answer it will be, for the traffic's bounds. */
+  readonly holder: Holder;
   readonly waitMs: number;
   readonly signal: AbortSignal;
 }
@@ -26,6 +31,8 @@ export type WaiterAnswer = { readonly messages: readonly HandedMessage[]; readon
 
 /** One look at the subscription for several waiters. */
 export interface Look {
+  /** What the bodies may come to: as much as the last look brought. */
+  readonly expectedBytes: number;
   readonly deferredFloor: Date | null;
   readonly leaseFloor: number;
   readonly waiters: readonly WaiterRow[];
@@ -33,6 +40,7 @@ export interface Look {
 
 export interface DispatcherOptions {
   readonly wheel: TimerWheel;
+  readonly traffic: Pick<Traffic, 'hasRoom' | 'hasRoomFor'>;
   readonly receive: (look: Look) => Promise<ReceiveOutcome>;
   /** Gives back what nobody is there to take any more. */
   readonly handBack: (messages: readonly HandedMessage[], row: WaiterRow) => void;
@@ -42,6 +50,7 @@ export interface DispatcherOptions {
 
 interface Waiter {
   readonly row: WaiterRow;
+  readonly holder: Holder;
   readonly resolve: (answer: WaiterAnswer) => void;
   readonly reject: (error: unknown) => void;
   /** No longer waits for messages: its time is over or its client is gone. */
@@ -55,11 +64,13 @@ interface Waiter {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters = new Set<Waiter>();
+  readonly #goOnLooking = () => this.wake();
   #running = false;
   #dirty = false;
   #deferredFloor: Date | null = null;
   #leaseFloor = 0;
   #fullLookAt = 0;
+  #expectedBytes = EXPECTED_BYTES_MIN;
   #alarm: { at: number; timer: Timer } | null = null;
   #stopped = false;
   /** For forgetting dispatchers that nobody has used for long. */
@@ -75,7 +86,7 @@ export class Dispatcher {
 
   /** Resolves with messages, with none when the time is over, or 'gone'. */
   wait(request: WaiterRequest): Promise<WaiterAnswer> {
-    const { signal, ...row } = request;
+    const { signal, holder, ...row } = request;
     // What arrives while the instance stops is looked at once and not parked.
     const waitMs = this.#stopped ? 0 : request.waitMs;
     this.usedAt = performance.now();
@@ -83,6 +94,7 @@ export class Dispatcher {
       const nonce = randomBytes(8).readBigInt64BE();
       const waiter: Waiter = {
         row: { ...row, nonce },
+        holder,
         resolve,
         reject,
         over: waitMs <= 0,
@@ -137,8 +149,13 @@ export class Dispatcher {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#dirty && this.#waiters.size > 0) {
+      if (!this.#options.traffic.hasRoom(this.#goOnLooking)) {
+        this.#answerOver();
+        break;
+      }
       this.#dirty = false;
       const { asking, behind } = this.#nextWaiters();
+      if (asking.length === 0) break;
       try {
         const outcome = await this.#options.receive(this.#look(asking));
         this.#learn(outcome);
@@ -158,6 +175,11 @@ export class Dispatcher {
     const behind: Waiter[] = [];
     let messages = 0;
     for (const waiter of this.#waiters) {
+      // It goes on waiting, and is answered empty when its time is over.
+      if (!this.#options.traffic.hasRoomFor(waiter.holder, this.#goOnLooking)) {
+        if (waiter.over) this.#answerEmpty(waiter);
+        continue;
+      }
       if (behind.length > 0 || asking.length === WAITERS_MAX || messages >= MESSAGES_MAX) {
         behind.push(waiter);
         continue;
@@ -173,9 +195,12 @@ export class Dispatcher {
   #goOn({ unserved, more }: { unserved: number; more: boolean }, behind: readonly Waiter[]): void {
     if (more && unserved + behind.length > 0) this.#dirty = true;
     if (more) return;
-    for (const waiter of behind) {
-      if (waiter.over) this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
-    }
+    for (const waiter of behind) if (waiter.over) this.#answerEmpty(waiter);
+  }
+
+  /** Those who do not wait learn that there is nothing for them now. */
+  #answerOver(): void {
+    for (const waiter of this.#waiters) if (waiter.over) this.#answerEmpty(waiter);
   }
 
   #look(asking: readonly Waiter[]): Look {
@@ -185,6 +210,7 @@ export class Dispatcher {
       this.#fullLookAt = now;
     }
     return {
+      expectedBytes: this.#expectedBytes,
       deferredFloor: this.#deferredFloor,
       leaseFloor: this.#leaseFloor,
       waiters: asking.map((waiter) => waiter.row),
@@ -214,11 +240,12 @@ export class Dispatcher {
         if (waiter.left && waiter.row.receiveKey === null) this.#options.handBack(messages, waiter.row);
         this.#answer(waiter, () => waiter.resolve({ messages, nonce: waiter.row.nonce }));
       } else if (waiter.over) {
-        this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
+        this.#answerEmpty(waiter);
       } else {
         unserved += 1;
       }
     }
+    if (bytes > 0) this.#expectedBytes = Math.max(bytes, EXPECTED_BYTES_MIN);
     return { unserved, more: unserved === 0 || bytes >= this.#options.bytesMax };
   }
 
@@ -232,6 +259,10 @@ export class Dispatcher {
   #giveUp(waiter: Waiter): void {
     waiter.over = true;
     if (waiter.asked && !waiter.left) return;
+    this.#answerEmpty(waiter);
+  }
+
+  #answerEmpty(waiter: Waiter): void {
     this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
   }
 

@@ -7,9 +7,12 @@ import type { Store } from '../store/index.ts';
 import { Batcher } from './batcher.ts';
 import { Dispatcher, type Look } from './dispatcher.ts';
 import type { TimerWheel } from './timer-wheel.ts';
+import type { Traffic } from './traffic.ts';
 
 /** Bodies that one look may bring, so that no lock is held while tens of megabytes travel. */
 const LOOK_BYTES_MAX = 4 * 1024 * 1024;
+/** What the looks of one statement may be expected to bring together. */
+const FLUSH_BYTES_MAX = 64 * 1024 * 1024;
 const GROUPS_MAX = 200;
 const FLUSHES_MAX = 2;
 const IDLE_MS_MAX = 120_000;
@@ -28,6 +31,7 @@ export interface DispatchersOptions {
   readonly store: Store;
   readonly wheel: TimerWheel;
   readonly logger: Logger;
+  readonly traffic: Traffic;
   readonly handBack: (ids: SubscriptionIds, messages: readonly HandedMessage[], row: WaiterRow) => void;
 }
 
@@ -48,12 +52,13 @@ export class Dispatchers {
         // A dispatcher has one look on its way, so a group has one entry.
         const looks = groups.flatMap(({ entries }) => entries);
         const outcomes = await options.store.deliveries.receive(looks, wait, LOOK_BYTES_MAX);
+        options.traffic.pass(countBytes(outcomes));
         return outcomes.map((outcome) => (outcome.outcome === 'busy' ? 'busy' : [outcome]));
       },
-      weigh: (look) => ({ items: look.waiters.length, bytes: 0 }),
+      weigh: (look) => ({ items: look.waiters.length, bytes: look.expectedBytes }),
       groupsMax: GROUPS_MAX,
       itemsMax: 2_000,
-      bytesMax: Number.POSITIVE_INFINITY,
+      bytesMax: FLUSH_BYTES_MAX,
       flushesMax: FLUSHES_MAX,
       pendingBytesMax: Number.POSITIVE_INFINITY,
       pendingEntriesMax: 100_000,
@@ -66,6 +71,7 @@ export class Dispatchers {
     if (known !== undefined) return known.dispatcher;
     const dispatcher = new Dispatcher({
       wheel: this.#options.wheel,
+      traffic: this.#options.traffic,
       bytesMax: LOOK_BYTES_MAX,
       receive: (look) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...look }),
       handBack: (messages, row) => this.#options.handBack(ids, messages, row),
@@ -153,4 +159,11 @@ export class Dispatchers {
       if (siblings?.size === 0) this.#byTopic.delete(ids.topicId);
     }
   }
+}
+
+function countBytes(outcomes: readonly ReceiveOutcome[]): number {
+  let bytes = 0;
+  for (const { handed } of outcomes)
+    for (const messages of handed) for (const { body } of messages) bytes += body.length;
+  return bytes;
 }

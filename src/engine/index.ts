@@ -22,6 +22,7 @@ import { createSubscriptionVerbs } from './subscriptions.ts';
 import { createSweeper, type SweepReport } from './sweep.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { createTopicVerbs } from './topics.ts';
+import { Traffic } from './traffic.ts';
 import type { Engine } from './types.ts';
 import { createWakeups } from './wakeups.ts';
 
@@ -51,19 +52,18 @@ export interface EngineOptions {
   readonly adminKey?: string | undefined;
   /** Absent: the defaults. */
   readonly fairUse?: FairUse | undefined;
+  /** What the doors count; absent, nobody does. */
+  readonly traffic?: Traffic | undefined;
 }
 
-export function createEngine({
-  store,
-  logger,
-  adminKey,
-  fairUse = fairUseDefaults,
-}: EngineOptions): Engine & EngineLifecycle {
+export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
+  const { store, logger, adminKey, fairUse = fairUseDefaults } = options;
+  const traffic = options.traffic ?? new Traffic({ bytesMax: fairUse.trafficBytes });
   const state = { stopping: false };
   const wheel = new TimerWheel(SLOT_MS);
   const directory = new Directory(store);
   const dispatchers = new Dispatchers({
-    ...{ store, wheel, logger },
+    ...{ store, wheel, logger, traffic },
     handBack: (ids, messages, row) => {
       const items = messages.map(({ deliveryNo, sequence }) => ({
         ...{ deliveryNo, sequence, nonce: row.nonce },

@@ -32,6 +32,7 @@ export function createReceive(options: ReceiveOptions): Engine['receive'] {
         maxBytes: request.maxBytes,
         visibilityTimeoutSeconds: request.visibilityTimeoutSeconds ?? null,
         principal: request.caller,
+        holder: request.keyId ?? null,
         receiveKey: request.idempotencyKey === undefined ? null : `${request.caller}\n${request.idempotencyKey}`,
         waitMs: settled.failed > 0 ? 0 : request.waitSeconds * 1000,
         signal: request.signal,

@@ -2,6 +2,7 @@
 // they are.
 
 import type { Logger } from '../domain/logger.ts';
+import type { Traffic } from '../engine/traffic.ts';
 import type { Engine } from '../engine/types.ts';
 import { createRestDoor } from './rest/index.ts';
 
@@ -17,11 +18,13 @@ export interface Door {
 export interface DoorsOptions {
   readonly engine: Engine;
   readonly logger: Logger;
+  /** The budget of the instance, which every door counts in. */
+  readonly traffic: Traffic;
   readonly host: string;
   readonly port: number;
 }
 
 /** Makes every door, closed as yet. The first is the one whose address is announced. */
-export function createDoors({ engine, logger, host, port }: DoorsOptions): readonly [Door, ...Door[]] {
-  return [createRestDoor({ engine, logger, host, port })];
+export function createDoors(options: DoorsOptions): readonly [Door, ...Door[]] {
+  return [createRestDoor(options)];
 }

@@ -3,9 +3,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/dispatcher.ts';
 import { TimerWheel } from '../../src/engine/timer-wheel.ts';
+import { Traffic } from '../../src/engine/traffic.ts';
 import type { HandedMessage, ReceiveOutcome } from '../../src/store/deliveries.ts';
 
 const BYTES_MAX = 1000;
+const TRAFFIC_BYTES = 100_000;
 /** As the store bounds each. */
 const STATEMENT_MS_MAX = 10_000;
 
@@ -18,13 +20,16 @@ interface PendingLook {
 let looks: PendingLook[];
 let handedBack: number[];
 let dispatcher: Dispatcher;
+let traffic: Traffic;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
   looks = [];
   handedBack = [];
+  traffic = new Traffic({ bytesMax: TRAFFIC_BYTES });
   dispatcher = new Dispatcher({
     wheel: new TimerWheel(5),
+    traffic,
     bytesMax: BYTES_MAX,
     receive: (look) => {
       const { promise, resolve, reject } = Promise.withResolvers<ReceiveOutcome>();
@@ -53,11 +58,11 @@ function message(sequence: number, bytes = 1): HandedMessage {
 }
 
 /** A waiter, and what it was answered so far. */
-function wait(fields: { waitMs?: number; maxMessages?: number } = {}) {
+function wait(fields: { waitMs?: number; maxMessages?: number; holder?: string | null } = {}) {
   const client = new AbortController();
   const state = { answer: null as WaiterAnswer | null, error: null as unknown, client };
   const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
-  dispatcher.wait({ ...row, waitMs: 20_000, ...fields, signal: client.signal }).then(
+  dispatcher.wait({ ...row, holder: null, waitMs: 20_000, ...fields, signal: client.signal }).then(
     (answer) => {
       state.answer = answer;
     },
@@ -214,7 +219,7 @@ describe('the end of a wait', () => {
     const client = new AbortController();
     client.abort();
     const row = { maxMessages: 1, maxBytes: 1, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
-    await dispatcher.wait({ ...row, waitMs: 1000, signal: client.signal });
+    await dispatcher.wait({ ...row, holder: null, waitMs: 1000, signal: client.signal });
     expect(looks).toHaveLength(0);
   });
 
@@ -288,5 +293,55 @@ describe('floors', () => {
     await vi.advanceTimersByTimeAsync(61_000);
     dispatcher.wake();
     expect(looks[2]?.look.deferredFloor).toBeNull();
+  });
+});
+
+describe('while the instance holds as much as it may', () => {
+  const fill = (holder: string | null, bytes: number) => {
+    const held = traffic.enter(holder, { makesRoom: false });
+    held.add(bytes);
+    return held;
+  };
+
+  it('looks for nobody, and goes on as soon as there is room', async () => {
+    const held = fill(null, TRAFFIC_BYTES);
+    const waiter = wait();
+    dispatcher.wake();
+    expect(looks).toHaveLength(0);
+    held.release();
+    expect(looks).toHaveLength(1);
+    await answerLook(1, { handed: [[message(7)]] });
+    expect(waiter.answer).toMatchObject({ messages: [{ sequence: 7 }] });
+  });
+
+  it('answers empty whose time is over, and who did not want to wait', async () => {
+    fill(null, TRAFFIC_BYTES);
+    const waiters = [wait({ waitMs: 1000 }), wait({ waitMs: 0 })];
+    await vi.advanceTimersByTimeAsync(1010);
+    expect(waiters.map(({ answer }) => answer)).toMatchObject([{ messages: [] }, { messages: [] }]);
+    expect(looks).toHaveLength(0);
+  });
+
+  it('passes over the waiters of a key that holds its share, until it has let go of some', async () => {
+    const held = fill('wk_1', TRAFFIC_BYTES / 4);
+    const full = wait({ holder: 'wk_1' });
+    const other = wait({ holder: 'wk_2' });
+    await answerLook(1);
+    expect(looks[0]?.look.waiters).toHaveLength(1);
+    dispatcher.wake();
+    await answerLook(2, { handed: [[message(1)]] });
+    expect([full.answer, other.answer]).toMatchObject([null, { messages: [{ sequence: 1 }] }]);
+    expect(looks).toHaveLength(2);
+    held.release();
+    await answerLook(3, { handed: [[message(2)]] });
+    expect(full.answer).toMatchObject({ messages: [{ sequence: 2 }] });
+  });
+
+  it('expects of a look what the last one brought', async () => {
+    wait();
+    expect(looks[0]?.look.expectedBytes).toBe(65_536);
+    await answerLook(1, { handed: [[message(1, 3_000_000)]] });
+    wait();
+    expect(looks[1]?.look.expectedBytes).toBe(3_000_000);
   });
 });

@@ -13,6 +13,8 @@ export interface ServiceProcess {
   /** The same after every start. */
   readonly url: string;
   readonly adminKey: string;
+  /** Of the one that runs now. */
+  readonly pid: number;
   /** Ends it with SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** Starts it again; resolves when it takes requests. */
@@ -23,11 +25,12 @@ export interface ServiceProcess {
 
 const main = join(import.meta.dirname, '../../src/main.ts');
 
-export async function startServiceProcess(): Promise<ServiceProcess> {
+/** With these settings over the defaults. */
+export async function startServiceProcess(settings: Record<string, string> = {}): Promise<ServiceProcess> {
   const database = await createTestDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'willcall-process-'));
   const adminKey = randomBytes(24).toString('hex');
-  const env = { DATABASE_URL: database.url, WILLCALL_DATA_DIR: dataDir, WILLCALL_ADMIN_KEY: adminKey };
+  const env = { DATABASE_URL: database.url, WILLCALL_DATA_DIR: dataDir, WILLCALL_ADMIN_KEY: adminKey, ...settings };
   let { child, url } = await launch({ ...env, WILLCALL_PORT: '0' });
   const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -39,6 +42,9 @@ export async function startServiceProcess(): Promise<ServiceProcess> {
     adminKey,
     get url() {
       return url;
+    },
+    get pid() {
+      return child.pid ?? 0;
     },
     kill: () => end('SIGKILL'),
     async start() {

@@ -5,7 +5,6 @@
 import { finished } from 'node:stream/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, type FieldError, WillcallError } from '../../domain/errors.ts';
-import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
 
 /** Faults of HTTP itself, which no other door has. */
@@ -42,6 +41,7 @@ const problems = {
   rate_limited: { status: 429, title: 'The key calls too often' },
   too_many_receives: { status: 429, title: 'The key has too many receives waiting' },
   backlog_full: { status: 429, title: 'A subscription is too far behind' },
+  too_much_traffic: { status: 429, title: 'The key holds too much at once' },
   message_too_large: { status: 413, title: 'A message is too large' },
   payload_too_large: { status: 413, title: 'The request is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
@@ -100,11 +100,12 @@ export function sendProblem(reply: FastifyReply, code: ProblemCode, detail: stri
 /** Turns whatever was thrown into an answer. */
 export function createErrorHandler(logger: Logger) {
   return async (error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const { code, detail, fields } = readFault(error, request);
+    const { code, detail, fields } = readFault(error);
     if (code === 'internal' && !isHangUp(error, request)) {
       logger.error({ ...describeRequest(request), err: error }, 'a request failed');
     }
-    if (code === 'payload_too_large') await readToEnd(request);
+    // A body that is not read to its end ends the connection.
+    if (reply.getHeader('connection') === 'close' && !request.raw.complete) await readToEnd(request);
     if (error instanceof WillcallError && error.retryAfterSeconds !== null) {
       reply.header('retry-after', error.retryAfterSeconds);
     }
@@ -128,33 +129,25 @@ interface Fault {
   readonly fields: readonly FieldError[];
 }
 
-function readFault(error: unknown, request: FastifyRequest): Fault {
+function readFault(error: unknown): Fault {
   if (error instanceof WillcallError && error.code !== 'internal') {
     return { code: error.code, detail: error.message, fields: error.fields };
   }
   if (error instanceof DoorError) return { code: error.code, detail: error.message, fields: [] };
-  return { ...readFrameworkFault(error, request), fields: [] };
+  return { ...readFrameworkFault(error), fields: [] };
 }
 
-function readFrameworkFault(error: unknown, request: FastifyRequest): Omit<Fault, 'fields'> {
+function readFrameworkFault(error: unknown): Omit<Fault, 'fields'> {
   // What @fastify/compress adds to the fault of a body that it could not inflate.
   if (error instanceof Error && 'decompressError' in error) {
     return { code: 'malformed_request', detail: 'The body is not the whole gzip that its Content-Encoding announces.' };
   }
   switch ((error as { code?: unknown } | null)?.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE': {
-      const bytesMax = request.routeOptions.bodyLimit ?? limits.requestBytesMax;
-      return {
-        code: 'payload_too_large',
-        detail: `A request here has at most ${bytesMax} bytes: send less at a time.`,
-      };
-    }
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return {
         code: 'unsupported_media_type',
         detail: 'The Content-Type header is not a media type such as application/json or text/xml; charset=utf-8.',
       };
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
     case 'ECONNRESET':
       return { code: 'malformed_request', detail: 'The body ended before the length that was announced.' };
     case 'FST_ERR_BAD_URL':

@@ -3,7 +3,6 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../domain/logger.ts';
-import type { ReceivedMessage } from '../../domain/message.ts';
 import type { Engine, Principal } from '../../engine/types.ts';
 
 /** One answer, watched from the request on until its last byte went to the operating system. */
@@ -28,6 +27,8 @@ export function watchAnswer(request: IncomingMessage, response: ServerResponse):
   };
   if (socket.destroyed) controller.abort();
   else {
+    // One for each answer that waits in line; how many may is bounded elsewhere (docs/decisions/0023-fair-use.md).
+    socket.setMaxListeners(0);
     socket.once('close', onClose);
     response.once('finish', () => socket.off('close', onClose));
   }
@@ -44,16 +45,16 @@ export interface HandBackRequest {
   readonly engine: Pick<Engine, 'release'>;
   readonly logger: Logger;
   readonly subscription: string;
-  readonly messages: readonly ReceivedMessage[];
+  readonly receipts: readonly string[];
   readonly caller: Principal;
 }
 
 /** Releases messages that nobody got, without an error: not a failed attempt. Never throws; a lease ends by itself too. */
-export async function handBack({ engine, logger, subscription, messages, caller }: HandBackRequest): Promise<void> {
-  if (messages.length === 0) return;
-  const receipts = messages.map(({ receipt }) => ({ receipt, delaySeconds: null, error: null }));
+export async function handBack({ engine, logger, subscription, receipts, caller }: HandBackRequest): Promise<void> {
+  if (receipts.length === 0) return;
+  const wishes = receipts.map((receipt) => ({ receipt, delaySeconds: null, error: null }));
   try {
-    await engine.release({ subscription, receipts, caller });
+    await engine.release({ subscription, receipts: wishes, caller });
     logger.debug({ subscription, messages: receipts.length }, 'the client hung up: its messages were handed back');
   } catch (err) {
     logger.warn(

@@ -12,8 +12,10 @@ import type { Access } from '../../domain/access.ts';
 import { WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
+import type { Traffic } from '../../engine/traffic.ts';
 import type { Engine } from '../../engine/types.ts';
 import { admitCaller, authenticate, authenticateChallenge, refuseUnguarded } from './auth.ts';
+import { readBody } from './body.ts';
 import { answerClientError } from './client-error.ts';
 import { addCompression } from './compression.ts';
 import { createReference } from './description/index.ts';
@@ -24,10 +26,12 @@ import { countCall } from './rate-limit.ts';
 import { queryOf, refuse } from './requests.ts';
 import { routes } from './routes/index.ts';
 import { addRoute } from './routes/route.ts';
+import { addAnswer, enterTraffic } from './traffic.ts';
 
 export interface RestDoorOptions {
   readonly engine: Engine;
   readonly logger: Logger;
+  readonly traffic: Traffic;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -44,7 +48,7 @@ const HEADERS_BYTES_MAX = 32 * 1024;
 const PARAMETER_CHARACTERS_MAX = HEADERS_BYTES_MAX;
 
 /** Makes the door; `start` resolves to its URL. */
-export function createRestDoor({ engine, logger, host, port }: RestDoorOptions) {
+export function createRestDoor({ engine, logger, traffic, host, port }: RestDoorOptions) {
   let stopping = false;
   const openAnswers = createOpenAnswers();
   const app = createServer(logger);
@@ -58,15 +62,16 @@ export function createRestDoor({ engine, logger, host, port }: RestDoorOptions) 
     };
     try {
       if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
-      openAnswers.add(request.raw, reply.raw);
-      const admitted = admit(request, reply, engine);
+      openAnswers.add(request.raw, reply.raw, () => request.held?.release());
+      const admitted = admit(request, reply, { engine, traffic });
       if (admitted === undefined) done();
       else void admitted.then(() => done(), fail);
     } catch (error) {
       fail(error);
     }
   });
-  app.addHook('onSend', (request, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    addAnswer(request, reply, payload);
     if (stopping) reply.header('connection', 'close');
     logger.debug({ ...describeRequest(request), status: reply.statusCode }, 'answered a request');
     done();
@@ -118,30 +123,36 @@ function createServer(logger: Logger): FastifyInstance {
   });
   addCompression(app);
   app.removeAllContentTypeParsers();
-  // Every body is read as bytes; a route that wants JSON parses it itself.
-  const keepBytes = (_request: FastifyRequest, body: Buffer, done: (error: null, body: Buffer) => void) =>
-    done(null, body);
-  app.addContentTypeParser(['application/json', '*'], { parseAs: 'buffer' }, keepBytes);
+  app.addContentTypeParser(['application/json', '*'], readBody);
   app.decorateRequest('caller', '');
   app.decorateRequest('access', null);
+  app.decorateRequest('held', null);
   app.addHook('onRoute', ({ url, config }) => refuseUnguarded(url, config));
   app.setErrorHandler(handleError);
   addNotFoundHandler(app);
   return app;
 }
 
+interface Rooms {
+  readonly engine: Engine;
+  readonly traffic: Traffic;
+}
+
 /** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
-function admit(request: FastifyRequest, reply: FastifyReply, engine: Engine): Promise<void> | undefined {
+function admit(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): Promise<void> | undefined {
+  const { engine, traffic } = rooms;
   refuseRepeatedHeaders(request.raw.rawHeaders);
   const { config } = request.routeOptions;
   if (config.open === true) {
     refuseQuery(request, config);
+    enterTraffic(request, traffic);
     return undefined;
   }
   const enter = (access: Access): void => {
     countCall(reply, access, engine);
     admitCaller(request, access, config.operation);
     refuseQuery(request, config);
+    enterTraffic(request, traffic);
   };
   const access = authenticate(request, engine);
   if (access instanceof Promise) return access.then(enter);

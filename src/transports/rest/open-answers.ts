@@ -5,39 +5,42 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export interface OpenAnswers {
-  /** Counts an answer until it is written out or its connection ends. */
-  add(request: IncomingMessage, response: ServerResponse): void;
+  /** Counts an answer until it is written out or its connection ends, and tells. */
+  add(request: IncomingMessage, response: ServerResponse, onOver: () => void): void;
   /** Resolves as soon as there is none. */
   whenNone(): Promise<void>;
 }
 
 export function createOpenAnswers(): OpenAnswers {
   // By connection: of several answers that wait in line on one, only the first learns of its end.
-  const openBySocket = new Map<Socket, number>();
+  const openBySocket = new Map<Socket, Set<() => void>>();
   const none = Promise.withResolvers<void>();
   let open = 0;
   let awaited = false;
-  const subtract = (count: number) => {
-    open -= count;
+  const end = (onOver: () => void) => {
+    onOver();
+    open -= 1;
     if (awaited && open === 0) none.resolve();
   };
+  const openOn = (socket: Socket) => {
+    const known = openBySocket.get(socket);
+    if (known !== undefined) return known;
+    const added = new Set<() => void>();
+    openBySocket.set(socket, added);
+    socket.once('close', () => {
+      openBySocket.delete(socket);
+      for (const onOver of added) end(onOver);
+      added.clear();
+    });
+    return added;
+  };
   return {
-    add(request, response) {
-      const { socket } = request;
-      const before = openBySocket.get(socket);
-      if (before === undefined) {
-        socket.once('close', () => {
-          subtract(openBySocket.get(socket) ?? 0);
-          openBySocket.delete(socket);
-        });
-      }
-      openBySocket.set(socket, (before ?? 0) + 1);
+    add(request, response, onOver) {
+      const onSocket = openOn(request.socket);
+      onSocket.add(onOver);
       open += 1;
       response.once('finish', () => {
-        const left = openBySocket.get(socket);
-        if (left === undefined) return;
-        openBySocket.set(socket, left - 1);
-        subtract(1);
+        if (onSocket.delete(onOver)) end(onOver);
       });
     },
     whenNone() {

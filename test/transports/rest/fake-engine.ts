@@ -2,8 +2,10 @@
 // tested against the real one.
 
 import { adminAccess } from '../../../src/domain/access.ts';
+import { fairUseDefaults } from '../../../src/domain/fair-use.ts';
 import type { Logger } from '../../../src/domain/logger.ts';
 import type { ReceivedMessage } from '../../../src/domain/message.ts';
+import { Traffic } from '../../../src/engine/traffic.ts';
 import type { Engine } from '../../../src/engine/types.ts';
 import { createDoors } from '../../../src/transports/index.ts';
 import { type Client, createClient } from '../../support/client.ts';
@@ -36,7 +38,8 @@ export async function openDoor(verbs: Partial<Engine>): Promise<FakeDoor> {
       get: (known, verb) => known[verb as keyof Engine] ?? (() => Promise.reject(new Error(`no ${String(verb)}`))),
     },
   ) as Engine;
-  const [door] = createDoors({ engine, logger, host: '127.0.0.1', port: 0 });
+  const traffic = new Traffic({ bytesMax: fairUseDefaults.trafficBytes });
+  const [door] = createDoors({ engine, logger, traffic, host: '127.0.0.1', port: 0 });
   const url = await door.start();
   const client = createClient(url, adminKey, await callWitness(url));
   return {

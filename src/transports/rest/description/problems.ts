@@ -93,6 +93,10 @@ const words = {
     detail:
       'payments is full: one of its subscriptions would be further behind than it may (max_backlog); nothing was published.',
   },
+  too_much_traffic: {
+    when: 'requests and unread answers of the key hold more of the memory than its share; nothing was done',
+    detail: 'The calls of this key hold too much at once: read the answers, and send less at the same time.',
+  },
   message_too_large: {
     when: 'a body is larger than its topic allows',
     detail: 'payments takes bodies of at most 1048576 bytes (max_message_bytes); nothing was published.',
@@ -141,7 +145,7 @@ const shared: Readonly<Record<string, readonly ProblemCode[]>> = {
   RequestTimeout: ['request_timeout'],
   PayloadTooLarge: ['payload_too_large'],
   UnsupportedMediaType: ['unsupported_media_type'],
-  TooManyRequests: ['rate_limited'],
+  TooManyRequests: ['rate_limited', 'too_much_traffic'],
   HeadersTooLarge: ['headers_too_large'],
   InternalError: ['internal'],
   Unavailable: ['overloaded', 'shutting_down', 'database_unavailable', 'database_timeout'],
@@ -160,6 +164,7 @@ const withKey: readonly ProblemCode[] = [
   'unauthenticated',
   'forbidden',
   'rate_limited',
+  'too_much_traffic',
   'overloaded',
   'database_unavailable',
   'database_timeout',

@@ -16,6 +16,7 @@ export const checkHealth: Route = {
   method: 'GET',
   url: '/healthz',
   open: true,
+  whenFull: 'answers',
   describe,
   handle: async () => ({ status: 'ok' }),
 };

@@ -22,6 +22,7 @@ export const extend: Route = {
   method: 'POST',
   url: '/v1/subscriptions/:subscription/extend',
   operation: 'extend',
+  whenFull: 'goesOn',
   describe,
   handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');

@@ -50,7 +50,10 @@ export const receiveRaw: Route = {
       signal,
     });
     // With a key the client asks again, and its receipts stay good.
-    if (idempotencyKey === undefined) ifLost(() => void handBack({ engine, logger, subscription, messages, caller }));
+    if (idempotencyKey === undefined) {
+      const receipts = messages.map(({ receipt }) => receipt);
+      ifLost(() => void handBack({ engine, logger, subscription, receipts, caller }));
+    }
     addOutcomes(reply, acknowledged);
     const [message] = messages;
     return message === undefined ? reply.code(204).send() : sendRawMessage(reply, message);

@@ -43,8 +43,10 @@ export const receive: Route = {
       signal,
     });
     // With a key the client asks again, and its receipts stay good.
-    if (idempotencyKey === undefined)
-      ifLost(() => void handBack({ engine, logger, subscription, messages: answer.messages, caller }));
+    if (idempotencyKey === undefined) {
+      const receipts = answer.messages.map(({ receipt }) => receipt);
+      ifLost(() => void handBack({ engine, logger, subscription, receipts, caller }));
+    }
     return receiveAnswer(answer);
   },
 };

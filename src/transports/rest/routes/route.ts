@@ -8,6 +8,7 @@ import type { Logger } from '../../../domain/logger.ts';
 import type { Engine } from '../../../engine/types.ts';
 import type { Tag } from '../description/tags.ts';
 import type { ProblemCode } from '../errors.ts';
+import type { WhenFull } from '../traffic.ts';
 
 export interface RouteRooms {
   readonly engine: Engine;
@@ -33,6 +34,8 @@ interface RouteFields {
   readonly query?: z.ZodType;
   /** Where it is not that of every request. */
   readonly bodyBytesMax?: number;
+  /** What it does when the instance holds as much as it may; where this is missing, it refuses. */
+  readonly whenFull?: WhenFull;
   readonly describe: OperationDescription;
   /** What it resolves to is the answer, unless it sent one itself. */
   readonly handle: (request: FastifyRequest, reply: FastifyReply, rooms: RouteRooms) => Promise<unknown>;
@@ -95,6 +98,7 @@ export function addRoute(app: FastifyInstance, route: Route, rooms: RouteRooms):
     config: {
       ...(route.open ? { open: true } : { operation: route.operation }),
       ...(route.query !== undefined && { query: true }),
+      ...(route.whenFull !== undefined && { whenFull: route.whenFull }),
     },
   });
 }
