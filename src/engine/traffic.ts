@@ -15,6 +15,11 @@ const LOOK_BYTES = 4 * 1024 * 1024;
 const GO_ON_MS = 10;
 const RETRY_AFTER_SECONDS = 1;
 
+const words = {
+  overloaded: 'Too much is on its way through this instance; try again in a moment.',
+  too_much_traffic: 'The calls of this key hold too much at once: read the answers, and send less at the same time.',
+};
+
 /** Whose bytes these are: a key's, those of callers without one (''), or, with null, those of whom only the budget bounds. */
 export type Holder = string | null;
 
@@ -30,56 +35,65 @@ export interface Held {
 
 export class Traffic {
   readonly #bytesMax: number;
-  readonly #byHolder = new Map<string, number>();
+  readonly #pool: Pool;
+  /** For what makes room, when the pool is full: nothing else can use it up. */
+  readonly #reserve: Pool;
   /** Who goes on once there is room: for anybody, and for the holder. */
   readonly #waiting = new Set<() => void>();
   readonly #waitingByHolder = new Map<string, Set<() => void>>();
-  #held = 0;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(options: { readonly bytesMax: number }) {
-    this.#bytesMax = options.bytesMax;
+  constructor({ bytesMax }: { readonly bytesMax: number }) {
+    this.#bytesMax = bytesMax;
+    this.#pool = new Pool(bytesMax);
+    this.#reserve = new Pool(bytesMax * RESERVE_SHARE);
   }
 
   /** Bytes held by everybody. */
   get held(): number {
-    return this.#held;
+    return this.#pool.held + this.#reserve.held;
   }
 
   /** Lets a request in. `makesRoom`: what it does lets go of something. Throws `overloaded` or `too_much_traffic`. */
   enter(holder: Holder, { makesRoom }: { readonly makesRoom: boolean }): Held {
-    this.#check(holder, 0, makesRoom);
-    let own = 0;
+    const choose = (bytes: number): Pool => {
+      if (makesRoom && this.#pool.findFault(holder, bytes) !== null) {
+        this.#reserve.check(holder, bytes);
+        return this.#reserve;
+      }
+      this.#pool.check(holder, bytes);
+      return this.#pool;
+    };
+    choose(0);
+    const own = new Map<Pool, number>();
     let over = false;
-    const add = (bytes: number): void => {
+    const add = (pool: Pool, bytes: number): void => {
       if (over) return;
-      own += bytes;
-      this.#add(holder, bytes);
+      own.set(pool, (own.get(pool) ?? 0) + bytes);
+      pool.add(holder, bytes);
     };
     return {
-      take: (bytes) => {
-        this.#check(holder, bytes, makesRoom);
-        add(bytes);
-      },
-      add,
+      take: (bytes) => add(choose(bytes), bytes),
+      add: (bytes) => add(this.#pool, bytes),
       release: () => {
         over = true;
-        if (own > 0) this.#drop(holder, own);
-        own = 0;
+        for (const [pool, bytes] of own) pool.drop(holder, bytes);
+        own.clear();
+        this.#letGoOn(holder);
       },
     };
   }
 
   /** Whether more may be looked for; if not, `goOn` is called once there is room. */
   hasRoom(goOn: () => void): boolean {
-    if (this.#held < this.#bytesMax) return true;
+    if (this.#pool.held < this.#bytesMax) return true;
     this.#waiting.add(goOn);
     return false;
   }
 
   /** The same for what will be the holder's. */
   hasRoomFor(holder: Holder, goOn: () => void): boolean {
-    if (holder === null || (this.#byHolder.get(holder) ?? 0) < this.#bytesMax * KEY_SHARE) return true;
+    if (holder === null || this.#pool.hasRoomFor(holder)) return true;
     const waiting = this.#waitingByHolder.get(holder);
     if (waiting === undefined) this.#waitingByHolder.set(holder, new Set([goOn]));
     else waiting.add(goOn);
@@ -89,52 +103,27 @@ export class Traffic {
   /** Counts what a look has brought until the next turn, when the answers are made and their door has counted them. */
   pass(bytes: number): void {
     if (bytes === 0) return;
-    this.#add(null, bytes);
-    setImmediate(() => this.#drop(null, bytes));
+    this.#pool.add(null, bytes);
+    setImmediate(() => {
+      this.#pool.drop(null, bytes);
+      this.#letGoOn(null);
+    });
   }
 
-  #check(holder: Holder, bytes: number, makesRoom: boolean): void {
-    const bytesMax = this.#bytesMax * (makesRoom ? 1 + RESERVE_SHARE : 1);
-    if (exceeds(this.#held, bytes, bytesMax)) {
-      throw new WillcallError('overloaded', 'Too much is on its way through this instance; try again in a moment.', {
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      });
+  #letGoOn(holder: Holder): void {
+    if (holder !== null && this.#waitingByHolder.has(holder) && this.#pool.hasRoomFor(holder)) {
+      const waiting = this.#waitingByHolder.get(holder);
+      this.#waitingByHolder.delete(holder);
+      for (const goOn of waiting ?? []) goOn();
     }
-    if (holder === null) return;
-    if (exceeds(this.#byHolder.get(holder) ?? 0, bytes, bytesMax * KEY_SHARE)) {
-      throw new WillcallError(
-        'too_much_traffic',
-        'The calls of this key hold too much at once: read the answers, and send less at the same time.',
-        { retryAfterSeconds: RETRY_AFTER_SECONDS },
-      );
-    }
-  }
-
-  #add(holder: Holder, bytes: number): void {
-    this.#held += bytes;
-    if (holder !== null) this.#byHolder.set(holder, (this.#byHolder.get(holder) ?? 0) + bytes);
-  }
-
-  #drop(holder: Holder, bytes: number): void {
-    this.#held -= bytes;
-    if (holder !== null) this.#dropOf(holder, bytes);
-    this.#letGoOn();
-  }
-
-  #dropOf(holder: string, bytes: number): void {
-    const left = (this.#byHolder.get(holder) ?? 0) - bytes;
-    if (left > 0) this.#byHolder.set(holder, left);
-    else this.#byHolder.delete(holder);
-    if (left >= this.#bytesMax * KEY_SHARE) return;
-    const waiting = this.#waitingByHolder.get(holder);
-    this.#waitingByHolder.delete(holder);
-    for (const goOn of waiting ?? []) goOn();
+    if (this.#timer === null) this.#letSomeGoOn();
   }
 
   /** As many as there is room for, the others a little later: all at once would bring more than fits. */
-  #letGoOn(): void {
-    if (this.#waiting.size === 0 || this.#timer !== null || this.#held >= this.#bytesMax) return;
-    let count = Math.max(1, Math.floor((this.#bytesMax - this.#held) / LOOK_BYTES));
+  #letSomeGoOn(): void {
+    const room = this.#bytesMax - this.#pool.held;
+    if (this.#waiting.size === 0 || room <= 0) return;
+    let count = Math.max(1, Math.floor(room / LOOK_BYTES));
     for (const goOn of this.#waiting) {
       if (count === 0) break;
       count -= 1;
@@ -144,12 +133,50 @@ export class Traffic {
     if (this.#waiting.size === 0) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      this.#letGoOn();
+      this.#letSomeGoOn();
     }, GO_ON_MS).unref();
   }
 }
 
-/** Who only comes in needs a little room, however little. */
-function exceeds(held: number, bytes: number, max: number): boolean {
-  return bytes === 0 ? held >= max : held + bytes > max;
+/** So many bytes, of which one holder may have a share. */
+class Pool {
+  readonly #max: number;
+  readonly #holderMax: number;
+  readonly #byHolder = new Map<string, number>();
+  held = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+    this.#holderMax = max * KEY_SHARE;
+  }
+
+  hasRoomFor(holder: string): boolean {
+    return (this.#byHolder.get(holder) ?? 0) < this.#holderMax;
+  }
+
+  /** What keeps the bytes out; null when nothing does. Who only comes in needs some room, however little. */
+  findFault(holder: Holder, bytes: number): 'overloaded' | 'too_much_traffic' | null {
+    const wanted = Math.max(bytes, 1);
+    if (this.held + wanted > this.#max) return 'overloaded';
+    if (holder !== null && (this.#byHolder.get(holder) ?? 0) + wanted > this.#holderMax) return 'too_much_traffic';
+    return null;
+  }
+
+  check(holder: Holder, bytes: number): void {
+    const fault = this.findFault(holder, bytes);
+    if (fault !== null) throw new WillcallError(fault, words[fault], { retryAfterSeconds: RETRY_AFTER_SECONDS });
+  }
+
+  add(holder: Holder, bytes: number): void {
+    this.held += bytes;
+    if (holder !== null) this.#byHolder.set(holder, (this.#byHolder.get(holder) ?? 0) + bytes);
+  }
+
+  drop(holder: Holder, bytes: number): void {
+    this.held -= bytes;
+    if (holder === null) return;
+    const left = (this.#byHolder.get(holder) ?? 0) - bytes;
+    if (left > 0) this.#byHolder.set(holder, left);
+    else this.#byHolder.delete(holder);
+  }
 }

@@ -36,12 +36,20 @@ describe('requests', () => {
     enter();
   });
 
-  it('that make room go on in the reserve, which has an end too', () => {
-    enter().take(BYTES);
-    const acknowledge = enter(null, true);
-    acknowledge.take(BYTES / 8);
-    expect(codeOf(() => acknowledge.take(1))).toBe('overloaded');
-    expect(codeOf(() => enter(null, true))).toBe('overloaded');
+  it('that make room go on in a reserve that nothing else can use up, and that has an end too', () => {
+    enter().add(10 * BYTES);
+    for (let i = 0; i < 4; i += 1) enter(`wk_${i}`, true).take(BYTES / 32);
+    expect(codeOf(() => enter('wk_5', true))).toBe('overloaded');
+  });
+
+  it('that make room use the reserve of one key in part alone', () => {
+    enter().add(BYTES);
+    const held = enter('wk_1', true);
+    held.take(BYTES / 32);
+    expect(codeOf(() => held.take(1))).toBe('too_much_traffic');
+    enter('wk_2', true).take(1);
+    held.release();
+    enter('wk_1', true).take(1);
   });
 
   it('of one key hold a quarter at most, however many they are', () => {
