@@ -20,6 +20,8 @@ export interface RoundOptions {
   /** One fault at a time, and none before every instance serves again. */
   readonly alone?: boolean;
   readonly onFault?: (name: string) => void;
+  /** Is given what will be recorded, as it grows. */
+  readonly onStart?: (calls: readonly Call[]) => void;
 }
 
 export interface RoundReport {
@@ -47,6 +49,7 @@ export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundR
   const random = createRandom(options.seed);
   const subjects = await createSubjects(lab, `seed-${options.seed}`);
   const recorder = createRecorder();
+  options.onStart?.(recorder.calls);
   let over = false;
   const stage = await openStage(lab, { recorder, goOn: () => !over, ...subjects });
   const playing = playPlan(drawPlan(options.seed, size), stage);

@@ -24,6 +24,8 @@ export interface Cluster {
   stop(mode: 'fast' | 'immediate'): Promise<void>;
   /** SIGKILL to the postmaster alone, as an out-of-memory killer would; resolves when it is gone. */
   killPostmaster(): Promise<void>;
+  /** Makes a primary of a standby. */
+  promote(): Promise<void>;
   /** As the superuser, on a connection of its own. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   /** A session that is left open, to stand in the way. */
@@ -96,6 +98,10 @@ export async function openCluster(dataDir: string, settings: Record<string, stri
       const pid = await postmasterPid(place);
       process.kill(pid, 'SIGKILL');
       await until(async () => !(await isRunning(pid)), 'the postmaster is gone');
+    },
+    promote: async () => {
+      const { code, output } = await control('promote', '--wait', '--timeout=30');
+      if (code !== 0) throw new Error(`the standby in ${place.clusterDir} is not promoted: ${output}`);
     },
     query: (text, values) => query(text, values),
     connect: () => connect(),

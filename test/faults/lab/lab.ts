@@ -75,6 +75,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     },
     end: async () => {
       await Promise.all(instances.map((instance) => instance.end()));
+      await cluster.end();
       await state.cluster.end();
       if (!state.kept) await rm(directory, { recursive: true, force: true });
     },
