@@ -2,9 +2,10 @@
 // A statement that certainly did nothing (deadlock, serialization failure, lock time-out) is tried again here, boundedly;
 // one whose connection was lost is not, because nobody knows whether it was done.
 
-import { Kysely, PostgresDialect, WithSchemaPlugin } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPool, WithSchemaPlugin } from 'kysely';
 import pg from 'pg';
 import type { Logger } from '../domain/logger.ts';
+import { createConnect } from './connections.ts';
 import { isRetryable, toWillcallError } from './errors.ts';
 import { localize } from './migration-files.ts';
 import type { Tables } from './tables.ts';
@@ -55,8 +56,16 @@ export function createDb(options: DbOptions): Db {
   // One that dies under a statement fails that statement; pg also tells the connection itself, and an error that nobody
   // listens to would end the process.
   pool.on('connect', (client) => client.on('error', () => {}));
+  const connect = createConnect(pool);
+  const call = async (query: pg.QueryConfig): Promise<pg.QueryResult> => {
+    const connection = await connect();
+    return connection.query(query).finally(() => connection.release());
+  };
   const kysely = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool }),
+    // Nothing here reads by cursor, which is all that a connection of ours lacks.
+    dialect: new PostgresDialect({
+      pool: { connect: connect as unknown as PostgresPool['connect'], end: () => pool.end() },
+    }),
     plugins: [new WithSchemaPlugin(options.schema)],
   });
 
@@ -67,7 +76,7 @@ export function createDb(options: DbOptions): Db {
       text: localize(text, { schema: options.schema, runtimeRole: 'willcall_runtime' }),
     }),
     call: <Row>(statement: HotStatement, values: unknown[]) =>
-      withRetries(async () => (await pool.query({ ...statement, values })).rows as Row[]),
+      withRetries(async () => (await call({ ...statement, values })).rows as Row[]),
     transaction: (work) => withRetries(() => kysely.transaction().execute(work)),
     run: (query) => withRetries(() => query(kysely)),
     stop: () => kysely.destroy(),

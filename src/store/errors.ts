@@ -14,6 +14,11 @@ export function isRetryable(error: unknown): boolean {
   return code === DEADLOCK || code === SERIALIZATION_FAILURE || code === LOCK_NOT_AVAILABLE;
 }
 
+/** Whether the server refused a statement and its connection is good for the next one; after anything else nobody knows. */
+export function isStatementOnly(error: unknown): boolean {
+  return /^(22|23|40|55|57014|P0)/.test(sqlState(error));
+}
+
 /** Whether a unique key of that name was violated. */
 export function violates(error: unknown, constraint: string): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;

@@ -5,13 +5,14 @@
 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createClient, type Problem } from '../support/client.ts';
 import type { Call } from '../support/history.ts';
 import { checkHistory } from '../support/history-check.ts';
 import { describeFailure } from './failure.ts';
 import type { Fault } from './faults/index.ts';
 import { type Lab, openLab } from './lab/lab.ts';
 import { holdReplication, makeStandby, makeSynchronous } from './lab/standby.ts';
-import { pause } from './lab/waiting.ts';
+import { pause, until } from './lab/waiting.ts';
 import { forgetLostTimeline } from './lost-timeline.ts';
 import { playRound, type RoundReport } from './round.ts';
 
@@ -72,6 +73,34 @@ function expectGood(report: Pick<RoundReport, 'history' | 'violations' | 'compla
 describe('a failover', () => {
   it('to a synchronous standby loses nothing that was answered', { timeout: TEST_MS_MAX }, async () => {
     expectGood(await playFailover({ behindMs: 0, synchronous: true }));
+  });
+
+  it('is prepared for: what the synchronous standby has not confirmed is not answered as done', {
+    timeout: TEST_MS_MAX,
+  }, async () => {
+    const primary = lab.cluster;
+    const client = createClient(lab.instances[0].url, lab.adminKey);
+    const [topic, subscription] = ['/v1/topics/cut-off', '/v1/subscriptions/cut-off'];
+    await client.call('PUT', subscription, { json: {} });
+    const standby = await makeStandby(primary, join(lab.directory, 'standby'));
+    await makeSynchronous(primary);
+    const letDie = await holdReplication(primary);
+    const json = { messages: [{ body: 'on one disk only' }] };
+    const answers = Promise.all([
+      client.post<Problem>(`${topic}/messages`, json),
+      client.call<Problem>('PUT', `${topic}-2`, { json: {} }),
+    ]);
+    // A commit that is cancelled while it waits for the standby is reported as done, with a warning.
+    const waiting = `from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'willcall'`;
+    await until(async () => (await primary.query(`select ${waiting}`)).length === 2, 'both wait for the standby');
+    await primary.query(`select pg_cancel_backend(pid) ${waiting}`);
+    expect((await answers).map((answer) => [answer.status, answer.json.code])).toEqual([
+      [503, 'database_timeout'],
+      [503, 'database_timeout'],
+    ]);
+    client.close();
+    letDie();
+    await standby.end();
   });
 
   it('to an asynchronous standby loses the tail, and nothing lost is taken for something else', {
