@@ -116,7 +116,7 @@ export class Lab {
       const command = { workingDirectory: directory, name: `${peer.name} #${instance}`, ...peer.command(databaseUrl) };
       const server = await this.#processes.startServer(command);
       servers.push(server);
-      targets.push(peer.target(server.ready, databaseUrl));
+      targets.push(await peer.target(server.ready, databaseUrl));
     }
     return running;
   }

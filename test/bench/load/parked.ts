@@ -16,6 +16,8 @@ export interface ParkedSettings {
   readonly samples: number;
   readonly pauseMsMin: number;
   readonly pauseMsMax: number;
+  /** After the last one was parked, before idling counts. */
+  readonly settleSeconds: number;
   readonly idleSeconds: number;
 }
 
@@ -32,7 +34,6 @@ export interface ParkedFigures {
 }
 
 const PARKED_PER_SECOND = 1000;
-const SETTLE_MS = 2000;
 const ANSWER_MS_MAX = 10_000;
 const ERROR_TEXTS_MAX = 5;
 
@@ -62,7 +63,7 @@ export async function drive(settings: ParkedSettings, reporter: Reporter<ParkedF
     await crowd.park(queues[parked % queues.length] ?? '');
     await sleep(Math.max(0, startedAt + (parked * 1000) / PARKED_PER_SECOND - performance.now()));
   }
-  await sleep(SETTLE_MS);
+  await sleep(settings.settleSeconds * 1000);
   reporter.window(crowd.takeFigures('parking', startedAt));
   const idleSince = performance.now();
   await sleep(settings.idleSeconds * 1000);

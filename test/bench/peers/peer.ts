@@ -30,5 +30,5 @@ export interface Peer {
   /** `databaseUrl` is null exactly when it needs no database. */
   command(databaseUrl: string | null): PeerCommand;
   /** How the load generator reaches the instance whose ready line's first group was `ready`. */
-  target(ready: string, databaseUrl: string | null): Target;
+  target(ready: string, databaseUrl: string | null): Target | Promise<Target>;
 }

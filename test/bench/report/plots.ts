@@ -30,6 +30,16 @@ export const plotters: { readonly [Name in keyof Figures]: (data: Figures[Name])
   soak: plotSoak,
 };
 
+/** Under the groups of a plot there is little room. */
+const shortNames: Readonly<Record<string, string>> = {
+  '1 connection': '1 conn.',
+  '256 connections': '256 conn.',
+  '1 subscription': '1 sub.',
+  '1,000 subscriptions': '1,000 subs.',
+  'batch 1, 512 B': 'batch 1',
+  'batch 1, 16 KiB': '16 KiB',
+  'batch 1, 256 KiB': '256 KiB',
+};
 const MIB = 1024 * 1024;
 const SOAK_TABLES_MAX = 8;
 
@@ -47,11 +57,7 @@ function plotLifecycles(data: Figures['lifecycle']): Plot[] {
 function plotShapes(data: Figures['shapes']): Plot[] {
   const peers = distinct(data.map((one) => one.peer));
   const groups = distinct(data.map((one) => one.variant.name)).map((name) => ({
-    name: name
-      .replace(' connections', ' conn.')
-      .replace(' connection', ' conn.')
-      .replace(' subscriptions', ' subs.')
-      .replace(' subscription', ' sub.'),
+    name: shortNames[name] ?? name,
     bars: peers.map((peer) => ({
       series: peer,
       value: median(
@@ -103,7 +109,7 @@ function plotSnapshot(data: Figures['held-snapshot']): Plot[] {
 }
 
 function plotWakeup(data: Figures['wakeup']): Plot[] {
-  const percents = [50, 75, 90, 95, 99, 100];
+  const percents = [1, 10, 25, 50, 75, 90, 95, 99, 100];
   const series = data.map(({ peer, way, window }) => ({
     name: `${peer}, ${way}`,
     points: percents.map((percent): [number, number] => [

@@ -109,7 +109,7 @@ function drawGroup(frame: Frame, group: BarGroup, scale: Scale, names: readonly 
     const top = at(frame, 'y', scale.place(value));
     const height = frame.top + frame.height - top;
     const bar = `<rect x="${round(left)}" y="${top}" width="${round(width * 0.86)}" height="${round(height)}" fill="${colourOf(names.indexOf(series))}"/>`;
-    return [bar, label(left + width * 0.43, top - 4, formatTick(value), 'middle', 10)];
+    return [bar, label(left + width * 0.43, top - 4, formatTick(value), 'middle', width > 30 ? 10 : 8)];
   });
 }
 

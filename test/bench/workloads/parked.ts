@@ -6,6 +6,7 @@ import { percentileOf } from '../lab/histogram.ts';
 import type { MeasuredWindow, Usage } from '../lab/lab.ts';
 import { formatCount, formatCpu, formatMs, formatRatio, type Table } from '../lab/table.ts';
 import type { ParkedFigures, ParkedSettings } from '../load/parked.ts';
+import type { Options } from '../options.ts';
 import type { Peer } from '../peers/peer.ts';
 import { BODY_BYTES, queueNames } from './shapes.ts';
 import type { Workload, WorkloadContext, WorkloadResult } from './workload.ts';
@@ -40,10 +41,16 @@ export const parked: Workload = {
     peers.length *
     (START_SECONDS +
       options.parkedReceives / PARKED_PER_SECOND +
+      settleSeconds(options) +
       options.parkedIdleSeconds +
       2 * options.wakeupSamples * SAMPLE_SECONDS),
   run: runParked,
 };
+
+/** PostgreSQL's sessions report what they did up to ten seconds later: that must not fall into the idle time. */
+function settleSeconds(options: Options): number {
+  return options.quick ? 1 : 12;
+}
 
 async function runParked(context: WorkloadContext): Promise<WorkloadResult> {
   const measurements: Measurement[] = [];
@@ -80,6 +87,7 @@ async function measure({ lab, options, progress }: WorkloadContext, peer: Peer):
     samples: options.wakeupSamples,
     pauseMsMin: PAUSE_MS_MIN,
     pauseMsMax: PAUSE_MS_MAX,
+    settleSeconds: settleSeconds(options),
     idleSeconds: options.parkedIdleSeconds,
   };
   const usage: Usage[] = [];
