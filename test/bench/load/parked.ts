@@ -39,25 +39,13 @@ const ERROR_TEXTS_MAX = 5;
 
 export async function drive(settings: ParkedSettings, reporter: Reporter<ParkedFigures>): Promise<void> {
   const { target, bodyBytes, queues } = settings;
-  const [publisher, ...creators] = await connectAll(8, { target, bodyBytes });
-  if (publisher === undefined) {
-    throw new Error('no connection was opened');
-  }
-  await createQueues([publisher, ...creators], queues);
+  const creators = await connectAll(8, { target, bodyBytes });
+  await createQueues(creators, queues);
+  closeAll(creators);
   const crowd = new Crowd(settings);
-  const takeSamples = async (phase: ParkedFigures['phase'], among: readonly string[]) => {
-    const startedAt = performance.now();
-    const samples: Sample[] = [];
-    for (let sample = 0; sample < settings.samples; sample += 1) {
-      const queue = among[Math.floor(Math.random() * among.length)] ?? '';
-      samples.push(await takeSample(publisher, crowd, queue, settings));
-    }
-    reporter.window({ ...crowd.takeFigures(phase, startedAt), ...summarize(samples) });
-  };
   await crowd.park(queues[0] ?? '');
-  await takeSample(publisher, crowd, queues[0] ?? '', settings);
   reporter.measuring();
-  await takeSamples('one parked', queues.slice(0, 1));
+  reporter.window(await takeSamples('one parked', crowd, queues.slice(0, 1), settings));
   const startedAt = performance.now();
   for (let parked = 1; parked < settings.receives; parked += 1) {
     await crowd.park(queues[parked % queues.length] ?? '');
@@ -68,9 +56,36 @@ export async function drive(settings: ParkedSettings, reporter: Reporter<ParkedF
   const idleSince = performance.now();
   await sleep(settings.idleSeconds * 1000);
   reporter.window(crowd.takeFigures('idle', idleSince));
-  await takeSamples('many parked', queues);
+  reporter.window(await takeSamples('many parked', crowd, queues, settings));
   crowd.leave();
-  for (const client of [publisher, ...creators]) {
+}
+
+/** By a connection of its own: between two times it would idle so long that the server closes it. */
+async function takeSamples(
+  phase: ParkedFigures['phase'],
+  crowd: Crowd,
+  among: readonly string[],
+  settings: ParkedSettings,
+): Promise<ParkedFigures> {
+  const { target, bodyBytes } = settings;
+  const publishers = await connectAll(1, { target, bodyBytes });
+  const [publisher] = publishers;
+  if (publisher === undefined) {
+    throw new Error('no connection was opened');
+  }
+  const startedAt = performance.now();
+  const samples: Sample[] = [];
+  // The first one is for warming up.
+  for (let sample = 0; sample <= settings.samples; sample += 1) {
+    const queue = among[Math.floor(Math.random() * among.length)] ?? '';
+    samples.push(await takeSample(publisher, crowd, queue, settings));
+  }
+  closeAll(publishers);
+  return { ...crowd.takeFigures(phase, startedAt), ...summarize(samples.slice(1)) };
+}
+
+function closeAll(clients: readonly QueueClient[]): void {
+  for (const client of clients) {
     client.close();
   }
 }
@@ -137,9 +152,7 @@ class Crowd {
 
   leave(): void {
     this.#left = true;
-    for (const client of this.#clients) {
-      client.close();
-    }
+    closeAll(this.#clients);
   }
 
   async #receiveForEver(client: QueueClient, queue: string): Promise<void> {
