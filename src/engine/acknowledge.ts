@@ -2,19 +2,19 @@
 // caller is answered. An atomic call is a flush of its own: all or nothing needs a transaction that is its alone.
 
 import type { Subscription } from '../domain/subscription.ts';
-import type { Store } from '../store/index.ts';
-import type { Directory } from './directory.ts';
-import { createSettleBatcher, type SettleEntry, type SettleReply, settleReceipts } from './settle.ts';
+import { createSettleBatcher, type SettleEntry, type SettleReply, type SettleRooms, settleReceipts } from './settle.ts';
 import type { AcknowledgeRequest, Engine } from './types.ts';
 import type { Wakeups } from './wakeups.ts';
 
-export function createAcknowledge(options: { store: Store; directory: Directory; wakeups: Wakeups }) {
-  const { store, directory, wakeups } = options;
-  const batcher = createSettleBatcher((batches, wait) => store.settling.acknowledge(batches, wait, false));
+export function createAcknowledge(options: SettleRooms) {
+  const { store, directory, wakeups, lockWaits } = options;
+  const batcher = createSettleBatcher(lockWaits, (batches, wait) => store.settling.acknowledge(batches, wait, false));
 
   const alone = async (entry: SettleEntry): Promise<SettleReply> => {
     const batch = { topicId: entry.topicId, subscriptionId: entry.subscriptionId, calls: [entry] };
-    const [outcome] = await store.settling.acknowledge([batch], true, true);
+    const settle = (wait: boolean) => store.settling.acknowledge([batch], wait, true);
+    let [outcome] = await settle(false);
+    if (outcome?.outcome === 'busy') [outcome] = await lockWaits.run(() => settle(true));
     return outcome?.outcome === 'settled' ? (outcome.calls[0] ?? []) : 'gone';
   };
 

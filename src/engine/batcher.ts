@@ -4,6 +4,7 @@
 // lock is busy elsewhere leaves the shared flush and goes alone, waiting for that lock, while the others go on.
 
 import { WillcallError } from '../domain/errors.ts';
+import type { LockWaits } from './lock-waits.ts';
 
 /** The entries of one key in one flush, in the order of their arrival. */
 export interface Group<Entry> {
@@ -27,6 +28,8 @@ export interface BatcherOptions<Entry, Result> {
   /** What may wait in all, before callers are told to come back. */
   readonly pendingBytesMax: number;
   readonly pendingEntriesMax: number;
+  /** Where flushes that wait for a lock take their turn; absent for those that never do. */
+  readonly lockWaits?: LockWaits;
 }
 
 interface Pending<Entry, Result> {
@@ -137,7 +140,8 @@ export class Batcher<Entry, Result> {
 
   /** The key stays active, so what arrives for it meanwhile waits for the next shared flush. */
   async #runAlone(batch: Batch<Entry, Result>): Promise<void> {
-    await this.#flush([batch], true);
+    const flush = () => this.#flush([batch], true);
+    await (this.#options.lockWaits?.run(flush) ?? flush());
     this.#active.delete(batch.key);
     this.#pump();
   }

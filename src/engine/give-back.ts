@@ -1,19 +1,16 @@
 // release, extend and reject: what a consumer does with a message that it does not (yet) acknowledge.
 
-import type { Store } from '../store/index.ts';
 import type { SettleItem } from '../store/settling.ts';
 import { wakeIfBounded } from './acknowledge.ts';
-import type { Directory } from './directory.ts';
 import type { SubscriptionIds } from './dispatchers.ts';
-import { createSettleBatcher, settleReceipts } from './settle.ts';
+import { createSettleBatcher, type SettleRooms, settleReceipts } from './settle.ts';
 import type { Engine } from './types.ts';
-import type { Wakeups } from './wakeups.ts';
 
-export function createGiveBack(options: { store: Store; directory: Directory; wakeups: Wakeups }) {
-  const { store, directory, wakeups } = options;
-  const releases = createSettleBatcher((batches, wait) => store.settling.release(batches, wait));
-  const extensions = createSettleBatcher((batches, wait) => store.settling.extend(batches, wait));
-  const rejections = createSettleBatcher((batches, wait) => store.settling.reject(batches, wait));
+export function createGiveBack(options: SettleRooms) {
+  const { store, directory, wakeups, lockWaits } = options;
+  const releases = createSettleBatcher(lockWaits, (batches, wait) => store.settling.release(batches, wait));
+  const extensions = createSettleBatcher(lockWaits, (batches, wait) => store.settling.extend(batches, wait));
+  const rejections = createSettleBatcher(lockWaits, (batches, wait) => store.settling.reject(batches, wait));
 
   const release: Engine['release'] = (request) =>
     settleReceipts(directory, {

@@ -13,6 +13,7 @@ import { Dispatchers } from './dispatchers.ts';
 import { createGiveBack } from './give-back.ts';
 import { Keyring } from './keyring.ts';
 import { createKeyVerbs } from './keys.ts';
+import { LockWaits } from './lock-waits.ts';
 import { ParkedReceives } from './parked-receives.ts';
 import { createPublish } from './publish.ts';
 import { RateLimits } from './rate-limits.ts';
@@ -62,8 +63,9 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
   const state = { stopping: false };
   const wheel = new TimerWheel(SLOT_MS);
   const directory = new Directory(store);
+  const lockWaits = new LockWaits(store.connectionsMax);
   const dispatchers = new Dispatchers({
-    ...{ store, wheel, logger, traffic },
+    ...{ store, wheel, logger, traffic, lockWaits },
     handBack: (ids, messages, row) => {
       const items = messages.map(({ deliveryNo, sequence }) => ({
         ...{ deliveryNo, sequence, nonce: row.nonce },
@@ -88,12 +90,12 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
       },
     },
   });
-  const rooms = { store, directory, wakeups };
+  const rooms = { store, directory, wakeups, lockWaits };
   const { publish, drained: published } = createPublish({ ...rooms, logger });
   const { acknowledge, drained: acknowledged } = createAcknowledge(rooms);
   const giveBack = createGiveBack(rooms);
   const receive = createReceive({ directory, dispatchers, acknowledge, isStopping: () => state.stopping });
-  const sweeper = createSweeper({ store, dispatchers, wakeups, wheel, logger });
+  const sweeper = createSweeper({ store, dispatchers, wakeups, wheel, logger, lockWaits });
   const retention = createRetention({ store, logger });
 
   return {

@@ -9,6 +9,7 @@ import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
 import { Batcher, type Group } from './batcher.ts';
 import type { Directory } from './directory.ts';
+import type { LockWaits } from './lock-waits.ts';
 import type { Engine, PublishRequest } from './types.ts';
 import type { Wakeups } from './wakeups.ts';
 
@@ -35,9 +36,10 @@ export interface PublishRooms {
   readonly directory: Directory;
   readonly wakeups: Wakeups;
   readonly logger: Logger;
+  readonly lockWaits: LockWaits;
 }
 
-export function createPublish({ store, directory, wakeups, logger }: PublishRooms) {
+export function createPublish({ store, directory, wakeups, logger, lockWaits }: PublishRooms) {
   const tellFull = createFullLog(logger);
 
   const flush = async (groups: readonly Group<PublishCall>[], wait: boolean) => {
@@ -92,6 +94,7 @@ export function createPublish({ store, directory, wakeups, logger }: PublishRoom
     groupsMax: 200,
     itemsMax: 5_000,
     bytesMax: 16 * MIB,
+    lockWaits,
     flushesMax: 2,
     pendingBytesMax: 256 * MIB,
     pendingEntriesMax: 20_000,

@@ -5,14 +5,24 @@ import { parseReceipt } from '../domain/receipt.ts';
 import type { ConsumerError, SettleAnswer, SettleResult, SettleVerb } from '../domain/settling.ts';
 import { isOk } from '../domain/settling.ts';
 import type { Subscription } from '../domain/subscription.ts';
+import type { Store } from '../store/index.ts';
 import type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from '../store/settling.ts';
 import { Batcher } from './batcher.ts';
 import type { Directory } from './directory.ts';
+import type { LockWaits } from './lock-waits.ts';
+import type { Wakeups } from './wakeups.ts';
 
 const GROUPS_MAX = 200;
 const ITEMS_MAX = 5_000;
 const FLUSHES_MAX = 2;
 const PENDING_ENTRIES_MAX = 20_000;
+
+export interface SettleRooms {
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly wakeups: Wakeups;
+  readonly lockWaits: LockWaits;
+}
 
 /** One call's share of a flush. */
 export interface SettleEntry extends SettleCall {
@@ -37,6 +47,7 @@ export interface SettleWish {
 const UNREADABLE = { deliveryNo: 0, nonce: 0n, sequence: 0 };
 
 export function createSettleBatcher(
+  lockWaits: LockWaits,
   settle: (batches: readonly SettleBatch[], wait: boolean) => Promise<readonly SettleOutcome[]>,
 ): SettleBatcher {
   return new Batcher<SettleEntry, SettleReply>({
@@ -57,6 +68,7 @@ export function createSettleBatcher(
     groupsMax: GROUPS_MAX,
     itemsMax: ITEMS_MAX,
     bytesMax: Number.POSITIVE_INFINITY,
+    lockWaits,
     flushesMax: FLUSHES_MAX,
     pendingBytesMax: Number.POSITIVE_INFINITY,
     pendingEntriesMax: PENDING_ENTRIES_MAX,

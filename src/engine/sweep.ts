@@ -7,6 +7,7 @@ import type { DueLease, ExpireBatch, ExpireOutcome, FallingDue } from '../store/
 import type { Store } from '../store/index.ts';
 import { Batcher } from './batcher.ts';
 import type { Dispatchers } from './dispatchers.ts';
+import type { LockWaits } from './lock-waits.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 import type { Wakeups } from './wakeups.ts';
 
@@ -39,12 +40,13 @@ export interface SweepOptions {
   readonly wakeups: Wakeups;
   readonly wheel: TimerWheel;
   readonly logger: Logger;
+  readonly lockWaits: LockWaits;
 }
 
 export function createSweeper(options: SweepOptions): Sweeper {
   const { store, wheel, logger } = options;
   const floors = { leases: null as Date | null, deferred: null as Date | null, fullLookAt: 0 };
-  const expiries = createExpiryBatcher(store);
+  const expiries = createExpiryBatcher(store, options.lockWaits);
   const context = { ...options, expiries };
 
   const run = async (): Promise<SweepReport> => {
@@ -118,7 +120,7 @@ function report({ faults, ...done }: Tally): SweepReport {
 
 type LeaseKey = Pick<DueLease, 'topicId' | 'subscriptionId' | 'deliveryNo' | 'leaseNo'>;
 
-function createExpiryBatcher(store: Store): Batcher<LeaseKey, ExpireOutcome> {
+function createExpiryBatcher(store: Store, lockWaits: LockWaits): Batcher<LeaseKey, ExpireOutcome> {
   return new Batcher<LeaseKey, ExpireOutcome>({
     flush: async (groups, wait) => {
       const batches = groups.map(
@@ -139,6 +141,7 @@ function createExpiryBatcher(store: Store): Batcher<LeaseKey, ExpireOutcome> {
     weigh: () => ({ items: 1, bytes: 0 }),
     groupsMax: 50,
     itemsMax: ROWS_MAX,
+    lockWaits,
     bytesMax: Number.POSITIVE_INFINITY,
     flushesMax: 1,
     pendingBytesMax: Number.POSITIVE_INFINITY,

@@ -58,6 +58,7 @@ export function createStore(options: StoreOptions) {
   );
 
   return {
+    connectionsMax: options.connectionsMax,
     topics: createTopicStore(db),
     subscriptions: createSubscriptionStore(db),
     messages: createMessageStore(db),

@@ -6,6 +6,9 @@ import { outcomesOf, type Queue } from '../support/calls.ts';
 import { type LockClass, type Owner, openOwner } from '../support/lock.ts';
 import { createRaceBench, type RaceBench } from '../support/race.ts';
 
+/** More than an instance has connections, and how many of those may wait for locks. */
+const CROWD = 12;
+const LOCK_WAITS_MAX = 5;
 /** More than an instance has flushes on their way at once. */
 const BUSY = 3;
 
@@ -56,6 +59,30 @@ describe('while the locks of others are busy', () => {
       expect(await call(free)).toBeTruthy();
     } finally {
       for (const holder of holders) await holder.letGo();
+      await Promise.all(waiting);
+    }
+  });
+});
+
+describe('while more others are busy than there are connections', () => {
+  it.each([
+    ...calls,
+    [
+      'acknowledge, atomic',
+      'settle',
+      async (queue) => outcomesOf(await queue.acknowledgeAtomically(await receiptOf(queue))),
+    ] satisfies (typeof calls)[number],
+  ])('%s waits on half of the connections, and the free one is answered', async (_, lock, call) => {
+    const [holder] = holders as [Owner];
+    const busy = await Promise.all(Array.from({ length: CROWD }, openInFlight));
+    const free = await openInFlight();
+    for (const queue of busy) await holder.hold(lock, lock === 'topic' ? queue.topicId : queue.subscriptionId);
+    const waiting = busy.map(call);
+    try {
+      await holder.seeWaiting(LOCK_WAITS_MAX);
+      expect(await call(free)).toBeTruthy();
+    } finally {
+      await holder.letGo();
       await Promise.all(waiting);
     }
   });
