@@ -30,6 +30,7 @@ export interface Cluster {
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   /** A session that is left open, to stand in the way. */
   connect(): Promise<pg.Client>;
+  isRunning(): Promise<boolean>;
   /** Whatever state it is in. */
   end(): Promise<void>;
 }
@@ -82,6 +83,11 @@ export async function openCluster(dataDir: string, settings: Record<string, stri
     state.port = (await readPostmaster(place.clusterDir))?.port ?? 0;
   };
 
+  const running = async (): Promise<boolean> => {
+    const pid = await postmasterPid(place).catch(() => 0);
+    return pid > 0 && isRunning(pid);
+  };
+
   return {
     ...{ binaries, place, start },
     get port() {
@@ -105,9 +111,9 @@ export async function openCluster(dataDir: string, settings: Record<string, stri
     },
     query: (text, values) => query(text, values),
     connect: () => connect(),
+    isRunning: running,
     end: async () => {
-      const pid = await postmasterPid(place).catch(() => 0);
-      if (pid > 0 && (await isRunning(pid))) await control('stop', '--wait', '--mode=immediate', '--timeout=10');
+      if (await running()) await control('stop', '--wait', '--mode=immediate', '--timeout=10');
     },
   };
 }
