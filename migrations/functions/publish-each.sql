@@ -35,6 +35,11 @@ declare
   _known record;
   _originals integer[];
 begin
+  -- What is due already is as if it had no delay.
+  if _deliver_ats is not null then
+    select array_agg(case when d.at > _at then d.at end order by d.ord) into _deliver_ats
+    from unnest(_deliver_ats) with ordinality d (at, ord);
+  end if;
   select array_agg(sha256(substring(_bodies from e.start for e.bytes)) order by e.ord) into _digests
   from unnest(_body_starts, _body_bytes) with ordinality e (start, bytes, ord);
 

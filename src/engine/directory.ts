@@ -80,9 +80,9 @@ export class Directory {
 
 async function lookUp<T>(entries: Map<string, Entry<T>>, name: string, find: () => Promise<T>): Promise<T> {
   const known = entries.get(name);
-  if (known !== undefined && known.until > Date.now()) return known.value;
+  if (known !== undefined && known.until > performance.now()) return known.value;
   const value = await find();
   if (entries.size >= ENTRIES_MAX) entries.clear();
-  entries.set(name, { value, until: Date.now() + FRESH_MS });
+  entries.set(name, { value, until: performance.now() + FRESH_MS });
   return value;
 }

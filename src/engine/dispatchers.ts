@@ -130,9 +130,9 @@ export class Dispatchers {
     this.#polls += 1;
     this.#forgetIdle();
     const waiting = [...this.#all.values()].filter(({ dispatcher }) => dispatcher.waiting > 0).map(({ ids }) => ids);
-    const floor = this.#polls % POLLS_FULL === 0 ? null : new Date(Date.now() - POLL_FLOOR_MS);
+    const floorMs = this.#polls % POLLS_FULL === 0 ? null : POLL_FLOOR_MS;
     for (let i = 0; i < waiting.length; i += POLL_KEYS_MAX) {
-      const receivable = await this.#options.store.deliveries.receivable(waiting.slice(i, i + POLL_KEYS_MAX), floor);
+      const receivable = await this.#options.store.deliveries.receivable(waiting.slice(i, i + POLL_KEYS_MAX), floorMs);
       for (const { subscriptionId } of receivable) this.wakeSubscription(subscriptionId);
     }
   }

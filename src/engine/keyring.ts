@@ -22,6 +22,7 @@ const PENDING_MAX = 10_000;
 interface Entry {
   readonly access: Access;
   readonly secretSha256: Buffer;
+  /** On the clock that never jumps: how long the database gave it when it looked. */
   readonly expiresAtMs: number;
   /** When the look that found it began, on the clock that never jumps. */
   readonly lookedAtMs: number;
@@ -84,7 +85,7 @@ export class Keyring {
   /** Those of the keys that have ended; looks at each that it has not looked at lately. */
   async findEnded(keyIds: readonly string[]): Promise<string[]> {
     const entries = await Promise.all(keyIds.map((id) => this.#recall(id) ?? this.#lookUp(id)));
-    const now = Date.now();
+    const now = performance.now();
     return keyIds.filter((_, i) => (entries[i]?.expiresAtMs ?? 0) <= now);
   }
 
@@ -163,7 +164,10 @@ export class Keyring {
         requestsPerSecond: key.requestsPerSecond,
       },
       secretSha256: key.secretSha256,
-      expiresAtMs: key.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+      expiresAtMs:
+        key.expiresAt === null
+          ? Number.POSITIVE_INFINITY
+          : lookedAtMs + key.expiresAt.getTime() - key.checkedAt.getTime(),
       lookedAtMs,
       lastUsedAtMs: Math.max(recorded, this.#entries.get(key.keyId)?.lastUsedAtMs ?? 0),
     };
@@ -180,7 +184,7 @@ export class Keyring {
   #judge(entry: Entry | null, { secret }: KeyParts, credentials: Credentials): Access | null {
     if (entry === null || !timingSafeEqual(digest(secret), entry.secretSha256)) return this.#asAdmin(credentials);
     const now = Date.now();
-    if (entry.expiresAtMs <= now) return null;
+    if (entry.expiresAtMs <= performance.now()) return null;
     if (now - entry.lastUsedAtMs >= limits.keyUseIntervalSeconds * 1000) {
       entry.lastUsedAtMs = now;
       const { keyId } = entry.access;

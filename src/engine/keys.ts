@@ -39,7 +39,7 @@ export function createKeyVerbs(options: { store: Store; wakeups: Wakeups; logger
     getKey: async (keyId) => {
       const [found] = isKeyId(keyId) ? await store.keys.find([keyId]) : [];
       if (found === undefined) throw notFound();
-      const { secretSha256: _, ...apiKey } = found;
+      const { secretSha256: _, checkedAt: __, ...apiKey } = found;
       return apiKey;
     },
 

@@ -127,10 +127,9 @@ async function submitSafely<T>(submit: () => Promise<T>, { messages }: PublishCa
   }
 }
 
-/** What is due already enters the log at once. */
+/** What is due already enters the log at once; of a time the database decides, whose clock is the one that counts. */
 function withoutPastDelay(message: NewMessage): NewMessage {
-  const past = message.delaySeconds === 0 || (message.deliverAt !== null && message.deliverAt.getTime() <= Date.now());
-  return past ? { ...message, delaySeconds: null, deliverAt: null } : message;
+  return message.delaySeconds === 0 ? { ...message, delaySeconds: null } : message;
 }
 
 /** What there is of each message of a group, by call. */

@@ -88,7 +88,10 @@ export function createDeliveryStore(db: Db) {
   );
   const receivable = db.prepare(
     'receivable',
-    'select * from willcall.receivable($1::integer[], $2::integer[], $3::timestamptz)',
+    `select * from willcall.receivable(
+       $1::integer[], $2::integer[],
+       coalesce(clock_timestamp() - $3::double precision * interval '1 millisecond', '-infinity')
+     )`,
   );
 
   return {
@@ -115,15 +118,18 @@ export function createDeliveryStore(db: Db) {
       return toOutcomes(groups, lasts, rows);
     },
 
-    /** Which of these have something to receive; a hint, for the safety poll. */
+    /**
+     * Which of these have something to receive; a hint, for the safety poll. Of what was deferred, only what fell due within
+     * the last `floorMs` is looked for; null: everything.
+     */
     receivable: async (
       keys: readonly { topicId: number; subscriptionId: number }[],
-      deferredFloor: Date | null,
+      floorMs: number | null,
     ): Promise<{ topicId: number; subscriptionId: number }[]> => {
       const rows = await db.call<{ topic_id: number; subscription_id: number }>(receivable, [
         keys.map((key) => key.topicId),
         keys.map((key) => key.subscriptionId),
-        deferredFloor ?? '-infinity',
+        floorMs,
       ]);
       return rows.map((row) => ({ topicId: row.topic_id, subscriptionId: row.subscription_id }));
     },

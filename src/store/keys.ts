@@ -20,6 +20,8 @@ export interface NewKey {
 /** What it takes to tell whether a key is good. */
 export interface KeyToCheck extends ApiKey {
   readonly secretSha256: Buffer;
+  /** The database's clock when it was looked up: by it a key expires. */
+  readonly checkedAt: Date;
 }
 
 /** One page: at most `limit` rows from the first one after `after`, of one client when it is named. */
@@ -58,7 +60,7 @@ export function createKeyStore(db: Db) {
     'find_keys',
     `select
        key_id, client, roles, secret_sha256, expires_at, requests_per_second, created_at, created_by, revoked_at,
-       revoked_by, last_used_at
+       revoked_by, last_used_at, clock_timestamp() as checked_at
      from willcall.api_key
      where key_id = any ($1::text[])`,
   );
@@ -84,8 +86,8 @@ export function createKeyStore(db: Db) {
 
     /** Those of the keys that there are, revoked and expired ones too, in no order. */
     find: async (keyIds: readonly string[]): Promise<KeyToCheck[]> => {
-      const rows = await db.call<Selectable<ApiKeyTable>>(find, [keyIds]);
-      return rows.map((row) => ({ ...toApiKey(row), secretSha256: row.secret_sha256 }));
+      const rows = await db.call<Selectable<ApiKeyTable> & { checked_at: Date }>(find, [keyIds]);
+      return rows.map((row) => ({ ...toApiKey(row), secretSha256: row.secret_sha256, checkedAt: row.checked_at }));
     },
 
     /** In order of id, which is that of their making. */

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => bench.stop());
 
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['Date'] });
+  vi.useFakeTimers({ toFake: ['performance'] });
   lookups = [];
   name = freshName();
   directory = new Directory(countLookups(bench.store));
