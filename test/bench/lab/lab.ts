@@ -2,7 +2,7 @@
 // processor time at the borders of each window, and puts everything away again.
 
 import { fork } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -164,7 +164,10 @@ export class Lab {
             }
             before = now;
             if (order.onWindow !== undefined) {
-              asides.push(order.onWindow(windows.length, window));
+              const aside = order.onWindow(windows.length, window);
+              // What fails beside the load ends it.
+              aside.catch(reject);
+              asides.push(aside);
             }
             break;
           }
@@ -203,6 +206,12 @@ export class Lab {
       connections: activity?.connections ?? null,
       transactions: activity?.transactions ?? null,
     };
+  }
+
+  /** Bytes that are left where the bench keeps its own PostgreSQL. */
+  async readFreeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#directory);
+    return bavail * bsize;
   }
 
   /** See `holdSnapshot` in cluster.ts. */

@@ -29,6 +29,7 @@ const ABANDON_EVERY = 50;
 const START_SECONDS = 10;
 const KEPT_SECONDS = 300;
 const MIB = 1024 * 1024;
+const FREE_BYTES_MIN = 4096 * MIB;
 /** Smaller tables are left out of the report. */
 const REPORTED_BYTES_MIN = MIB;
 
@@ -59,6 +60,11 @@ async function runSoak({ lab, options, peers, progress }: WorkloadContext): Prom
     await reader.keepLedgerFor(KEPT_SECONDS);
     const samples: SoakSample[] = [];
     const windows = await runLifecycles(lab, under, orderOf(options, queues), async (done, window) => {
+      if ((await lab.readFreeBytes()) < FREE_BYTES_MIN) {
+        throw new Error(
+          'the soak was ended: the disk is nearly full, so pruning does not keep up with what is written',
+        );
+      }
       samples.push(await takeSample(reader, done * options.soakWindowSeconds, window));
       progress(`${done * options.soakWindowSeconds} s: ${formatCount(rateOf(window))} messages/s`);
     });
