@@ -141,8 +141,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'acknowledge does not mark what is late',
     file: 'acknowledge.sql',
-    edits: [['v.attempt, m.body_bytes, v.expires_at <= _now,', 'v.attempt, m.body_bytes, false,']],
-    caughtBy: ['lateIsMarked'],
+    edits: [
+      ['v.attempt, m.body_bytes, v.expires_at <= _now,', 'v.attempt, m.body_bytes, false,'],
+      ['_copy.body_bytes, true, _copy.message_id', '_copy.body_bytes, false, _copy.message_id', 'acknowledge-late.sql'],
+    ],
+    caughtBy: ['lateIsMarked', 'answersHaveRecords'],
   },
   {
     name: 'an atomic acknowledge does what it can',
