@@ -14,7 +14,7 @@ import type { Wakeups } from './wakeups.ts';
 
 const GROUPS_MAX = 200;
 const ITEMS_MAX = 5_000;
-const FLUSHES_MAX = 2;
+const FLUSHES_MAX = 1;
 const PENDING_ENTRIES_MAX = 20_000;
 
 export interface SettleRooms {

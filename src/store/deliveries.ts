@@ -53,22 +53,23 @@ export interface ReceiveOutcome {
 
 export type DeliveryStore = ReturnType<typeof createDeliveryStore>;
 
+/** What may be missing is not said of the plain. */
 interface Row {
   grp: number;
   outcome: ReceiveOutcome['outcome'] | null;
   checked_at: Date | null;
-  deferred_drained: boolean | null;
-  in_flight_full: boolean | null;
-  lease_floor: number | null;
+  deferred_drained?: boolean | null;
+  in_flight_full?: boolean | null;
+  lease_floor?: number | null;
   next_at: Date | null;
   waiter: number;
   delivery_no: number;
   seq: number;
-  attempt: number;
+  attempt?: number;
   published_at: Date;
   expires_at: Date;
   message_id: Buffer;
-  nonce: string | null;
+  nonce?: string | null;
   content_type: string | null;
   attributes: string | null;
   ordering_key: string | null;
@@ -86,6 +87,14 @@ export function createDeliveryStore(db: Db) {
        g.last, $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::text[], $13::bigint, $14::text[]
      ) r`,
   );
+  const receivePlain = db.prepare(
+    'receive_plain',
+    `select r.*
+     from willcall.receive_plain(
+       $1::integer[], $2::integer[], $3::timestamptz[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
+       $8::bigint[], $9::integer[], $10::bigint[], $11::text[], $12::bigint
+     ) r`,
+  );
   const receivable = db.prepare(
     'receivable',
     `select * from willcall.receivable(
@@ -94,28 +103,57 @@ export function createDeliveryStore(db: Db) {
      )`,
   );
 
+  /** What the statement leaves out has no outcome. */
+  const receivePlainly = async (groups: readonly ReceiveGroup[], bytesMax: number) => {
+    if (groups.length === 0) return [];
+    const { waiters, firsts, lasts, places } = packWaiters(groups);
+    const rows = await db.call<Row>(receivePlain, [
+      groups.map((g) => g.topicId),
+      groups.map((g) => g.subscriptionId),
+      groups.map((g) => g.deferredFloor),
+      ...[firsts, lasts, places],
+      waiters.map((w) => w.maxMessages),
+      waiters.map((w) => w.maxBytes),
+      waiters.map((w) => w.visibilityTimeoutSeconds),
+      waiters.map((w) => w.nonce),
+      waiters.map((w) => w.principal),
+      bytesMax,
+    ]);
+    return toOutcomes(groups, lasts, rows);
+  };
+
+  const receiveEach = async (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number) => {
+    if (groups.length === 0) return [];
+    const { waiters, firsts, lasts } = packWaiters(groups);
+    const rows = await db.call<Row>(receive, [
+      groups.map((g) => g.topicId),
+      groups.map((g) => g.subscriptionId),
+      groups.map((g) => g.deferredFloor),
+      groups.map((g) => g.leaseFloor),
+      ...[firsts, lasts, wait],
+      waiters.map((w) => w.maxMessages),
+      waiters.map((w) => w.maxBytes),
+      waiters.map((w) => w.visibilityTimeoutSeconds),
+      waiters.map((w) => w.nonce),
+      waiters.map((w) => w.principal),
+      bytesMax,
+      waiters.some((w) => w.receiveKey !== null) ? waiters.map((w) => w.receiveKey) : null,
+    ]);
+    return toOutcomes(groups, lasts, rows);
+  };
+
   return {
     /** Groups in order of topic id, then subscription id. `bytesMax` bounds the bodies of each group. */
     receive: async (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number): Promise<ReceiveOutcome[]> => {
-      const waiters = groups.flatMap((group) => group.waiters);
-      const lasts = runningTotals(groups.map((group) => group.waiters.length));
-      const rows = await db.call<Row>(receive, [
-        groups.map((g) => g.topicId),
-        groups.map((g) => g.subscriptionId),
-        groups.map((g) => g.deferredFloor),
-        groups.map((g) => g.leaseFloor),
-        groups.map((g, i) => (lasts[i] ?? 0) - g.waiters.length + 1),
-        lasts,
-        wait,
-        waiters.map((w) => w.maxMessages),
-        waiters.map((w) => w.maxBytes),
-        waiters.map((w) => w.visibilityTimeoutSeconds),
-        waiters.map((w) => w.nonce),
-        waiters.map((w) => w.principal),
-        bytesMax,
-        waiters.some((w) => w.receiveKey !== null) ? waiters.map((w) => w.receiveKey) : null,
-      ]);
-      return toOutcomes(groups, lasts, rows);
+      // Who waits for a lock takes it once.
+      const plain = wait ? [] : groups.filter(({ waiters }) => waiters.every(({ receiveKey }) => receiveKey === null));
+      const found = await receivePlainly(plain, bytesMax);
+      const outcomes = new Map(plain.map((group, i) => [group, found[i]]));
+      const others = groups.filter((group) => outcomes.get(group) === undefined);
+      for (const [i, outcome] of (await receiveEach(others, wait, bytesMax)).entries()) {
+        outcomes.set(others[i] as ReceiveGroup, outcome);
+      }
+      return groups.map((group) => outcomes.get(group) as ReceiveOutcome);
     },
 
     /**
@@ -136,6 +174,14 @@ export function createDeliveryStore(db: Db) {
   };
 }
 
+/** The waiters of all groups in one list, each group's part of it, and where in its group's messages each one begins. */
+function packWaiters(groups: readonly ReceiveGroup[]) {
+  const waiters = groups.flatMap((group) => group.waiters);
+  const lasts = runningTotals(groups.map((group) => group.waiters.length));
+  const places = groups.flatMap((group) => firstsOf(group.waiters.map(({ maxMessages }) => maxMessages)));
+  return { waiters, firsts: groups.map((g, i) => (lasts[i] ?? 0) - g.waiters.length + 1), lasts, places };
+}
+
 /** [2, 1, 3] becomes [2, 3, 6]. */
 export function runningTotals(counts: readonly number[]): number[] {
   let total = 0;
@@ -145,7 +191,16 @@ export function runningTotals(counts: readonly number[]): number[] {
   });
 }
 
-function toOutcomes(groups: readonly ReceiveGroup[], lasts: readonly number[], rows: readonly Row[]): ReceiveOutcome[] {
+/** [2, 1, 3] becomes [1, 3, 4]: where each run begins, counted from 1. */
+export function firstsOf(counts: readonly number[]): number[] {
+  return runningTotals(counts).map((last, i) => last - (counts[i] ?? 0) + 1);
+}
+
+function toOutcomes(
+  groups: readonly ReceiveGroup[],
+  lasts: readonly number[],
+  rows: readonly Row[],
+): (ReceiveOutcome | undefined)[] {
   const handed = groups.map((group) => group.waiters.map((): HandedMessage[] => []));
   const outcomes: ReceiveOutcome[] = [];
   for (const row of rows) {
@@ -154,9 +209,9 @@ function toOutcomes(groups: readonly ReceiveGroup[], lasts: readonly number[], r
       outcomes[index] = {
         outcome: row.outcome,
         checkedAt: row.checked_at,
-        deferredDrained: row.deferred_drained ?? false,
+        deferredDrained: row.deferred_drained ?? true,
         inFlightFull: row.in_flight_full ?? false,
-        leaseFloor: row.lease_floor ?? 0,
+        leaseFloor: row.lease_floor ?? groups[index]?.leaseFloor ?? 0,
         nextAt: row.next_at,
         handed: handed[index] ?? [],
       };
@@ -172,11 +227,11 @@ function toHanded(row: Row): HandedMessage {
   return {
     deliveryNo: row.delivery_no,
     sequence: row.seq,
-    attempt: row.attempt,
+    attempt: row.attempt ?? 1,
     publishedAt: row.published_at,
     expiresAt: row.expires_at,
     messageId: row.message_id,
-    nonce: row.nonce === null ? null : BigInt(row.nonce),
+    nonce: row.nonce ? BigInt(row.nonce) : null,
     contentType: row.content_type,
     attributes: row.attributes === null ? null : (JSON.parse(row.attributes) as Record<string, string>),
     orderingKey: row.ordering_key,

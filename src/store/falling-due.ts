@@ -1,8 +1,7 @@
 // What falls due: leases that end, deferred messages that may be handed out again, delayed ones that enter the log.
 
 import type { Db } from './db.ts';
-import { runningTotals } from './deliveries.ts';
-import { firstsOf } from './settling.ts';
+import { firstsOf, runningTotals } from './deliveries.ts';
 
 export interface DueLease {
   readonly topicId: number;

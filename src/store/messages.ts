@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import { formatMessageId } from '../domain/message-id.ts';
 import type { Db } from './db.ts';
+import { plainFirst } from './plain-first.ts';
 
 export interface PublishCall {
   readonly messages: readonly NewMessage[];
@@ -52,31 +53,72 @@ interface Row {
   furthest_behind: string | null;
 }
 
+interface PlainRow {
+  grp: number;
+  outcome: 'published' | 'busy';
+  first_seq: number | null;
+}
+
+/** Of what packGroups makes: all but delays and dedupe keys. */
+const PLAIN_VALUES = 11;
+
 export function createMessageStore(db: Db) {
   const publish = db.prepare(
     'publish',
     `select
        p.outcome, p.first_seq, p.refused_entries, p.max_message_bytes, p.message_ids, p.seqs, p.duplicates, p.room,
        p.furthest_behind
-     from unnest($1::integer[], $2::integer[], $3::integer[]) g (topic_id, first, last)
+     from unnest($2::integer[], $3::integer[], $4::integer[]) g (topic_id, first, last)
      cross join lateral willcall.publish(
-       g.topic_id, $4::boolean, $5::bigint, g.first, g.last, $6::bytea, $7::integer[], $8::integer[], $9::text[],
+       g.topic_id, $1::boolean, $5::bigint, g.first, g.last, $6::bytea, $7::integer[], $8::integer[], $9::text[],
        $10::text[], $11::text[], $12::text[], $13::double precision[], $14::timestamptz[], $15::text[]
      ) p`,
   );
 
+  const publishPlain = db.prepare(
+    'publish_plain',
+    `select p.grp, p.outcome, p.first_seq
+     from willcall.publish_plain(
+       $1::integer[], $2::integer[], $3::integer[], $4::bigint, $5::bytea, $6::integer[], $7::integer[], $8::text[],
+       $9::text[], $10::text[], $11::text[]
+     ) p`,
+  );
+
+  /** By group; what the statement leaves out has no outcome. */
+  const publishPlainly = async (groups: readonly PublishGroup[]) => {
+    const outcomes: (PublishOutcome | undefined)[] = groups.map(() => undefined);
+    if (groups.length === 0) return outcomes;
+    const salt = randomBytes(8).readBigInt64BE();
+    const rows = await db.call<PlainRow>(publishPlain, packGroups(groups, salt).slice(0, PLAIN_VALUES));
+    for (const { grp, outcome, first_seq } of rows) {
+      const group = groups[grp - 1] as PublishGroup;
+      outcomes[grp - 1] = outcome === 'busy' ? { outcome } : { outcome, messages: numberAll(first_seq, group, salt) };
+    }
+    return outcomes;
+  };
+
+  const publishEach = async (groups: readonly PublishGroup[], wait: boolean) => {
+    if (groups.length === 0) return [];
+    const salt = randomBytes(8).readBigInt64BE();
+    const rows = await db.call<Row>(publish, [wait, ...packGroups(groups, salt)]);
+    return rows.map((row, i) => toOutcome(row, groups[i] as PublishGroup, salt));
+  };
+
   return {
     /** Groups must be in order of topic id. `wait`: for a lock that is busy; otherwise its group says so. */
-    publish: async (groups: readonly PublishGroup[], wait: boolean): Promise<PublishOutcome[]> => {
-      const salt = randomBytes(8).readBigInt64BE();
-      const rows = await db.call<Row>(publish, [...packGroups(groups, wait, salt)]);
-      return rows.map((row, i) => toOutcome(row, groups[i] as PublishGroup, salt));
-    },
+    publish: (groups: readonly PublishGroup[], wait: boolean): Promise<PublishOutcome[]> =>
+      plainFirst({ groups, wait, isPlain, plainly: publishPlainly, each: publishEach }),
   };
 }
 
+function isPlain({ calls }: PublishGroup): boolean {
+  return calls.every(({ messages }) =>
+    messages.every((m) => m.delaySeconds === null && m.deliverAt === null && m.dedupeKey === null),
+  );
+}
+
 /** Flattens the groups' messages into parallel arrays; bodies go packed in one value, so that they travel as bytes. */
-function packGroups(groups: readonly PublishGroup[], wait: boolean, salt: bigint): unknown[] {
+function packGroups(groups: readonly PublishGroup[], salt: bigint): unknown[] {
   const topicIds: number[] = [];
   const firsts: number[] = [];
   const lasts: number[] = [];
@@ -104,7 +146,7 @@ function packGroups(groups: readonly PublishGroup[], wait: boolean, salt: bigint
   }
   const bodies = messages.length === 1 && messages[0] ? messages[0].body : Buffer.concat(messages.map((m) => m.body));
   return [
-    ...[topicIds, firsts, lasts, wait, salt, bodies, starts, sizes, publishers],
+    ...[topicIds, firsts, lasts, salt, bodies, starts, sizes, publishers],
     orNull(messages.map((m) => m.contentType)),
     orNull(messages.map((m) => (m.attributes === null ? null : JSON.stringify(m.attributes)))),
     orNull(messages.map((m) => m.orderingKey)),
@@ -122,7 +164,7 @@ function orNull<T>(values: (T | null)[]): (T | null)[] | null {
 function toOutcome(row: Row, group: PublishGroup, salt: bigint): PublishOutcome {
   switch (row.outcome) {
     case 'published':
-      return { outcome: row.outcome, messages: row.message_ids === null ? numberAll(row, group, salt) : nameEach(row) };
+      return { outcome: row.outcome, messages: row.message_ids === null ? numberAll(row.first_seq, group, salt) : nameEach(row) };
     case 'message_too_large':
     case 'idempotency_conflict':
       return {
@@ -143,10 +185,10 @@ function toOutcome(row: Row, group: PublishGroup, salt: bigint): PublishOutcome 
 }
 
 /** All of them entered the log, one after the other: their ids follow from that. */
-function numberAll(row: Row, group: PublishGroup, salt: bigint): PublishedMessage[] {
+function numberAll(firstSeq: number | null, group: PublishGroup, salt: bigint): PublishedMessage[] {
   const count = group.calls.reduce((sum, call) => sum + call.messages.length, 0);
   return Array.from({ length: count }, (_, i) => {
-    const number = (row.first_seq ?? 0) + i;
+    const number = (firstSeq ?? 0) + i;
     const id = formatMessageId({ numbering: 'log', topicId: group.topicId, number, salt });
     return { id, sequence: number, duplicate: false };
   });

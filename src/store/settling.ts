@@ -3,7 +3,6 @@
 
 import type { ConsumerError, Outcome } from '../domain/settling.ts';
 import type { Db, HotStatement } from './db.ts';
-import { runningTotals } from './deliveries.ts';
 
 /** One receipt of a call; fields that the verb does not use are null. */
 export interface SettleItem {
@@ -71,6 +70,14 @@ export function createSettlingStore(db: Db) {
        $10::integer[], $11::integer[], $12::bigint[], $13::text[]
      ) r`,
   );
+  const acknowledgePlain = db.prepare(
+    'acknowledge_plain',
+    `select r.batch, r.outcome, r.grp, null::integer as entry, r.seqs, r.message_ids, r.ack_no, r.acknowledged_at
+     from willcall.acknowledge_plain(
+       $1::integer[], $2::integer[], $3::integer[], $4::integer[], $5::bigint[], $6::bigint[], $7::text[],
+       $8::integer[], $9::integer[], $10::bigint[], $11::text[]
+     ) r`,
+  );
   const release = db.prepare(
     'release',
     `select b.no::integer as batch, r.outcome, r.entry, r.message_id, r.ack_no, r.acknowledged_at, r.available_at as due_at
@@ -105,6 +112,7 @@ export function createSettlingStore(db: Db) {
     batches: readonly SettleBatch[],
     valuesOf: (packed: Packed) => unknown[],
   ): Promise<SettleOutcome[]> => {
+    if (batches.length === 0) return [];
     const packed = pack(batches);
     const rows = await db.call<Row>(statement, [
       batches.map((batch) => batch.topicId),
@@ -116,13 +124,40 @@ export function createSettlingStore(db: Db) {
     return unpack(batches, packed, rows);
   };
 
+  const acknowledgeEach = (batches: readonly SettleBatch[], wait: boolean, atomic: boolean) =>
+    settle(acknowledge, batches, (p) => [
+      ...[wait, atomic, p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
+      referencesOf(p),
+    ]);
+
+  /** The plain ones in one statement, then the others; what a batch of them says, or null while it is not done. */
+  const acknowledgePlainly = async (batches: readonly SettleBatch[]): Promise<(SettleOutcome | null)[]> => {
+    const plain = batches.filter(namesEachOnce);
+    const settled = await settle(acknowledgePlain, plain, (p) => [
+      ...[p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
+      referencesOf(p),
+    ]);
+    const outcomes = new Map(plain.map((batch, i) => [batch, settled[i]]));
+    return batches.map((batch) => {
+      const outcome = outcomes.get(batch);
+      const done = outcome !== undefined && (outcome.outcome !== 'settled' || outcome.calls.every(isWhole));
+      return done ? outcome : null;
+    });
+  };
+
   return {
     /** `atomic` is for a flush of one call only. */
-    acknowledge: (batches: readonly SettleBatch[], wait: boolean, atomic: boolean) =>
-      settle(acknowledge, batches, (p) => [
-        ...[wait, atomic, p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
-        p.items.map((item) => item.reference),
-      ]),
+    acknowledge: async (batches: readonly SettleBatch[], wait: boolean, atomic: boolean): Promise<SettleOutcome[]> => {
+      // Who waits for a lock takes it once.
+      if (wait || atomic) return acknowledgeEach(batches, wait, atomic);
+      const outcomes = await acknowledgePlainly(batches);
+      const others = await acknowledgeEach(
+        batches.filter((_, i) => outcomes[i] === null),
+        wait,
+        false,
+      );
+      return outcomes.map((outcome) => outcome ?? (others.shift() as SettleOutcome));
+    },
     release: (batches: readonly SettleBatch[], wait: boolean) =>
       settle(release, batches, (p) => [
         ...[wait, p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
@@ -155,6 +190,26 @@ interface Packed {
   readonly items: SettleItem[];
   /** By entry: where its outcome belongs. */
   readonly places: { batch: number; call: number; item: number }[];
+}
+
+/** Every result is there: what the statement leaves out, it has not done. */
+function isWhole(results: readonly (ItemOutcome | undefined)[]): boolean {
+  for (let i = 0; i < results.length; i += 1) if (results[i] === undefined) return false;
+  return true;
+}
+
+function namesEachOnce({ calls }: SettleBatch): boolean {
+  const seen = new Set<number>();
+  let named = 0;
+  for (const { items } of calls) {
+    named += items.length;
+    for (const { sequence } of items) seen.add(sequence);
+  }
+  return seen.size === named;
+}
+
+function referencesOf({ items }: Packed): (string | null)[] | null {
+  return items.some(({ reference }) => reference !== null) ? items.map(({ reference }) => reference) : null;
 }
 
 function errorsOf(packed: Packed): unknown[] {
@@ -248,9 +303,4 @@ function placeRun(row: RunRow, packed: Packed, place: (entry: number, outcome: I
       dueAt: null,
     });
   }
-}
-
-/** [2, 1, 3] becomes [1, 3, 4]: where each run begins, counted from 1. */
-export function firstsOf(counts: readonly number[]): number[] {
-  return runningTotals(counts).map((last, i) => last - (counts[i] ?? 0) + 1);
 }

@@ -1,0 +1,146 @@
+-- acknowledge_plain: acknowledges the calls of many subscriptions at once, where every receipt of a subscription's share is
+-- good: a lease still holds its message. What it leaves out has no row in the answer; willcall.acknowledge does it. The
+-- caller sees to it that no batch names a message twice.
+-- Locks: settle, by id, without waiting. Indexes: subscription_key, delivery_key, lease_key, message_key; acknowledgment_key backwards.
+-- Batch b is groups [_firsts[b], _lasts[b]]; a group is what one call said of one delivery: entries [_entry_firsts[g],
+-- _entry_lasts[g]] of _seqs and _refs. One row per group, its sequences in order with consecutive numbers in the ledger; late ones have a row of their own.
+-- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
+
+create function willcall.acknowledge_plain(
+  _topic_ids integer[],
+  _subscription_ids integer[],
+  _firsts integer[],
+  _lasts integer[],
+  _delivery_nos bigint[],
+  _nonces bigint[],
+  _principals text[],
+  _entry_firsts integer[],
+  _entry_lasts integer[],
+  _seqs bigint[],
+  _refs text[]
+) returns table (
+  batch integer,
+  outcome text,
+  grp integer,
+  seqs bigint[],
+  message_ids bytea[],
+  ack_no bigint,
+  acknowledged_at timestamptz
+)
+language plpgsql
+rows 10
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_hashagg = off
+set enable_material = off
+set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+declare
+  _class integer := hashtext('willcall.settle');
+  _mine integer[];
+  _now timestamptz;
+begin
+  for _b in 1..cardinality(_subscription_ids) loop
+    if not pg_try_advisory_xact_lock(_class, _subscription_ids[_b]) then
+      batch := _b;
+      outcome := 'busy';
+      return next;
+      continue;
+    end if;
+    _mine := _mine || _b;
+  end loop;
+  -- Taken after the locks. Whether a lease is over is the clock's business.
+  _now := clock_timestamp();
+
+  return query
+  with batch as materialized (
+    select b.no, b.topic_id, b.subscription_id, b.first, b.last, coalesce(a.ack_no, 0) as tail,
+      -- The ledger's own time never runs backwards.
+      greatest(_now, a.acknowledged_at) as at
+    from unnest(_mine) m (no)
+    cross join lateral (
+      select m.no, _topic_ids[m.no] as topic_id, _subscription_ids[m.no] as subscription_id, _firsts[m.no] as first,
+        _lasts[m.no] as last
+    ) b
+    cross join lateral (
+      select from willcall.subscription s
+      where s.topic_id = b.topic_id and s.subscription_id = b.subscription_id and s.deleted_at is null
+      limit 1
+    ) living
+    left join lateral (
+      select a.ack_no, a.acknowledged_at
+      from willcall.acknowledgment a
+      where a.topic_id = b.topic_id and a.subscription_id = b.subscription_id
+      order by a.ack_no desc
+      limit 1
+    ) a on true
+  ),
+  live as materialized (
+    select
+      b.no, b.topic_id, b.subscription_id, b.tail, b.at, g.no as grp, e.seq, e.ref, d.at as delivered_at, d.generation,
+      l.place, l.outstanding, l.attempt, l.late, m.published_at, m.body_bytes, m.message_id, m.body_sha256,
+      row_number() over (partition by b.no order by g.no, l.late, e.seq) as rank, count(*) over (partition by b.no) as found,
+      _entry_lasts[b.last] - _entry_firsts[b.first] + 1 as wanted
+    from batch b
+    cross join lateral generate_series(b.first, b.last) g (no)
+    cross join lateral (
+      select d.at, d.generation
+      from willcall.delivery d
+      where d.topic_id = b.topic_id and d.subscription_id = b.subscription_id and d.delivery_no = _delivery_nos[g.no]
+        and d.nonce = _nonces[g.no]
+      limit 1
+    ) d
+    cross join lateral (
+      select l.ctid as place, l.outstanding, l.attempt, l.expires_at <= _now as late
+      from willcall.lease l
+      where l.topic_id = b.topic_id and l.subscription_id = b.subscription_id and l.delivery_no = _delivery_nos[g.no]
+      offset 0
+    ) l
+    cross join lateral unnest(
+      _seqs[_entry_firsts[g.no]:_entry_lasts[g.no]], _refs[_entry_firsts[g.no]:_entry_lasts[g.no]]
+    ) e (seq, ref)
+    cross join lateral (
+      select m.published_at, m.body_bytes, m.message_id, m.body_sha256
+      from willcall.message m
+      where l.outstanding @> e.seq and m.topic_id = b.topic_id and m.seq = e.seq
+      limit 1
+    ) m
+  ),
+  signing as materialized (
+    select l.* from live l where l.found = l.wanted
+  ),
+  signed as (
+    insert into willcall.acknowledgment (
+      topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
+      attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
+    )
+    select
+      s.topic_id, s.subscription_id, s.tail + s.rank, s.seq, _delivery_nos[s.grp], s.published_at, s.delivered_at, s.at,
+      s.generation, s.attempt, s.body_bytes, s.late, s.message_id, s.body_sha256, _principals[s.grp], s.ref
+    from signing s
+  ),
+  settled as materialized (
+    select s.place, s.outstanding - range_agg(int8range(s.seq, s.seq, '[]')) as rest
+    from signing s
+    group by s.place, s.outstanding
+  ),
+  gone as (
+    delete from willcall.lease l
+    where l.ctid = any (array(select s.place from settled s where isempty(s.rest)))
+  ),
+  kept as (
+    update willcall.lease l
+    set outstanding = s.rest
+    from settled s
+    where not isempty(s.rest) and l.ctid = s.place
+  )
+  select
+    s.no, case when s.late then 'acknowledged_late' else 'acknowledged' end, s.grp, array_agg(s.seq order by s.rank), array_agg(s.message_id order by s.rank),
+    s.tail + min(s.rank), s.at
+  from signing s
+  group by s.no, s.grp, s.late, s.tail, s.at;
+end
+$$;
