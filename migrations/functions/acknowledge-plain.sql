@@ -1,9 +1,11 @@
 -- acknowledge_plain: acknowledges the calls of many subscriptions at once, where every receipt of a subscription's share is
 -- good: a lease still holds its message. What it leaves out has no row in the answer; willcall.acknowledge does it. The
 -- caller sees to it that no batch names a message twice.
--- Locks: settle, by id, without waiting. Indexes: subscription_key, delivery_key, lease_key, message_key; acknowledgment_key backwards.
+-- Locks: settle, by id, without waiting. Indexes: subscription_key, delivery_key, lease_key, message_key;
+-- acknowledgment_key backwards, for the tail.
 -- Batch b is groups [_firsts[b], _lasts[b]]; a group is what one call said of one delivery: entries [_entry_firsts[g],
--- _entry_lasts[g]] of _seqs and _refs. One row per group, its sequences in order with consecutive numbers in the ledger; late ones have a row of their own.
+-- _entry_lasts[g]] of _seqs and _refs. One row per group: its ids one after the other, in the order of the entries, which
+-- have consecutive numbers in the ledger.
 -- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
 
 create function willcall.acknowledge_plain(
@@ -22,8 +24,7 @@ create function willcall.acknowledge_plain(
   batch integer,
   outcome text,
   grp integer,
-  seqs bigint[],
-  message_ids bytea[],
+  ids bytea,
   ack_no bigint,
   acknowledged_at timestamptz
 )
@@ -33,7 +34,6 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
-set enable_hashagg = off
 set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
@@ -78,14 +78,15 @@ begin
       limit 1
     ) a on true
   ),
-  live as materialized (
+  held as materialized (
     select
-      b.no, b.topic_id, b.subscription_id, b.tail, b.at, g.no as grp, e.seq, e.ref, d.at as delivered_at, d.generation,
-      l.place, l.outstanding, l.attempt, l.late, m.published_at, m.body_bytes, m.message_id, m.body_sha256,
-      row_number() over (partition by b.no order by g.no, l.late, e.seq) as rank, count(*) over (partition by b.no) as found,
-      _entry_lasts[b.last] - _entry_firsts[b.first] + 1 as wanted
+      b.no, b.topic_id, b.subscription_id, b.at, b.tail + _entry_firsts[g.no] - _entry_firsts[b.first] as tail,
+      _entry_lasts[b.last] - _entry_firsts[b.first] + 1 as wanted, g.no as grp, g.seqs, n.found, d.at as delivered_at,
+      d.generation, l.place, l.outstanding, l.attempt, l.late
     from batch b
-    cross join lateral generate_series(b.first, b.last) g (no)
+    cross join lateral (
+      select g.no, _seqs[_entry_firsts[g.no]:_entry_lasts[g.no]] as seqs from generate_series(b.first, b.last) g (no)
+    ) g
     cross join lateral (
       select d.at, d.generation
       from willcall.delivery d
@@ -99,18 +100,34 @@ begin
       where l.topic_id = b.topic_id and l.subscription_id = b.subscription_id and l.delivery_no = _delivery_nos[g.no]
       offset 0
     ) l
-    cross join lateral unnest(
-      _seqs[_entry_firsts[g.no]:_entry_lasts[g.no]], _refs[_entry_firsts[g.no]:_entry_lasts[g.no]]
-    ) e (seq, ref)
     cross join lateral (
+      select count(*) as found from unnest(g.seqs) e (seq) where l.outstanding @> e.seq
+    ) n
+    where n.found > 0
+  ),
+  looked_up as materialized (
+    select
+      h.no, h.topic_id, h.subscription_id, h.at, h.tail + e.ord as ack_no, h.grp, e.seq, e.ref, h.delivered_at,
+      h.generation, h.place, h.outstanding, h.attempt, h.late, m.published_at, m.body_bytes, m.message_id, m.body_sha256
+    from held h
+    cross join lateral unnest(h.seqs, _refs[_entry_firsts[h.grp]:_entry_lasts[h.grp]])
+      with ordinality e (seq, ref, ord)
+    left join lateral (
       select m.published_at, m.body_bytes, m.message_id, m.body_sha256
       from willcall.message m
-      where l.outstanding @> e.seq and m.topic_id = b.topic_id and m.seq = e.seq
+      where m.topic_id = h.topic_id and m.seq = e.seq
       limit 1
-    ) m
+    ) m on true
+    where h.outstanding @> e.seq
+      -- A group whose messages are partly late would be answered by two runs: willcall.acknowledge does it.
+      and h.no = any (array(
+        select o.no from held o group by o.no, o.wanted
+        having sum(o.found) = o.wanted and (bool_and(o.late) or not bool_or(o.late))
+      ))
   ),
+  -- Of a message that the log lost, nothing can be signed.
   signing as materialized (
-    select l.* from live l where l.found = l.wanted
+    select l.* from looked_up l where l.no <> all (array(select o.no from looked_up o where o.message_id is null))
   ),
   signed as (
     insert into willcall.acknowledgment (
@@ -118,7 +135,7 @@ begin
       attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
     )
     select
-      s.topic_id, s.subscription_id, s.tail + s.rank, s.seq, _delivery_nos[s.grp], s.published_at, s.delivered_at, s.at,
+      s.topic_id, s.subscription_id, s.ack_no, s.seq, _delivery_nos[s.grp], s.published_at, s.delivered_at, s.at,
       s.generation, s.attempt, s.body_bytes, s.late, s.message_id, s.body_sha256, _principals[s.grp], s.ref
     from signing s
   ),
@@ -138,9 +155,9 @@ begin
     where not isempty(s.rest) and l.ctid = s.place
   )
   select
-    s.no, case when s.late then 'acknowledged_late' else 'acknowledged' end, s.grp, array_agg(s.seq order by s.rank), array_agg(s.message_id order by s.rank),
-    s.tail + min(s.rank), s.at
+    s.no, case when s.late then 'acknowledged_late' else 'acknowledged' end, s.grp,
+    string_agg(s.message_id, ''::bytea order by s.ack_no), min(s.ack_no), s.at
   from signing s
-  group by s.no, s.grp, s.late, s.tail, s.at;
+  group by s.no, s.grp, s.late, s.at;
 end
 $$;

@@ -2,7 +2,8 @@
 // made it, so that after a failover which lost commits an old id never names a message that reuses its numbers.
 // 21 bytes, as 28 characters of base64url. Stored with the message and in the ledger as these bytes.
 
-const BYTES = 21;
+/** Of an id as it is stored. */
+export const messageIdBytes = 21;
 const CHARACTERS = 28;
 
 export type Numbering = 'log' | 'scheduled';
@@ -17,7 +18,7 @@ export interface MessageIdParts {
 
 /** The id in the words of the API. */
 export function formatMessageId(parts: MessageIdParts): string {
-  const bytes = Buffer.allocUnsafe(BYTES);
+  const bytes = Buffer.allocUnsafe(messageIdBytes);
   bytes.writeUInt8(parts.numbering === 'log' ? 1 : 2, 0);
   bytes.writeInt32BE(parts.topicId, 1);
   bytes.writeUInt32BE(Math.floor(parts.number / 0x1_0000_0000), 5);
@@ -30,6 +31,6 @@ export function formatMessageId(parts: MessageIdParts): string {
 export function parseMessageId(id: string): Buffer | null {
   if (id.length !== CHARACTERS) return null;
   const bytes = Buffer.from(id, 'base64url');
-  const known = bytes.length === BYTES && (bytes[0] === 1 || bytes[0] === 2);
+  const known = bytes.length === messageIdBytes && (bytes[0] === 1 || bytes[0] === 2);
   return known && bytes.toString('base64url') === id ? bytes : null;
 }

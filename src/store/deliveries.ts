@@ -95,14 +95,6 @@ export function createDeliveryStore(db: Db) {
        $8::bigint[], $9::integer[], $10::bigint[], $11::text[], $12::bigint
      ) r`,
   );
-  const receivable = db.prepare(
-    'receivable',
-    `select * from willcall.receivable(
-       $1::integer[], $2::integer[],
-       coalesce(clock_timestamp() - $3::double precision * interval '1 millisecond', '-infinity')
-     )`,
-  );
-
   /** What the statement leaves out has no outcome. */
   const receivePlainly = async (groups: readonly ReceiveGroup[], bytesMax: number) => {
     if (groups.length === 0) return [];
@@ -156,21 +148,33 @@ export function createDeliveryStore(db: Db) {
       return groups.map((group) => outcomes.get(group) as ReceiveOutcome);
     },
 
-    /**
-     * Which of these have something to receive; a hint, for the safety poll. Of what was deferred, only what fell due within
-     * the last `floorMs` is looked for; null: everything.
-     */
-    receivable: async (
-      keys: readonly { topicId: number; subscriptionId: number }[],
-      floorMs: number | null,
-    ): Promise<{ topicId: number; subscriptionId: number }[]> => {
-      const rows = await db.call<{ topic_id: number; subscription_id: number }>(receivable, [
-        keys.map((key) => key.topicId),
-        keys.map((key) => key.subscriptionId),
-        floorMs,
-      ]);
-      return rows.map((row) => ({ topicId: row.topic_id, subscriptionId: row.subscription_id }));
-    },
+    receivable: createReceivable(db),
+  };
+}
+
+/**
+ * Which of these have something to receive; a hint, for the safety poll. Of what was deferred, only what fell due within
+ * the last `floorMs` is looked for; null: everything.
+ */
+function createReceivable(db: Db) {
+  const receivable = db.prepare(
+    'receivable',
+    `select * from willcall.receivable(
+       $1::integer[], $2::integer[],
+       coalesce(clock_timestamp() - $3::double precision * interval '1 millisecond', '-infinity')
+     )`,
+  );
+
+  return async (
+    keys: readonly { topicId: number; subscriptionId: number }[],
+    floorMs: number | null,
+  ): Promise<{ topicId: number; subscriptionId: number }[]> => {
+    const rows = await db.call<{ topic_id: number; subscription_id: number }>(receivable, [
+      keys.map((key) => key.topicId),
+      keys.map((key) => key.subscriptionId),
+      floorMs,
+    ]);
+    return rows.map((row) => ({ topicId: row.topic_id, subscriptionId: row.subscription_id }));
   };
 }
 
