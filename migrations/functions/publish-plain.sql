@@ -1,5 +1,6 @@
 -- publish_plain: appends the calls of many topics to their logs at once, where nothing of a topic's share is delayed, has a
--- dedupe key or is too large, and no bound on the backlog is set. What it leaves out has no row in the answer; willcall.publish does it.
+-- dedupe key or is too large, and no bound on the backlog is set. What it leaves out has no row in the answer;
+-- willcall.publish does it.
 -- Locks: topic, by id, without waiting. Indexes: topic_key; message_key, backwards, for the tail.
 -- Group g is entries [_firsts[g], _lasts[g]]. Bodies come packed in one value; entry i is _body_bytes[i] bytes from
 -- _body_starts[i] (1-based). The caller computes the ids from first_seq, its salt and the order.

@@ -3,6 +3,7 @@
 import { messageIdBytes } from '../domain/message-id.ts';
 import type { Outcome } from '../domain/settling.ts';
 import type { Db } from './db.ts';
+import { plainFirst } from './plain-first.ts';
 import {
   batchValues,
   type ItemOutcome,
@@ -52,7 +53,6 @@ export function createAcknowledging(db: Db) {
 
   /** By batch; those that the statement left out have no outcome. */
   const acknowledgePlainly = async (batches: readonly SettleBatch[]): Promise<(SettleOutcome | undefined)[]> => {
-    if (batches.length === 0) return [];
     const packed = pack(batches);
     const values = batchValues(batches, packed, (p) => [
       ...[p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
@@ -62,18 +62,13 @@ export function createAcknowledging(db: Db) {
   };
 
   /** `atomic` is for a flush of one call only. */
-  return async (batches: readonly SettleBatch[], wait: boolean, atomic: boolean): Promise<SettleOutcome[]> => {
-    // Who waits for a lock takes it once.
-    if (wait || atomic) return acknowledgeEach(batches, wait, atomic);
-    const plain = batches.filter(namesEachOnce);
-    const found = await acknowledgePlainly(plain);
-    const outcomes = new Map(plain.map((batch, i) => [batch, found[i]]));
-    const others = batches.filter((batch) => outcomes.get(batch) === undefined);
-    for (const [i, outcome] of (await acknowledgeEach(others, false, false)).entries()) {
-      outcomes.set(others[i] as SettleBatch, outcome);
-    }
-    return batches.map((batch) => outcomes.get(batch) as SettleOutcome);
-  };
+  return (batches: readonly SettleBatch[], wait: boolean, atomic: boolean): Promise<SettleOutcome[]> =>
+    plainFirst({
+      ...{ groups: batches, wait },
+      isPlain: (batch) => !atomic && namesEachOnce(batch),
+      plainly: acknowledgePlainly,
+      each: (others) => acknowledgeEach(others, wait, atomic),
+    });
 }
 
 function unpackPlain(

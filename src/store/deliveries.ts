@@ -1,6 +1,7 @@
 // Receiving: one statement hands out messages to the waiters of many subscriptions.
 
 import type { Db } from './db.ts';
+import { plainFirst } from './plain-first.ts';
 
 export interface WaiterRow {
   readonly maxMessages: number;
@@ -97,7 +98,6 @@ export function createDeliveryStore(db: Db) {
   );
   /** What the statement leaves out has no outcome. */
   const receivePlainly = async (groups: readonly ReceiveGroup[], bytesMax: number) => {
-    if (groups.length === 0) return [];
     const { waiters, firsts, lasts, places } = packWaiters(groups);
     const rows = await db.call<Row>(receivePlain, [
       groups.map((g) => g.topicId),
@@ -115,7 +115,6 @@ export function createDeliveryStore(db: Db) {
   };
 
   const receiveEach = async (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number) => {
-    if (groups.length === 0) return [];
     const { waiters, firsts, lasts } = packWaiters(groups);
     const rows = await db.call<Row>(receive, [
       groups.map((g) => g.topicId),
@@ -131,22 +130,18 @@ export function createDeliveryStore(db: Db) {
       bytesMax,
       waiters.some((w) => w.receiveKey !== null) ? waiters.map((w) => w.receiveKey) : null,
     ]);
-    return toOutcomes(groups, lasts, rows);
+    return toOutcomes(groups, lasts, rows) as ReceiveOutcome[];
   };
 
   return {
     /** Groups in order of topic id, then subscription id. `bytesMax` bounds the bodies of each group. */
-    receive: async (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number): Promise<ReceiveOutcome[]> => {
-      // Who waits for a lock takes it once.
-      const plain = wait ? [] : groups.filter(({ waiters }) => waiters.every(({ receiveKey }) => receiveKey === null));
-      const found = await receivePlainly(plain, bytesMax);
-      const outcomes = new Map(plain.map((group, i) => [group, found[i]]));
-      const others = groups.filter((group) => outcomes.get(group) === undefined);
-      for (const [i, outcome] of (await receiveEach(others, wait, bytesMax)).entries()) {
-        outcomes.set(others[i] as ReceiveGroup, outcome);
-      }
-      return groups.map((group) => outcomes.get(group) as ReceiveOutcome);
-    },
+    receive: (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number): Promise<ReceiveOutcome[]> =>
+      plainFirst({
+        ...{ groups, wait },
+        isPlain: ({ waiters }) => waiters.every(({ receiveKey }) => receiveKey === null),
+        plainly: (plain) => receivePlainly(plain, bytesMax),
+        each: (others) => receiveEach(others, wait, bytesMax),
+      }),
 
     receivable: createReceivable(db),
   };

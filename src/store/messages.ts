@@ -87,7 +87,6 @@ export function createMessageStore(db: Db) {
   /** By group; what the statement leaves out has no outcome. */
   const publishPlainly = async (groups: readonly PublishGroup[]) => {
     const outcomes: (PublishOutcome | undefined)[] = groups.map(() => undefined);
-    if (groups.length === 0) return outcomes;
     const salt = randomBytes(8).readBigInt64BE();
     const rows = await db.call<PlainRow>(publishPlain, packGroups(groups, salt).slice(0, PLAIN_VALUES));
     for (const { grp, outcome, first_seq } of rows) {
@@ -98,7 +97,6 @@ export function createMessageStore(db: Db) {
   };
 
   const publishEach = async (groups: readonly PublishGroup[], wait: boolean) => {
-    if (groups.length === 0) return [];
     const salt = randomBytes(8).readBigInt64BE();
     const rows = await db.call<Row>(publish, [wait, ...packGroups(groups, salt)]);
     return rows.map((row, i) => toOutcome(row, groups[i] as PublishGroup, salt));
@@ -164,7 +162,10 @@ function orNull<T>(values: (T | null)[]): (T | null)[] | null {
 function toOutcome(row: Row, group: PublishGroup, salt: bigint): PublishOutcome {
   switch (row.outcome) {
     case 'published':
-      return { outcome: row.outcome, messages: row.message_ids === null ? numberAll(row.first_seq, group, salt) : nameEach(row) };
+      return {
+        outcome: row.outcome,
+        messages: row.message_ids === null ? numberAll(row.first_seq, group, salt) : nameEach(row),
+      };
     case 'message_too_large':
     case 'idempotency_conflict':
       return {

@@ -63,7 +63,6 @@ export async function settleBatches(
   batches: readonly SettleBatch[],
   valuesOf: (packed: Packed) => unknown[],
 ): Promise<SettleOutcome[]> {
-  if (batches.length === 0) return [];
   const packed = pack(batches);
   const rows = await db.call<SettleRow>(statement, batchValues(batches, packed, valuesOf));
   return unpack(batches, packed, rows);
