@@ -15,7 +15,7 @@ import { applyMutant, type Mutant, mutants } from './mutants.ts';
 const TEST_MS_MAX = 120_000;
 const SEED = 20260101;
 /** A mistake that needs luck to show gets a few plays. */
-const PLAYS_MAX = 8;
+const PLAYS_MAX = 12;
 const size = {
   ...{ topics: 1, subscriptions: 2, publishers: 4, publishesEach: 6, consumersEach: 3, roundsEach: 24 },
 };

@@ -24,7 +24,56 @@ const SETTLE_LOCK_TRY = `not pg_try_advisory_xact_lock(hashtext('willcall.settle
 /** Instead of a lock: long enough that others come between. */
 const NO_LOCK = 'if true then\n    perform pg_sleep(0.02);';
 
+const ACKNOWLEDGE_PLAIN = 'acknowledge-plain.sql';
+const PUBLISH_PLAIN = 'publish-plain.sql';
+
+/** Of the functions that do the plain case in one pass. */
+const plainMutants: readonly Mutant[] = [
+  {
+    name: 'publish in one pass takes no lock',
+    file: PUBLISH_PLAIN,
+    edits: [['not pg_try_advisory_xact_lock(_class, _topic_ids[_g])', 'pg_sleep(0.02) is null']],
+    caughtBy: ['calls fail'],
+  },
+  {
+    name: 'receive in one pass takes no lock',
+    file: 'receive-plain.sql',
+    edits: [['not pg_try_advisory_xact_lock(_class, _subscription_ids[_g])', 'pg_sleep(0.02) is null']],
+    caughtBy: ['calls fail'],
+  },
+  {
+    name: 'receive in one pass does not move the head',
+    file: 'receive-plain.sql',
+    edits: [
+      [
+        's.subscription_id, s.delivery_no, s.head, s.at,',
+        's.subscription_id, s.delivery_no, lower(s.handed) - 1, s.at,',
+      ],
+    ],
+    caughtBy: ['leasesAreExclusive', 'nothingIsSkipped'],
+  },
+  {
+    name: 'acknowledge in one pass signs and leaves the lease as it is',
+    file: ACKNOWLEDGE_PLAIN,
+    edits: [['where l.ctid = any (array(select s.place from settled s where isempty(s.rest)))', 'where false']],
+    caughtBy: ['everyMessageIsInOnePlace', 'receiptsFence', 'calls fail'],
+  },
+  {
+    name: 'acknowledge in one pass numbers with gaps',
+    file: ACKNOWLEDGE_PLAIN,
+    edits: [['coalesce(a.ack_no, 0) as tail', 'coalesce(a.ack_no, 0) + 1 as tail']],
+    caughtBy: ['ackNumbersAreDense'],
+  },
+  {
+    name: 'acknowledge in one pass forgets the reference',
+    file: ACKNOWLEDGE_PLAIN,
+    edits: [['_principals[s.grp], s.ref\n', '_principals[s.grp], null\n']],
+    caughtBy: ['answersHaveRecords'],
+  },
+];
+
 export const mutants: readonly Mutant[] = [
+  ...plainMutants,
   {
     name: 'receive takes no lock',
     file: 'receive.sql',
@@ -123,7 +172,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'acknowledge does not ask for the nonce',
     file: 'acknowledge.sql',
-    edits: [['\n      and d.nonce = _nonces[_g];', ';']],
+    edits: [
+      ['\n      and d.nonce = _nonces[_g];', ';'],
+      ['\n        and d.nonce = _nonces[g.no]', '', ACKNOWLEDGE_PLAIN],
+    ],
     caughtBy: ['outcomesAreAllowed'],
   },
   {
@@ -144,6 +196,11 @@ export const mutants: readonly Mutant[] = [
     edits: [
       ['v.attempt, m.body_bytes, v.expires_at <= _now,', 'v.attempt, m.body_bytes, false,'],
       ['_copy.body_bytes, true, _copy.message_id', '_copy.body_bytes, false, _copy.message_id', 'acknowledge-late.sql'],
+      [
+        's.generation, s.attempt, s.body_bytes, s.late,',
+        's.generation, s.attempt, s.body_bytes, false,',
+        ACKNOWLEDGE_PLAIN,
+      ],
     ],
     caughtBy: ['lateIsMarked', 'answersHaveRecords'],
   },
@@ -229,13 +286,17 @@ export const mutants: readonly Mutant[] = [
         '    cross join lateral (select substring(_bodies from e.start for e.bytes) as body) b;',
         '    cross join lateral (select substring(_bodies from e.start for e.bytes) as body) b\n    where e.ord < 3;',
       ],
+      ['as body offset 0) b\n', 'as body offset 0) b\n    where e.ord < 3\n', PUBLISH_PLAIN],
     ],
     caughtBy: ['publishedIsKept'],
   },
   {
     name: 'publish leaves gaps',
     file: 'publish.sql',
-    edits: [['  first_seq := coalesce(_tail, 0) + 1;', '  first_seq := coalesce(_tail, 0) + 2;']],
+    edits: [
+      ['  first_seq := coalesce(_tail, 0) + 1;', '  first_seq := coalesce(_tail, 0) + 2;'],
+      ['coalesce(tail.seq, 0) as tail', 'coalesce(tail.seq, 0) + 1 as tail', PUBLISH_PLAIN],
+    ],
     caughtBy: ['sequencesAreDense'],
   },
   {
