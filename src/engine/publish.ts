@@ -94,8 +94,8 @@ export function createPublish({ store, directory, wakeups, logger, lockWaits }: 
     groupsMax: 200,
     itemsMax: 5_000,
     bytesMax: 16 * MIB,
-      lockWaits,
-      flushesMax: 1,
+    lockWaits,
+    flushesMax: 1,
     pendingBytesMax: 256 * MIB,
     pendingEntriesMax: 20_000,
   });
