@@ -5,6 +5,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { Traffic } from '../engine/traffic.ts';
 import type { Engine } from '../engine/types.ts';
 import { createRestDoor } from './rest/index.ts';
+import type { Timeouts } from './rest/timeouts.ts';
 
 /** One way in. */
 export interface Door {
@@ -22,6 +23,8 @@ export interface DoorsOptions {
   readonly traffic: Traffic;
   readonly host: string;
   readonly port: number;
+  /** Of the REST door; absent: its defaults. */
+  readonly timeouts?: Timeouts | undefined;
 }
 
 /** Makes every door, closed as yet. The first is the one whose address is announced. */

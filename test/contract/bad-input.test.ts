@@ -519,7 +519,6 @@ describe('bytes that are no HTTP request', () => {
   };
 
   it.each<[string, string, number, string]>([
-    ['garbage', 'hello\r\n\r\n', 400, 'malformed_request'],
     ['headers of 40 KiB', `GET / HTTP/1.1\r\nHost: x\r\nX: ${text(40_000)}\r\n\r\n`, 431, 'headers_too_large'],
   ])('such as %s are answered with a problem, and the connection ends', async (_, bytes, status, code) => {
     const answer = await send(bytes);

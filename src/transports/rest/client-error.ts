@@ -4,14 +4,29 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { answerHeaders, describeProblem } from './errors.ts';
+import type { OpenAnswers } from './open-answers.ts';
 
-/** Answers a connection whose bytes are no acceptable HTTP request, and closes it. */
-export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+type ClientError = Error & { readonly code?: string };
+
+/** Answers connections whose bytes are no acceptable HTTP request, and closes them. */
+export function createClientErrorHandler(openAnswers: Pick<OpenAnswers, 'isAnswering'>) {
+  return (error: ClientError, socket: Socket): void => {
+    // What was written now would be taken for the answer to an earlier request, or for a part of it.
+    if (error.code === 'ECONNRESET' || openAnswers.isAnswering(socket)) socket.destroy();
+    else endWith(chooseProblem(error.code), socket);
+  };
+}
+
+/** Tells the client that its request took too long to arrive, and ends the connection. */
+export function answerTimeout(socket: Socket): void {
+  endWith(chooseProblem('ERR_HTTP_REQUEST_TIMEOUT'), socket);
+}
+
+function endWith(problem: ReturnType<typeof chooseProblem>, socket: Socket): void {
+  if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const problem = chooseProblem(error.code);
   const body = JSON.stringify(problem);
   const headers = {
     'content-type': 'application/problem+json; charset=utf-8',

@@ -1,6 +1,7 @@
 // The REST door: HTTP/1.1 and JSON, for anybody with curl. It parses strictly, calls one engine verb per request and
 // shapes the answer. When it stops it refuses new requests at once and lets those under way finish.
 
+import type { IncomingMessage } from 'node:http';
 import {
   type FastifyContextConfig,
   type FastifyInstance,
@@ -16,16 +17,17 @@ import type { Traffic } from '../../engine/traffic.ts';
 import type { Engine } from '../../engine/types.ts';
 import { admitCaller, authenticate, authenticateChallenge, refuseUnguarded } from './auth.ts';
 import { readBody } from './body.ts';
-import { answerClientError } from './client-error.ts';
+import { createClientErrorHandler } from './client-error.ts';
 import { addCompression } from './compression.ts';
 import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
 import { addNotFoundHandler } from './not-found.ts';
-import { createOpenAnswers } from './open-answers.ts';
+import { createOpenAnswers, type OpenAnswers } from './open-answers.ts';
 import { countCall } from './rate-limit.ts';
 import { queryOf, refuse } from './requests.ts';
 import { routes } from './routes/index.ts';
 import { addRoute } from './routes/route.ts';
+import { checkingIntervalMs, defaultTimeouts, endStalled, type Timeouts } from './timeouts.ts';
 import { addAnswer, enterTraffic } from './traffic.ts';
 
 export interface RestDoorOptions {
@@ -35,23 +37,22 @@ export interface RestDoorOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** Absent: the defaults. */
+  readonly timeouts?: Timeouts | undefined;
 }
 
-/** Longer than the usual proxy keeps its side open, so that it is never we who close under a request on its way. */
-const KEEP_ALIVE_MS = 75_000;
-const HEADERS_ARRIVE_MS = 20_000;
-/** Counts until the body has arrived; a long poll waits after that. */
-const REQUEST_ARRIVES_MS = 120_000;
 /** A message's attributes, percent-encoded, have to fit in. */
 const HEADERS_BYTES_MAX = 32 * 1024;
 /** Beyond any valid name, so that it is our own rule that answers. */
 const PARAMETER_CHARACTERS_MAX = HEADERS_BYTES_MAX;
 
 /** Makes the door; `start` resolves to its URL. */
-export function createRestDoor({ engine, logger, traffic, host, port }: RestDoorOptions) {
+export function createRestDoor(options: RestDoorOptions) {
+  const { engine, logger, traffic, host, port, timeouts = defaultTimeouts } = options;
   let stopping = false;
   const openAnswers = createOpenAnswers();
-  const app = createServer(logger);
+  const app = createServer({ logger, timeouts, openAnswers });
+  endStalled(app.server, openAnswers);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(answerHeaders);
     const fail = (error: unknown): void => {
@@ -99,15 +100,25 @@ export function createRestDoor({ engine, logger, traffic, host, port }: RestDoor
   };
 }
 
-function createServer(logger: Logger): FastifyInstance {
+interface ServerOptions {
+  readonly logger: Logger;
+  readonly timeouts: Timeouts;
+  readonly openAnswers: OpenAnswers;
+}
+
+function createServer({ logger, timeouts, openAnswers }: ServerOptions): FastifyInstance {
   const handleError = createErrorHandler(logger);
   const app = fastify({
     bodyLimit: limits.requestBytesMax,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    requestTimeout: REQUEST_ARRIVES_MS,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    requestTimeout: timeouts.requestMs,
+    connectionTimeout: timeouts.stallMs,
     http: {
-      headersTimeout: HEADERS_ARRIVE_MS,
+      headersTimeout: timeouts.headersMs,
+      connectionsCheckingInterval: checkingIntervalMs(timeouts),
       maxHeaderSize: HEADERS_BYTES_MAX,
+      // Node would refuse in words of its own: see refuseRepeatedHeaders.
+      requireHostHeader: false,
     },
     // By then every answer has left (createOpenAnswers). What is still open asks for nothing, or not yet; Node would wait for
     // a connection that never sent a request.
@@ -119,8 +130,10 @@ function createServer(logger: Logger): FastifyInstance {
       reply.headers(answerHeaders);
       void handleError(error, request, reply);
     },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: createClientErrorHandler(openAnswers),
   });
+  // An expectation that nobody knows is no reason to refuse (RFC 9110, section 10.1.1); Node would, in words of its own.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   addCompression(app);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(['application/json', '*'], readBody);
@@ -141,7 +154,7 @@ interface Rooms {
 /** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
 function admit(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): Promise<void> | undefined {
   const { engine, traffic } = rooms;
-  refuseRepeatedHeaders(request.raw.rawHeaders);
+  refuseRepeatedHeaders(request.raw);
   const { config } = request.routeOptions;
   if (config.open === true) {
     refuseQuery(request, config);
@@ -168,14 +181,16 @@ function refuseQuery(request: FastifyRequest, config: FastifyContextConfig): voi
 }
 
 /** Node keeps the first and drops the rest; which one a proxy on the way believed, nobody knows. */
-function refuseRepeatedHeaders(rawHeaders: readonly string[]): void {
-  let contentTypes = 0;
-  let authorizations = 0;
+const singleHeaders = ['host', 'content-type', 'authorization'];
+
+function refuseRepeatedHeaders({ rawHeaders, httpVersion }: IncomingMessage): void {
+  const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const header = rawHeaders[index]?.toLowerCase();
-    if (header === 'content-type') contentTypes += 1;
-    if (header === 'authorization') authorizations += 1;
+    const header = rawHeaders[index]?.toLowerCase() ?? '';
+    if (!singleHeaders.includes(header)) continue;
+    if (seen.has(header)) throw refuse([{ field: header, message: 'must be sent once' }]);
+    seen.add(header);
   }
-  if (contentTypes > 1) throw refuse([{ field: 'content-type', message: 'must be sent once' }]);
-  if (authorizations > 1) throw refuse([{ field: 'authorization', message: 'must be sent once' }]);
+  // RFC 9112, section 3.2.
+  if (!seen.has('host') && httpVersion !== '1.0') throw refuse([{ field: 'host', message: 'must be sent' }]);
 }

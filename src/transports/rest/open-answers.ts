@@ -7,13 +7,17 @@ import type { Socket } from 'node:net';
 export interface OpenAnswers {
   /** Counts an answer until it is written out or its connection ends, and tells. */
   add(request: IncomingMessage, response: ServerResponse, onOver: () => void): void;
+  /** Whether one request of the connection is under way, and nothing of its answer was written yet. */
+  isUnanswered(socket: Socket): boolean;
+  /** Whether an answer would come between those that are under way: several are, or one is half written. */
+  isAnswering(socket: Socket): boolean;
   /** Resolves as soon as there is none. */
   whenNone(): Promise<void>;
 }
 
 export function createOpenAnswers(): OpenAnswers {
   // By connection: of several answers that wait in line on one, only the first learns of its end.
-  const openBySocket = new Map<Socket, Set<() => void>>();
+  const openBySocket = new Map<Socket, Map<ServerResponse, () => void>>();
   const none = Promise.withResolvers<void>();
   let open = 0;
   let awaited = false;
@@ -25,11 +29,11 @@ export function createOpenAnswers(): OpenAnswers {
   const openOn = (socket: Socket) => {
     const known = openBySocket.get(socket);
     if (known !== undefined) return known;
-    const added = new Set<() => void>();
+    const added = new Map<ServerResponse, () => void>();
     openBySocket.set(socket, added);
     socket.once('close', () => {
       openBySocket.delete(socket);
-      for (const onOver of added) end(onOver);
+      for (const onOver of added.values()) end(onOver);
       added.clear();
     });
     return added;
@@ -37,11 +41,19 @@ export function createOpenAnswers(): OpenAnswers {
   return {
     add(request, response, onOver) {
       const onSocket = openOn(request.socket);
-      onSocket.add(onOver);
+      onSocket.set(response, onOver);
       open += 1;
       response.once('finish', () => {
-        if (onSocket.delete(onOver)) end(onOver);
+        if (onSocket.delete(response)) end(onOver);
       });
+    },
+    isUnanswered(socket) {
+      const open = [...(openBySocket.get(socket)?.keys() ?? [])];
+      return open.length === 1 && open[0]?.headersSent === false;
+    },
+    isAnswering(socket) {
+      const open = [...(openBySocket.get(socket)?.keys() ?? [])];
+      return open.length > 1 || open.some(({ headersSent }) => headersSent);
     },
     whenNone() {
       awaited = true;

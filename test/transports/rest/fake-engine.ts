@@ -8,6 +8,7 @@ import type { ReceivedMessage } from '../../../src/domain/message.ts';
 import { Traffic } from '../../../src/engine/traffic.ts';
 import type { Engine } from '../../../src/engine/types.ts';
 import { createDoors } from '../../../src/transports/index.ts';
+import type { Timeouts } from '../../../src/transports/rest/timeouts.ts';
 import { type Client, createClient } from '../../support/client.ts';
 import { callWitness } from '../../support/witness.ts';
 
@@ -22,7 +23,7 @@ export interface FakeDoor {
 const adminKey = 'k'.repeat(32);
 
 /** Opens the real doors before an engine that knows these verbs alone. */
-export async function openDoor(verbs: Partial<Engine>): Promise<FakeDoor> {
+export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Promise<FakeDoor> {
   const errors: unknown[] = [];
   const ignore = () => {};
   const logger: Logger = {
@@ -39,7 +40,7 @@ export async function openDoor(verbs: Partial<Engine>): Promise<FakeDoor> {
     },
   ) as Engine;
   const traffic = new Traffic({ bytesMax: fairUseDefaults.trafficBytes });
-  const [door] = createDoors({ engine, logger, traffic, host: '127.0.0.1', port: 0 });
+  const [door] = createDoors({ engine, logger, traffic, host: '127.0.0.1', port: 0, timeouts });
   const url = await door.start();
   const client = createClient(url, adminKey, await callWitness(url));
   return {

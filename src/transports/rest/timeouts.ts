@@ -1,0 +1,41 @@
+// How long the door waits for its clients: for the head of a request, for the whole of it, for the next one, and for any sign
+// of life while something is under way.
+
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { limits } from '../../domain/limits.ts';
+import { answerTimeout } from './client-error.ts';
+import type { OpenAnswers } from './open-answers.ts';
+
+export interface Timeouts {
+  /** Until the head of a request has arrived. */
+  readonly headersMs: number;
+  /** Until its body has arrived too; a long poll waits after that. */
+  readonly requestMs: number;
+  /** Between two requests of a connection. */
+  readonly keepAliveMs: number;
+  /** Without a byte in either direction while a request is under way: a sender who stalls, or a reader who does not read. */
+  readonly stallMs: number;
+}
+
+export const defaultTimeouts: Timeouts = {
+  headersMs: 20_000,
+  requestMs: 120_000,
+  /** Longer than the usual proxy keeps its side open, so that it is never we who close under a request on its way. */
+  keepAliveMs: 75_000,
+  /** A parked receive is silent for as long as it may wait. */
+  stallMs: 2 * limits.waitSecondsMax * 1000,
+};
+
+/** How often Node looks for requests that take too long to arrive: often enough for the shortest time. */
+export function checkingIntervalMs({ headersMs, requestMs }: Timeouts): number {
+  return Math.ceil(Math.min(headersMs, requestMs) / 4);
+}
+
+/** Ends connections on which nothing moves: with an answer where one is awaited, without where one is stuck in its middle. */
+export function endStalled(server: Server, openAnswers: OpenAnswers): void {
+  server.on('timeout', (socket: Socket) => {
+    if (openAnswers.isUnanswered(socket)) answerTimeout(socket);
+    else socket.destroy();
+  });
+}
