@@ -24,6 +24,8 @@ interface Outcome extends WorkloadResult {
 
 class Interrupted extends Error {}
 
+// A reader that left, such as `head`, must not keep what was started from being ended and removed.
+process.stdout.on('error', () => {});
 process.exitCode = await main();
 
 async function main(): Promise<number> {
