@@ -119,8 +119,8 @@ async function openDatabase(config: Config, logger: Logger): Promise<Database> {
     const log = (line: string) => logger.info({ room: 'embedded' }, line);
     const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
     return {
-      ownerUrl: postgres.url,
-      url: postgres.url,
+      ownerUrl: postgres.localUrl,
+      url: postgres.localUrl,
       directUrl: null,
       runtimeRole: config.runtimeRole,
       description: `${postgres.dataDir} (PostgreSQL ${postgres.version})`,

@@ -23,6 +23,8 @@ const SETTINGS_FILE = 'willcall.conf';
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
 /** Recovery after a crash replays up to max_wal_size and may take minutes on a slow disk. */
 const START_SECONDS_MAX = 600;
+/** Of macOS; Linux has a few more. */
+const SOCKET_PATH_BYTES_MAX = 103;
 /** First without any loss of time at the next start, then at any price short of data. */
 const STOPS = [
   { mode: 'fast', seconds: 30 },
@@ -31,7 +33,7 @@ const STOPS = [
 
 const SETTINGS: Record<string, string> = {
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
+  unix_socket_permissions: '0700',
   max_connections: '100',
   shared_buffers: '256MB',
   max_wal_size: '2GB',
@@ -85,6 +87,19 @@ export async function removeForeignPidFile(found: Postmaster, clusterDir: string
   }
 }
 
+/** The directory of the socket that the server on the port listens on; null when it has none, and TCP has to do. */
+export async function findSocketDir(clusterDir: string, port: number): Promise<string | null> {
+  const found = await stat(join(clusterDir, `.s.PGSQL.${port}`)).catch(() => undefined);
+  return found?.isSocket() ? clusterDir : null;
+}
+
+/** None where the path would be too long for an operating system, or reads as several: then there is TCP. */
+function socketSetting(clusterDir: string): Record<string, string> {
+  const fits = Buffer.byteLength(join(clusterDir, '.s.PGSQL.65535')) <= SOCKET_PATH_BYTES_MAX;
+  const possible = fits && process.platform !== 'win32' && !/[,"]/.test(clusterDir);
+  return { unix_socket_directories: possible ? clusterDir : '' };
+}
+
 /** Starts a server on a free port; returns undefined when it serves, else what it or its log said. */
 export async function startPostmaster(
   cluster: Cluster,
@@ -94,7 +109,7 @@ export async function startPostmaster(
   checkPaths(cluster, binaries);
   const port = String(await findFreePort());
   const extras = { ...(await supportedCompression(cluster, binaries)), ...settings, port };
-  await writeSettings(cluster, { ...SETTINGS, ...extras });
+  await writeSettings(cluster, { ...SETTINGS, ...socketSetting(cluster.clusterDir), ...extras });
   const logStart = await openLog(cluster);
   const { code, output } = await runCommand(
     binaries.pgCtl,

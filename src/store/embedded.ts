@@ -10,6 +10,7 @@ import { CLUSTER_DATABASE, type Cluster, openCluster, removeDrafts } from './emb
 import { EmbeddedPostgresError } from './embedded-command.ts';
 import { clusterUrl, connectToCluster, holdDirectoryLock, type LockTarget } from './embedded-lock.ts';
 import {
+  findSocketDir,
   isServing,
   readPostmaster,
   removeForeignPidFile,
@@ -35,6 +36,8 @@ export interface EmbeddedPostgresOptions {
 /** A running server of ours. */
 export interface EmbeddedPostgres {
   url: string;
+  /** The same for processes of this machine and account, by the server's socket where it has one. */
+  localUrl: string;
   /** Where the cluster really is. */
   dataDir: string;
   version: string;
@@ -101,6 +104,10 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
   return {
     url: clusterUrl(target, CLUSTER_DATABASE),
+    localUrl: clusterUrl(
+      { ...target, socketDir: await findSocketDir(cluster.clusterDir, target.port) },
+      CLUSTER_DATABASE,
+    ),
     dataDir: cluster.clusterDir,
     version,
     adopted,

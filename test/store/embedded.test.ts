@@ -92,6 +92,17 @@ async function killServer(server: EmbeddedPostgres): Promise<void> {
   process.kill(await readPid(server.dataDir), 'SIGKILL');
 }
 
+/** From where the server sees its clients come: null is its socket. */
+const CLIENT_ADDRESS = 'select host(client_addr) as address from pg_stat_activity where pid = pg_backend_pid()';
+
+it('is reached by its socket, or by TCP where the path is too long', async () => {
+  const near = await start(await makeDirectory());
+  expect(await query(near.localUrl, CLIENT_ADDRESS)).toEqual([{ address: null }]);
+  expect(await query(near.url, CLIENT_ADDRESS)).toEqual([{ address: '127.0.0.1' }]);
+  const far = await start(join(await makeDirectory(), 'd'.repeat(90)));
+  expect(await query(far.localUrl, CLIENT_ADDRESS)).toEqual([{ address: '127.0.0.1' }]);
+});
+
 it('keeps what was committed over a stop and a start', async () => {
   const dataDir = await makeDirectory();
   const first = await start(dataDir);
@@ -106,7 +117,13 @@ it('makes a durable UTF-8 cluster with checksums that only loopback and the pass
   const dataDir = await makeDirectory();
   const { url, version } = await start(dataDir, { settings: {} });
   const names = ['fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums', 'server_encoding'];
-  const nets = ['listen_addresses', 'unix_socket_directories', 'password_encryption', 'TimeZone'];
+  const nets = [
+    'listen_addresses',
+    'unix_socket_directories',
+    'unix_socket_permissions',
+    'password_encryption',
+    'TimeZone',
+  ];
   const rows = await query<{ name: string; setting: string }>(
     url,
     `select name, setting from pg_settings where name in ('${[...names, ...nets].join("','")}')`,
@@ -118,7 +135,8 @@ it('makes a durable UTF-8 cluster with checksums that only loopback and the pass
     data_checksums: 'on',
     server_encoding: 'UTF8',
     listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
+    unix_socket_directories: server.dataDir,
+    unix_socket_permissions: '0700',
     password_encryption: 'scram-sha-256',
     TimeZone: 'UTC',
   });

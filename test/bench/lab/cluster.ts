@@ -102,7 +102,9 @@ async function startServer(directory: string): Promise<{ url: string; stop(): Pr
   // As root the server runs as another account, which has to pass through both.
   await chmod(directory, 0o711);
   await chmod(dataDir, 0o711);
-  return startEmbeddedPostgres({ dataDir, log: () => {} });
+  // As the service itself reaches it.
+  const server = await startEmbeddedPostgres({ dataDir, log: () => {} });
+  return { url: server.localUrl, stop: server.stop };
 }
 
 async function readSettings(client: pg.Client): Promise<Record<string, string>> {
