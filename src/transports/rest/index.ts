@@ -43,6 +43,8 @@ export interface RestDoorOptions {
 
 /** A message's attributes, percent-encoded, have to fit in. */
 const HEADERS_BYTES_MAX = 32 * 1024;
+/** How late a call beyond its key's rate is refused; the next one would be refused for longer than that. */
+const REFUSAL_MS = 250;
 /** Beyond any valid name, so that it is our own rule that answers. */
 const PARAMETER_CHARACTERS_MAX = HEADERS_BYTES_MAX;
 
@@ -59,7 +61,9 @@ export function createRestDoor(options: RestDoorOptions) {
       if (error instanceof WillcallError && error.code === 'unauthenticated') {
         reply.header('www-authenticate', authenticateChallenge);
       }
-      done(error as Error);
+      // A refusal costs nearly as much as a call: who does not heed it must not spend the instance on refusals.
+      if (error instanceof WillcallError && error.code === 'rate_limited') setTimeout(done, REFUSAL_MS, error);
+      else done(error as Error);
     };
     try {
       if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
