@@ -115,7 +115,7 @@ it('keeps what was committed over a stop and a start', async () => {
 
 it('makes a durable UTF-8 cluster with checksums that only loopback and the password can reach', async () => {
   const dataDir = await makeDirectory();
-  const { url, version } = await start(dataDir, { settings: {} });
+  const { url, version, dataDir: clusterDir } = await start(dataDir, { settings: {} });
   const names = ['fsync', 'synchronous_commit', 'full_page_writes', 'data_checksums', 'server_encoding'];
   const nets = [
     'listen_addresses',
@@ -135,7 +135,7 @@ it('makes a durable UTF-8 cluster with checksums that only loopback and the pass
     data_checksums: 'on',
     server_encoding: 'UTF8',
     listen_addresses: '127.0.0.1',
-    unix_socket_directories: server.dataDir,
+    unix_socket_directories: clusterDir,
     unix_socket_permissions: '0700',
     password_encryption: 'scram-sha-256',
     TimeZone: 'UTC',
