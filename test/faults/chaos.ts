@@ -5,7 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { describeFailure } from './failure.ts';
-import { faults } from './faults/index.ts';
+import { faults, longFaults } from './faults/index.ts';
 import { createTally, type Tally } from './figures.ts';
 import { openLab } from './lab/lab.ts';
 import { playRound } from './round.ts';
@@ -32,7 +32,7 @@ if (![minutes, rounds, firstSeed].every((number) => Number.isFinite(number) && n
   throw new Error(`These are not numbers: ${USAGE}`);
 }
 const say = (line: string) => void process.stdout.write(`${line}\n`);
-const chosen = faults.filter(({ name }) => new RegExp(values.only, 'i').test(name));
+const chosen = [...faults, ...longFaults].filter(({ name }) => new RegExp(values.only, 'i').test(name));
 
 const begun = performance.now();
 const lab = await openLab({ clockShiftsMs: [0, HOUR_MS] });

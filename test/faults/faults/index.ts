@@ -2,13 +2,14 @@
 // failover, an upgrade) is a test of its own beside this folder.
 
 import type { Fault } from './fault.ts';
-import { networkFaults } from './networks.ts';
+import { networkFaults, stallForLong } from './networks.ts';
 import { freezeInstance, killEveryInstance, killInstance, restartInstance } from './processes.ts';
 import { killBackend, killPostmaster, restartFast, restartImmediately } from './servers.ts';
 import {
   cancelStatements,
   endSessions,
   freezeBackend,
+  freezeBackendForLong,
   holdAdvisoryLock,
   holdTable,
   loseWakeups,
@@ -23,3 +24,6 @@ export const faults: readonly Fault[] = [
   ...[killBackend, killPostmaster, restartFast, restartImmediately],
   ...[loseWakeups, endSessions, cancelStatements, freezeBackend, holdAdvisoryLock, holdTable, useUpConnections],
 ];
+
+/** Those that take their time; not in the tests. */
+export const longFaults: readonly Fault[] = [stallForLong, freezeBackendForLong];

@@ -45,6 +45,18 @@ function proxyOf(instance: Instance, link: Link) {
 
 const slow = (random: Random): Manner => ({ how: 'slow', delayMs: random.whole(20, 400) });
 
+/** The service gives the connection up meanwhile. */
+export const stallForLong: Fault = {
+  name: `${between.database}, nothing moves for longer than an answer may take`,
+  side: 'database',
+  inflict: async ({ instances }, random) => {
+    const proxy = random.pick(instances).database;
+    proxy.behave({ how: 'stall' });
+    await pause(random.whole(15_500, 18_000));
+    proxy.behave({ how: 'pass' });
+  },
+};
+
 export const networkFaults: readonly Fault[] = (['clients', 'database'] as const).flatMap((link) => [
   cut(link),
   misbehave(link, 'answers are lost', () => ({ how: 'lose answers' }), 1_200),

@@ -41,8 +41,8 @@ export const cancelStatements: Fault = {
   },
 };
 
-export const freezeBackend: Fault = {
-  name: 'a backend of PostgreSQL is frozen, with the locks that it holds',
+const freezeBackends = (forHow: string, msMin: number, msMax: number): Fault => ({
+  name: `a backend of PostgreSQL is frozen${forHow}, with the locks that it holds`,
   side: 'database',
   inflict: async ({ cluster }, random) => {
     const client = await cluster.connect();
@@ -51,10 +51,14 @@ export const freezeBackend: Fault = {
     await client.end();
     const frozen = pids.rows.map(({ pid }) => pid);
     for (const pid of frozen) signal(pid, 'SIGSTOP');
-    await pause(random.whole(500, 3_000));
+    await pause(random.whole(msMin, msMax));
     for (const pid of frozen) signal(pid, 'SIGCONT');
   },
-};
+});
+
+export const freezeBackend = freezeBackends('', 500, 3_000);
+/** statement_timeout passes meanwhile. */
+export const freezeBackendForLong = freezeBackends(' for longer than a statement may take', 10_500, 13_000);
 
 /** Two in three are longer than lock_timeout. */
 const holdMs = (random: Random) => random.pick([1_000, 3_500, 5_000]);
