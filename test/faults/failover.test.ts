@@ -45,8 +45,12 @@ async function failOver({ behindMs, synchronous }: { behindMs: number; synchrono
   }
   await primary.killPostmaster();
   letDie();
-  // What an instance had in hand when it was cut off, it may still have answered.
-  await pause(100);
+  // What an instance had in hand when it was cut off, it may still answer.
+  const underWay = calls.filter(({ endedAt }) => endedAt === null);
+  await until(
+    () => underWay.every(({ endedAt }) => endedAt !== null),
+    'all who had asked the old primary are answered',
+  );
   failedAt = Math.max(...calls.flatMap(({ startedAt, endedAt }) => [startedAt, endedAt ?? 0]));
   await standby.promote();
   lab.cluster = standby;
