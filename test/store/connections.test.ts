@@ -3,7 +3,9 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createConnect } from '../../src/store/connections.ts';
 import { createDb } from '../../src/store/db.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { CALLER, codeOf, createQueue, newMessage, type Queue } from '../support/calls.ts';
@@ -145,5 +147,34 @@ describe('a session of the service', () => {
     const role = await db.call<{ role: string }>(db.prepare('role', 'select current_user::text as role'), []);
     expect(role).toEqual([{ role: 'willcall_runtime' }]);
     await db.stop();
+  });
+});
+
+describe('a connection that is given back', () => {
+  /** One connection at most, whose owner waits for answers no longer than told. */
+  const openPool = () => new pg.Pool({ connectionString: bench.database.url, max: 1, query_timeout: 1_000 });
+
+  it('while it is busy is closed, and the next caller gets another one', async () => {
+    const pool = openPool();
+    const connect = createConnect(pool);
+    await holder.rows('begin');
+    await holder.rows('lock table willcall.topic in access exclusive mode');
+    const busy = await connect();
+    await expect(busy.query('select from willcall.topic')).rejects.toThrow('Query read timeout');
+    busy.release();
+    expect(pool.totalCount).toBe(0);
+    const next = await connect();
+    expect((await next.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    next.release();
+    await pool.end();
+  });
+
+  it('after a statement that was refused is kept', async () => {
+    const pool = openPool();
+    const connection = await createConnect(pool)();
+    await expect(connection.query('select 1 / 0')).rejects.toThrow('division by zero');
+    connection.release();
+    expect(pool.totalCount).toBe(1);
+    await pool.end();
   });
 });
