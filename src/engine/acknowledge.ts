@@ -8,7 +8,7 @@ import type { Wakeups } from './wakeups.ts';
 
 export function createAcknowledge(options: SettleRooms) {
   const { store, directory, wakeups, lockWaits } = options;
-  const batcher = createSettleBatcher(lockWaits, (batches, wait) => store.settling.acknowledge(batches, wait, false));
+  const batcher = createSettleBatcher(options, (batches, wait) => store.settling.acknowledge(batches, wait, false));
 
   const alone = async (entry: SettleEntry): Promise<SettleReply> => {
     const batch = { topicId: entry.topicId, subscriptionId: entry.subscriptionId, calls: [entry] };

@@ -1,9 +1,10 @@
-// Micro-batching. Callers that arrive while a flush is on its way join the next one; an idle batcher flushes at once, so
-// a lone caller waits for nobody. A caller is answered only after its flush committed.
+// Micro-batching. Callers that arrive while a flush is on its way join the next one; an idle batcher flushes as soon as those
+// who arrived together are there, so a lone caller waits for nobody. A caller is answered only after its flush committed.
 // Strangers do not couple: entries have a key (a topic, a subscription), a key is in one flush at a time, and a key whose
 // lock is busy elsewhere leaves the shared flush and goes alone, waiting for that lock, while the others go on.
 
 import { WillcallError } from '../domain/errors.ts';
+import type { FlushTurns } from './flush-turns.ts';
 import type { LockWaits } from './lock-waits.ts';
 
 /** The entries of one key in one flush, in the order of their arrival. */
@@ -28,6 +29,8 @@ export interface BatcherOptions<Entry, Result> {
   /** What may wait in all, before callers are told to come back. */
   readonly pendingBytesMax: number;
   readonly pendingEntriesMax: number;
+  /** Where shared flushes take their turn, with those of other batchers; absent: they leave at once. */
+  readonly turns?: FlushTurns;
   /** Where flushes that wait for a lock take their turn; absent for those that never do. */
   readonly lockWaits?: LockWaits;
 }
@@ -49,6 +52,8 @@ export class Batcher<Entry, Result> {
   /** Keys in a flush that is on its way, or going alone. */
   readonly #active = new Set<number>();
   #flushes = 0;
+  /** A turn was asked for. */
+  #called = false;
   #pendingBytes = 0;
   #pendingEntries = 0;
   #idle: (() => void)[] = [];
@@ -87,12 +92,27 @@ export class Batcher<Entry, Result> {
   }
 
   #pump(): void {
-    while (this.#flushes < this.#options.flushesMax) {
-      const batches = this.#takeBatches();
-      if (batches.length === 0) return;
-      this.#flushes += 1;
-      void this.#runShared(batches);
+    if (this.#called || this.#flushes >= this.#options.flushesMax || this.#queues.size === 0) return;
+    const { turns } = this.#options;
+    if (turns === undefined) {
+      this.#begin();
+      return;
     }
+    this.#called = true;
+    turns.take(() => {
+      this.#called = false;
+      return this.#begin();
+    });
+  }
+
+  /** Whether there was something to flush. */
+  #begin(): boolean {
+    const batches = this.#takeBatches();
+    if (batches.length === 0) return false;
+    this.#flushes += 1;
+    void this.#runShared(batches);
+    this.#pump();
+    return true;
   }
 
   /** What fits into one flush, of keys that are in none, oldest keys first. */
@@ -132,6 +152,7 @@ export class Batcher<Entry, Result> {
   async #runShared(batches: Batch<Entry, Result>[]): Promise<void> {
     const busy = await this.#flush(batches, false);
     this.#flushes -= 1;
+    this.#options.turns?.end();
     const alone = new Set(busy.map((batch) => batch.key));
     for (const { key } of batches) if (!alone.has(key)) this.#active.delete(key);
     for (const batch of busy) void this.#runAlone(batch);

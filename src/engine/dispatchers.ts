@@ -6,6 +6,7 @@ import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveri
 import type { Store } from '../store/index.ts';
 import { Batcher } from './batcher.ts';
 import { Dispatcher, type Look } from './dispatcher.ts';
+import type { FlushTurns } from './flush-turns.ts';
 import type { LockWaits } from './lock-waits.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 import type { Traffic } from './traffic.ts';
@@ -33,6 +34,7 @@ export interface DispatchersOptions {
   readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly traffic: Traffic;
+  readonly turns: FlushTurns;
   readonly lockWaits: LockWaits;
   readonly handBack: (ids: SubscriptionIds, messages: readonly HandedMessage[], row: WaiterRow) => void;
 }
@@ -61,6 +63,7 @@ export class Dispatchers {
       groupsMax: GROUPS_MAX,
       itemsMax: 2_000,
       bytesMax: FLUSH_BYTES_MAX,
+      turns: options.turns,
       lockWaits: options.lockWaits,
       flushesMax: FLUSHES_MAX,
       pendingBytesMax: Number.POSITIVE_INFINITY,

@@ -7,10 +7,10 @@ import { createSettleBatcher, type SettleRooms, settleReceipts } from './settle.
 import type { Engine } from './types.ts';
 
 export function createGiveBack(options: SettleRooms) {
-  const { store, directory, wakeups, lockWaits } = options;
-  const releases = createSettleBatcher(lockWaits, (batches, wait) => store.settling.release(batches, wait));
-  const extensions = createSettleBatcher(lockWaits, (batches, wait) => store.settling.extend(batches, wait));
-  const rejections = createSettleBatcher(lockWaits, (batches, wait) => store.settling.reject(batches, wait));
+  const { store, directory, wakeups } = options;
+  const releases = createSettleBatcher(options, (batches, wait) => store.settling.release(batches, wait));
+  const extensions = createSettleBatcher(options, (batches, wait) => store.settling.extend(batches, wait));
+  const rejections = createSettleBatcher(options, (batches, wait) => store.settling.reject(batches, wait));
 
   const release: Engine['release'] = (request) =>
     settleReceipts(directory, {

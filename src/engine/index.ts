@@ -10,6 +10,7 @@ import { createAcknowledge } from './acknowledge.ts';
 import { createAudit } from './audit.ts';
 import { Directory } from './directory.ts';
 import { Dispatchers } from './dispatchers.ts';
+import { FlushTurns } from './flush-turns.ts';
 import { createGiveBack } from './give-back.ts';
 import { Keyring } from './keyring.ts';
 import { createKeyVerbs } from './keys.ts';
@@ -31,6 +32,8 @@ export type { Engine } from './types.ts';
 
 /** Timers are this exact; finer ones would cost more wake-ups of the process than they gain. */
 const SLOT_MS = 5;
+/** Flushes of the hot verbs on their way at once. */
+const FLUSHES_MAX = 2;
 
 /** What the process that owns the engine calls besides the verbs. */
 export interface EngineLifecycle {
@@ -63,9 +66,10 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
   const state = { stopping: false };
   const wheel = new TimerWheel(SLOT_MS);
   const directory = new Directory(store);
+  const turns = new FlushTurns(FLUSHES_MAX);
   const lockWaits = new LockWaits(store.connectionsMax);
   const dispatchers = new Dispatchers({
-    ...{ store, wheel, logger, traffic, lockWaits },
+    ...{ store, wheel, logger, traffic, turns, lockWaits },
     handBack: (ids, messages, row) => {
       const items = messages.map(({ deliveryNo, sequence }) => ({
         ...{ deliveryNo, sequence, nonce: row.nonce },
@@ -90,7 +94,7 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
       },
     },
   });
-  const rooms = { store, directory, wakeups, lockWaits };
+  const rooms = { store, directory, wakeups, turns, lockWaits };
   const { publish, drained: published } = createPublish({ ...rooms, logger });
   const { acknowledge, drained: acknowledged } = createAcknowledge(rooms);
   const giveBack = createGiveBack(rooms);

@@ -9,6 +9,7 @@ import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
 import { Batcher, type Group } from './batcher.ts';
 import type { Directory } from './directory.ts';
+import type { FlushTurns } from './flush-turns.ts';
 import type { LockWaits } from './lock-waits.ts';
 import type { Engine, PublishRequest } from './types.ts';
 import type { Wakeups } from './wakeups.ts';
@@ -36,10 +37,11 @@ export interface PublishRooms {
   readonly directory: Directory;
   readonly wakeups: Wakeups;
   readonly logger: Logger;
+  readonly turns: FlushTurns;
   readonly lockWaits: LockWaits;
 }
 
-export function createPublish({ store, directory, wakeups, logger, lockWaits }: PublishRooms) {
+export function createPublish({ store, directory, wakeups, logger, turns, lockWaits }: PublishRooms) {
   const tellFull = createFullLog(logger);
 
   const flush = async (groups: readonly Group<PublishCall>[], wait: boolean) => {
@@ -47,12 +49,13 @@ export function createPublish({ store, directory, wakeups, logger, lockWaits }: 
       groups.map(({ key, entries }) => ({ topicId: key, calls: entries })),
       wait,
     );
-    return Promise.all(groups.map((group, i) => toReplies(group, outcomes[i])));
+    return Promise.all(groups.map((group, i) => toReplies(group, outcomes[i], wait)));
   };
 
   const toReplies = async (
     group: Group<PublishCall>,
     outcome: PublishOutcome | undefined,
+    wait: boolean,
   ): Promise<readonly PublishReply[] | 'busy'> => {
     switch (outcome?.outcome) {
       case 'published':
@@ -60,10 +63,10 @@ export function createPublish({ store, directory, wakeups, logger, lockWaits }: 
         return shareOut(group, outcome.messages);
       case 'message_too_large':
       case 'idempotency_conflict':
-        return leaveOut(group, outcome, refusedByCall(group, outcome.refused));
+        return leaveOut(group, outcome, refusedByCall(group, outcome.refused), wait);
       case 'backlog_full':
         tellFull(group.key, outcome.furthestBehind);
-        return leaveOut(group, outcome, beyondRoom(group, outcome));
+        return leaveOut(group, outcome, beyondRoom(group, outcome), wait);
       case 'busy':
         return 'busy';
       default:
@@ -76,10 +79,13 @@ export function createPublish({ store, directory, wakeups, logger, lockWaits }: 
     group: Group<PublishCall>,
     { outcome, maxMessageBytes = 0 }: { readonly outcome: Refusal['code']; readonly maxMessageBytes?: number },
     byCall: readonly (readonly number[])[],
-  ): Promise<readonly PublishReply[]> => {
+    wait: boolean,
+  ): Promise<readonly PublishReply[] | 'busy'> => {
     const kept = group.entries.filter((_, i) => byCall[i]?.length === 0);
-    const [replies] = kept.length > 0 ? await flush([{ key: group.key, entries: kept }], true) : [[]];
-    const rest = [...(replies === undefined || replies === 'busy' ? [] : replies)];
+    const [replies = []] = kept.length > 0 ? await flush([{ key: group.key, entries: kept }], wait) : [];
+    // Then nothing of the group was done.
+    if (replies === 'busy') return 'busy';
+    const rest = [...replies];
     return byCall.map((ofCall) =>
       ofCall.length > 0 ? { refused: ofCall, code: outcome, maxMessageBytes } : (rest.shift() ?? 'gone'),
     );
@@ -94,7 +100,7 @@ export function createPublish({ store, directory, wakeups, logger, lockWaits }: 
     groupsMax: 200,
     itemsMax: 5_000,
     bytesMax: 16 * MIB,
-    lockWaits,
+    ...{ turns, lockWaits },
     flushesMax: 1,
     pendingBytesMax: 256 * MIB,
     pendingEntriesMax: 20_000,

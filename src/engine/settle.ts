@@ -9,6 +9,7 @@ import type { Store } from '../store/index.ts';
 import type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from '../store/settling.ts';
 import { Batcher } from './batcher.ts';
 import type { Directory } from './directory.ts';
+import type { FlushTurns } from './flush-turns.ts';
 import type { LockWaits } from './lock-waits.ts';
 import type { Wakeups } from './wakeups.ts';
 
@@ -21,6 +22,7 @@ export interface SettleRooms {
   readonly store: Store;
   readonly directory: Directory;
   readonly wakeups: Wakeups;
+  readonly turns: FlushTurns;
   readonly lockWaits: LockWaits;
 }
 
@@ -47,7 +49,7 @@ export interface SettleWish {
 const UNREADABLE = { deliveryNo: 0, nonce: 0n, sequence: 0 };
 
 export function createSettleBatcher(
-  lockWaits: LockWaits,
+  { turns, lockWaits }: Pick<SettleRooms, 'turns' | 'lockWaits'>,
   settle: (batches: readonly SettleBatch[], wait: boolean) => Promise<readonly SettleOutcome[]>,
 ): SettleBatcher {
   return new Batcher<SettleEntry, SettleReply>({
@@ -68,7 +70,7 @@ export function createSettleBatcher(
     groupsMax: GROUPS_MAX,
     itemsMax: ITEMS_MAX,
     bytesMax: Number.POSITIVE_INFINITY,
-    lockWaits,
+    ...{ turns, lockWaits },
     flushesMax: FLUSHES_MAX,
     pendingBytesMax: Number.POSITIVE_INFINITY,
     pendingEntriesMax: PENDING_ENTRIES_MAX,
