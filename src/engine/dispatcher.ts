@@ -3,6 +3,7 @@
 // anything is leased to it; what was leased in the same moment is handed back.
 
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
 import type { Timer, TimerWheel } from './timer-wheel.ts';
 import type { Holder, Traffic } from './traffic.ts';
@@ -159,7 +160,10 @@ export class Dispatcher {
       try {
         const outcome = await this.#options.receive(this.#look(asking));
         this.#learn(outcome);
-        this.#goOn(this.#distribute(asking, outcome), behind);
+        const distributed = this.#distribute(asking, outcome);
+        this.#goOn(distributed, behind);
+        // Their door counts large answers first, so that nobody is given more than a share.
+        if (distributed.bytes > EXPECTED_BYTES_MIN) await setImmediate();
       } catch (error) {
         for (const waiter of asking) this.#answer(waiter, () => waiter.reject(error));
         if (behind.length > 0) this.#dirty = true;
@@ -225,7 +229,7 @@ export class Dispatcher {
   }
 
   /** How many go on waiting, and whether the look may have left something. */
-  #distribute(asking: readonly Waiter[], outcome: ReceiveOutcome): { unserved: number; more: boolean } {
+  #distribute(asking: readonly Waiter[], outcome: ReceiveOutcome): { unserved: number; more: boolean; bytes: number } {
     let bytes = 0;
     let unserved = 0;
     for (const [i, waiter] of asking.entries()) {
@@ -246,7 +250,7 @@ export class Dispatcher {
       }
     }
     if (bytes > 0) this.#expectedBytes = Math.max(bytes, EXPECTED_BYTES_MIN);
-    return { unserved, more: unserved === 0 || bytes >= this.#options.bytesMax };
+    return { unserved, more: unserved === 0 || bytes >= this.#options.bytesMax, bytes };
   }
 
   /** A repetition ends the wait of the call that it repeats. */

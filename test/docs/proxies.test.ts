@@ -115,10 +115,15 @@ function describeNginx(nginxProgram: string) {
 
   it('lets the service notice a client that hangs up, and nothing is leased to it', async () => {
     const name = await openQueue({ visibility_timeout_seconds: 600 });
+    // By another path, which is answered after a look of its own: what came before it has looked, too.
+    const look = async () =>
+      expect((await call('POST', `${pathOf(name)}/raw`, '{"wait_seconds": 0}')).status).toBe(204);
+    await look();
     const passed = relay.whenPassed(pathOf(name));
     const leaving = send('POST', pathOf(name), '{"wait_seconds": 30}', { agent: false });
     const left = once(leaving, 'error');
     await passed;
+    await look();
     const hungUp = relay.whenHungUp(pathOf(name));
     leaving.destroy(new Error('left'));
     await Promise.all([left, hungUp]);

@@ -342,6 +342,15 @@ describe('while the instance holds as much as it may', () => {
     expect(looks[0]?.look.expectedBytes).toBe(65_536);
     await answerLook(1, { handed: [[message(1, 3_000_000)]] });
     wait();
-    expect(looks[1]?.look.expectedBytes).toBe(3_000_000);
+    await expect.poll(() => looks[1]?.look.expectedBytes).toBe(3_000_000);
+  });
+
+  it('lets large answers be counted before it looks again', async () => {
+    wait();
+    wait();
+    await answerLook(1, { handed: [[message(1, 3_000_000)], []] });
+    wait();
+    expect(looks).toHaveLength(1);
+    await expect.poll(() => looks).toHaveLength(2);
   });
 });
