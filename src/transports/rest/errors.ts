@@ -14,6 +14,7 @@ export type DoorCode =
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'malformed_request'
+  | 'cross_site'
   | 'headers_too_large'
   | 'request_timeout';
 
@@ -27,6 +28,7 @@ const problems = {
   malformed_request: { status: 400, title: 'The request is not well-formed HTTP' },
   unauthenticated: { status: 401, title: 'A valid key is needed' },
   forbidden: { status: 403, title: 'The key does not open this' },
+  cross_site: { status: 403, title: 'A page of another site made this call' },
   not_found: { status: 404, title: 'There is nothing at this path' },
   topic_not_found: { status: 404, title: 'There is no such topic' },
   subscription_not_found: { status: 404, title: 'There is no such subscription' },
@@ -57,12 +59,14 @@ export type ProblemCode = keyof typeof problems;
 export const problemCodes = Object.keys(problems) as ProblemCode[];
 
 /**
- * Said of every answer: queues are never cached, nobody guesses what a body might be, and no proxy collects an answer for a
- * client that may be gone (docs/proxies.md).
+ * Said of every answer: queues are never cached, nobody guesses what a body might be, no browser runs or frames one or tells
+ * where it came from (docs/security.md), and no proxy collects an answer for a client that may be gone (docs/proxies.md).
  */
 export const answerHeaders = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
   'x-accel-buffering': 'no',
 } as const;
 

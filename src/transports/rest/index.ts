@@ -19,6 +19,7 @@ import { admitCaller, authenticate, authenticateChallenge, refuseUnguarded } fro
 import { readBody } from './body.ts';
 import { createClientErrorHandler } from './client-error.ts';
 import { addCompression } from './compression.ts';
+import { refuseCrossSite } from './cross-site.ts';
 import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
 import { addNotFoundHandler } from './not-found.ts';
@@ -167,6 +168,7 @@ function admit(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): Prom
   }
   const enter = (access: Access): void => {
     countCall(reply, access, engine);
+    refuseCrossSite(request.raw);
     admitCaller(request, access, config.operation);
     refuseQuery(request, config);
     enterTraffic(request, traffic);

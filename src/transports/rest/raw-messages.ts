@@ -13,7 +13,7 @@ import { publishRawHeaders, type receivedRawHeaders } from './schemas/raw-header
 const HEADER_PREFIX = 'willcall-';
 const ATTRIBUTE_PREFIX = 'willcall-attribute-';
 /** A publisher's content must never run as a page of this origin, whoever opens it in a browser. */
-const SANDBOX = "sandbox; default-src 'none'";
+const SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
 const attributeFields = z.object({ attributes });
 

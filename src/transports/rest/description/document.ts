@@ -73,7 +73,8 @@ Each key may make so many calls per second on each instance, and twice that at o
 \`rate_limited\`, unread and undone, with \`Retry-After\`. So is every other 429.
 
 A request may be compressed with \`Content-Encoding: gzip\`; every limit counts what it is inflated to. Larger answers are compressed
-where \`Accept-Encoding\` names gzip. Every answer has \`Cache-Control: no-store\` and \`X-Content-Type-Options: nosniff\`. Each GET can be asked as HEAD too.`;
+where \`Accept-Encoding\` names gzip. Every answer has \`Cache-Control: no-store\`, \`X-Content-Type-Options: nosniff\`,
+\`Referrer-Policy: no-referrer\` and a \`Content-Security-Policy\` that lets a browser do nothing with it. Each GET can be asked as HEAD too.`;
 
 /** Throws when a body is no component, or a path has a parameter that nobody described. */
 export function createDocument(routes: readonly Route[]): OpenApiDocument {

@@ -33,6 +33,10 @@ const words = {
     when: 'the key does not open this, whether it exists or not',
     detail: 'The key does not open this: it needs a role that allows the call, on names that include this one.',
   },
+  cross_site: {
+    when: 'a browser made the call for a page of another site; nothing was done',
+    detail: 'A page of another site made this call in a browser: nothing was done.',
+  },
   not_found: {
     when: 'nothing is at the path',
     detail: 'There is nothing at this path: check its spelling and the version, /v1.',
@@ -140,6 +144,7 @@ const shared: Readonly<Record<string, readonly ProblemCode[]>> = {
   BadRequest: ['invalid_request', 'malformed_request'],
   Unauthorized: ['unauthenticated'],
   Forbidden: ['forbidden'],
+  ForbiddenChange: ['forbidden', 'cross_site'],
   NotFound: ['not_found'],
   MethodNotAllowed: ['method_not_allowed'],
   RequestTimeout: ['request_timeout'],
@@ -188,7 +193,7 @@ export function describeProblemsOf(route: Route): Record<string, Response> {
   const { problems, detailedProblems } = route.describe;
   const codes = new Set([...everywhere, ...problems]);
   if (route.open !== true) for (const code of withKey) codes.add(code);
-  if (route.method !== 'GET') codes.add('payload_too_large');
+  if (route.method !== 'GET') for (const code of ['payload_too_large', 'cross_site'] as const) codes.add(code);
   const byStatus = Map.groupBy(
     problemCodes.filter((code) => codes.has(code)),
     (code) => describeProblem(code, '').status,

@@ -93,7 +93,7 @@ export const receivedRawHeaders = z.object({
   'Content-Security-Policy': z
     .string()
     .describe("A publisher's content never runs as a page of this service.")
-    .meta({ examples: ["sandbox; default-src 'none'"] }),
+    .meta({ examples: ["sandbox; default-src 'none'; frame-ancestors 'none'"] }),
   ...outcomes,
 });
 
