@@ -13,6 +13,8 @@ grant select, insert, update, delete on willcall.lease, willcall.deferred, willc
   to willcall_runtime;
 grant update (dead_letter_no) on willcall.failure to willcall_runtime;
 grant select on willcall.ledger_policy to willcall_runtime;
+-- So that a start can see that there is nothing to migrate.
+grant select on willcall.migration, willcall.function_text to willcall_runtime;
 grant select, insert, update on willcall.dedupe_key_even, willcall.dedupe_key_odd to willcall_runtime;
 grant truncate on willcall.dedupe_key_even, willcall.dedupe_key_odd to willcall_runtime;
 grant select, update on willcall.dedupe_rotation to willcall_runtime;

@@ -30,6 +30,8 @@ export interface Rights {
   readonly role: string;
   readonly complete: boolean;
   readonly altersLedger: boolean;
+  /** Whether the login could become who may, by leaving the role that it took on. */
+  readonly loginOwnsLedger: boolean;
 }
 
 export type Store = ReturnType<typeof createStore>;
@@ -50,8 +52,10 @@ export function createStore(options: StoreOptions) {
          and has_table_privilege(c.oid, case c.relname when 'lease' then 'update' else 'insert' end)
        ) as complete,
        bool_or(
-         c.relname = 'acknowledgment' and (has_table_privilege(c.oid, 'update') or has_table_privilege(c.oid, 'delete'))
-       ) as "altersLedger"
+         c.relname = 'acknowledgment'
+         and (has_table_privilege(c.oid, 'update, delete, truncate, trigger') or pg_has_role(c.relowner, 'member'))
+       ) as "altersLedger",
+       bool_or(c.relname = 'acknowledgment' and pg_has_role(session_user, c.relowner, 'member')) as "loginOwnsLedger"
      from pg_class c
      join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = $1 and c.relname in ('acknowledgment', 'lease') and c.relkind = 'r'`,
@@ -82,7 +86,7 @@ export function createStore(options: StoreOptions) {
     /** Whether the role that the service works as may do its work, and whether it could alter the ledger. */
     checkRights: async (): Promise<Rights> => {
       const rows = await db.call<Rights>(rights, [options.schema]);
-      return { role: '', complete: false, altersLedger: false, ...rows[0] };
+      return { role: '', complete: false, altersLedger: false, loginOwnsLedger: false, ...rows[0] };
     },
     stop: async (): Promise<void> => {
       await listener.stop();

@@ -9,6 +9,7 @@ import { applyFunctionTexts } from './function-texts.ts';
 import { codeOf, lineOf, MigrationError, messageOf } from './migration-error.ts';
 import { checkName, migrationName, readMigrationFiles, type SqlFile } from './migration-files.ts';
 import { ensureRuntimeRole, ensureSchema } from './roles.ts';
+import { isUpToDate } from './schema-state.ts';
 
 export { MigrationError } from './migration-error.ts';
 
@@ -47,9 +48,14 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
   };
   const files = await readMigrationFiles(names, options.directory);
   const log = options.log ?? (() => {});
+  const last = files.migrations.at(-1);
+  const version = last && migrationName(last);
   const client = await connect(options.ownerUrl);
   try {
     await checkServerVersion(client);
+    if (await isUpToDate(client, names, files)) {
+      return { version, migrations: [], functionTexts: [], droppedFunctionTexts: [] };
+    }
     // Freed with the connection, also when this process dies.
     await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`${names.schema}.migrate`]);
     await refuseNewerDatabase(client, names.schema, files.migrations);
@@ -60,9 +66,8 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
     const texts = await applyFunctionTexts(client, names.schema, files, roleCreated || migrations.length > 0);
     if (texts.applied.length > 0) log(`applied ${texts.applied.join(', ')}`);
     if (texts.dropped.length > 0) log(`dropped what ${texts.dropped.join(', ')} had defined`);
-    const last = files.migrations.at(-1);
     return {
-      version: last && migrationName(last),
+      version,
       migrations,
       functionTexts: texts.applied,
       droppedFunctionTexts: texts.dropped,
@@ -144,7 +149,9 @@ function failedMigration({ error, results }: MigrationResultSet, byName: Map<str
   const line = file && lineOf(error, file.text);
   const where = file ? `migrations/${file.name}${line === undefined ? '' : `, line ${line},`}` : 'The migration';
   const advice =
-    codeOf(error) === '42501' ? ' Connect as the owner of the schema.' : ' No migration of this start was kept.';
+    codeOf(error) === '42501'
+      ? ' Connect as the owner of the schema (DATABASE_OWNER_URL).'
+      : ' No migration of this start was kept.';
   return new MigrationError(`${where} failed: ${messageOf(error)}.${advice}`, { cause: error });
 }
 

@@ -55,6 +55,11 @@ export async function ensureRuntimeRole(client: Client, { runtimeRole }: SchemaN
   }
 }
 
+/** Whether there is the runtime role and the connected user can take it on. */
+export async function isRuntimeRoleUsable(client: Client, { runtimeRole }: SchemaNames): Promise<boolean> {
+  return (await lookAtRole(client, runtimeRole)) === 'usable';
+}
+
 async function lookAtRole(client: Client, role: string): Promise<'missing' | 'foreign' | 'usable'> {
   // Since PostgreSQL 16 the creator of a role is a member that may not `set role` to it; before, membership is enough.
   const { rows } = await client.query<{ usable: boolean }>(
