@@ -26,7 +26,8 @@ export interface Willcall {
 interface Database {
   /** For migrations: the owner, past any pooler. */
   readonly ownerUrl: string;
-  readonly url: string;
+  /** Where the service logs in; to be asked for when the migrations are done. */
+  openUrl(): Promise<string>;
   readonly directUrl: string | null;
   /** The role the service takes on after login; null when the login itself is the service's. */
   readonly runtimeRole: string | null;
@@ -44,7 +45,8 @@ export async function startWillcall(config: Config, logger: Logger): Promise<Wil
     started.push(database.stop);
     const log = (line: string) => logger.info({ room: 'store' }, line);
     await migrate({ ownerUrl: database.ownerUrl, schema: config.schema, runtimeRole: config.runtimeRole, log });
-    const url = await startRooms({ config, logger, database, adminKey: adminKey.key }, started);
+    const databaseUrl = await database.openUrl();
+    const url = await startRooms({ config, logger, database, databaseUrl, adminKey: adminKey.key }, started);
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= stopAll();
@@ -68,14 +70,15 @@ interface Rooms {
   readonly config: Config;
   readonly logger: Logger;
   readonly database: Database;
+  readonly databaseUrl: string;
   readonly adminKey: string;
 }
 
 /** Each room started leaves behind how to stop it. */
 async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promise<string> {
-  const { config, logger, database, adminKey } = rooms;
+  const { config, logger, database, databaseUrl, adminKey } = rooms;
   const store = createStore({
-    url: database.url,
+    url: databaseUrl,
     schema: config.schema,
     runtimeRole: database.runtimeRole,
     connectionsMax: config.databaseConnectionsMax,
@@ -102,7 +105,7 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
 
 /** Refuses a login that cannot do the work, and says so when one could alter the ledger. */
 async function checkRights(store: Store, config: Config, logger: Logger): Promise<void> {
-  const { role, complete, altersLedger } = await store.checkRights();
+  const { role, complete, altersLedger, loginOwnsLedger } = await store.checkRights();
   if (!complete) {
     throw new Error(
       `The database role "${role}" may not use the schema ${config.schema}: as an administrator, run ` +
@@ -111,6 +114,8 @@ async function checkRights(store: Store, config: Config, logger: Logger): Promis
   }
   if (altersLedger) {
     logger.warn({ role }, 'this database role may alter the ledger; see docs/operations.md, "The two roles"');
+  } else if (loginOwnsLedger) {
+    logger.info({ role }, 'the login behind this role owns the ledger; see docs/operations.md, "The two roles"');
   }
 }
 
@@ -120,17 +125,18 @@ async function openDatabase(config: Config, logger: Logger): Promise<Database> {
     const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
     return {
       ownerUrl: postgres.localUrl,
-      url: postgres.localUrl,
+      openUrl: () => postgres.openServiceUrl(config.runtimeRole),
       directUrl: null,
       runtimeRole: config.runtimeRole,
       description: `${postgres.dataDir} (PostgreSQL ${postgres.version})`,
       stop: () => postgres.stop(),
     };
   }
-  const { host, pathname } = new URL(config.databaseUrl);
+  const { databaseUrl } = config;
+  const { host, pathname } = new URL(databaseUrl);
   return {
-    ownerUrl: config.databaseOwnerUrl ?? config.databaseDirectUrl ?? config.databaseUrl,
-    url: config.databaseUrl,
+    ownerUrl: config.databaseOwnerUrl ?? config.databaseDirectUrl ?? databaseUrl,
+    openUrl: async () => databaseUrl,
     directUrl: config.databaseDirectUrl,
     runtimeRole: config.databaseOwnerUrl === null ? config.runtimeRole : null,
     description: `PostgreSQL at ${host}${pathname}, schema ${config.schema}`,

@@ -27,15 +27,18 @@ const REOPEN_MS = 1_000;
 const CONNECT_MS = 5_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-interface ClusterAddress extends Pick<LockTarget, 'port' | 'password'> {
+export interface ClusterAddress extends Pick<LockTarget, 'port' | 'password'> {
   /** Where the server's socket lies; absent or null: by TCP. */
   readonly socketDir?: string | null;
+  /** Absent: the superuser. */
+  readonly user?: string;
 }
 
 /** The connection string of the service's database. */
-export function clusterUrl({ port, password, socketDir }: ClusterAddress, database: string): string {
+export function clusterUrl(address: ClusterAddress, database: string): string {
+  const { port, password, socketDir, user = CLUSTER_USER } = address;
   const host = encodeURIComponent(socketDir ?? '127.0.0.1');
-  return `postgres://${CLUSTER_USER}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
+  return `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`;
 }
 
 /** Opens a connection to the cluster; it never throws by itself once open. */

@@ -34,7 +34,8 @@ const STOPS = [
 const SETTINGS: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_permissions: '0700',
-  max_connections: '100',
+  // As many as an instance may ask for, and some that PostgreSQL keeps for its superuser.
+  max_connections: '110',
   shared_buffers: '256MB',
   max_wal_size: '2GB',
   jit: 'off',

@@ -8,7 +8,14 @@ import type { Client } from 'pg';
 import { type Binaries, findBinaries } from './embedded-binaries.ts';
 import { CLUSTER_DATABASE, type Cluster, openCluster, removeDrafts } from './embedded-cluster.ts';
 import { EmbeddedPostgresError } from './embedded-command.ts';
-import { clusterUrl, connectToCluster, holdDirectoryLock, type LockTarget } from './embedded-lock.ts';
+import {
+  type ClusterAddress,
+  clusterUrl,
+  connectToCluster,
+  holdDirectoryLock,
+  type LockTarget,
+} from './embedded-lock.ts';
+import { renewServiceLogin } from './embedded-login.ts';
 import {
   findSocketDir,
   isServing,
@@ -35,9 +42,12 @@ export interface EmbeddedPostgresOptions {
 
 /** A running server of ours. */
 export interface EmbeddedPostgres {
+  /** As its superuser. */
   url: string;
   /** The same for processes of this machine and account, by the server's socket where it has one. */
   localUrl: string;
+  /** The way in for the running service: a login that is a member of the runtime role, which must exist, and no more. */
+  openServiceUrl(runtimeRole: string): Promise<string>;
   /** Where the cluster really is. */
   dataDir: string;
   version: string;
@@ -102,12 +112,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     // The lock goes down with the server: nobody can take over one that is about to stop.
     await stopPostmaster(cluster, binaries).finally(() => lock.release());
   };
+  const local = { ...target, socketDir: await findSocketDir(cluster.clusterDir, target.port) };
   return {
     url: clusterUrl(target, CLUSTER_DATABASE),
-    localUrl: clusterUrl(
-      { ...target, socketDir: await findSocketDir(cluster.clusterDir, target.port) },
-      CLUSTER_DATABASE,
-    ),
+    localUrl: clusterUrl(local, CLUSTER_DATABASE),
+    openServiceUrl: (runtimeRole) => openServiceUrl(local, runtimeRole),
     dataDir: cluster.clusterDir,
     version,
     adopted,
@@ -170,6 +179,15 @@ async function openDatabase(target: LockTarget, cluster: Cluster): Promise<Clien
   } catch (error) {
     await client.end().catch(() => {});
     throw error;
+  }
+}
+
+async function openServiceUrl(local: LockTarget & ClusterAddress, runtimeRole: string): Promise<string> {
+  const client = await connectToCluster(local, CLUSTER_DATABASE);
+  try {
+    return clusterUrl({ ...local, ...(await renewServiceLogin(client, runtimeRole)) }, CLUSTER_DATABASE);
+  } finally {
+    await client.end().catch(() => {});
   }
 }
 
