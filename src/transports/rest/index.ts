@@ -22,6 +22,7 @@ import { addCompression } from './compression.ts';
 import { refuseCrossSite } from './cross-site.ts';
 import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
+import { refuseDoubtfulFraming } from './framing.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { createOpenAnswers, type OpenAnswers } from './open-answers.ts';
 import { countCall } from './rate-limit.ts';
@@ -159,6 +160,7 @@ interface Rooms {
 /** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
 function admit(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): Promise<void> | undefined {
   const { engine, traffic } = rooms;
+  refuseDoubtfulFraming(request.raw, reply);
   refuseRepeatedHeaders(request.raw);
   const { config } = request.routeOptions;
   if (config.open === true) {
