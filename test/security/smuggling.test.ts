@@ -44,11 +44,11 @@ describe('a request that another server might read differently', () => {
   it.each<[string, () => string]>([
     [
       'a length and chunks',
-      () => post(publish, 'Content-Length: 5', 'Transfer-Encoding: chunked') + `0\r\n\r\n${hidden()}`,
+      () => `${post(publish, 'Content-Length: 5', 'Transfer-Encoding: chunked')}0\r\n\r\n${hidden()}`,
     ],
     [
       'chunks and a length',
-      () => post(publish, 'Transfer-Encoding: chunked', 'Content-Length: 5') + `0\r\n\r\n${hidden()}`,
+      () => `${post(publish, 'Transfer-Encoding: chunked', 'Content-Length: 5')}0\r\n\r\n${hidden()}`,
     ],
     ['two lengths', () => post(publish, 'Content-Length: 0', `Content-Length: ${hidden().length}`) + hidden()],
     ['a length with a sign', () => post(publish, 'Content-Length: +0') + hidden()],
@@ -56,16 +56,16 @@ describe('a request that another server might read differently', () => {
     ['a length beyond any number', () => post(publish, `Content-Length: ${'9'.repeat(25)}`) + hidden()],
     [
       'chunks twice',
-      () => post(publish, 'Transfer-Encoding: chunked', 'Transfer-Encoding: identity') + `0\r\n\r\n${hidden()}`,
+      () => `${post(publish, 'Transfer-Encoding: chunked', 'Transfer-Encoding: identity')}0\r\n\r\n${hidden()}`,
     ],
-    ['chunks after a tab of old', () => post(publish, 'Transfer-Encoding:\x0bchunked') + `0\r\n\r\n${hidden()}`],
+    ['chunks after a tab of old', () => `${post(publish, 'Transfer-Encoding:\x0bchunked')}0\r\n\r\n${hidden()}`],
     [
       'a space before the colon of the encoding',
-      () => post(publish, 'Transfer-Encoding : chunked') + `0\r\n\r\n${hidden()}`,
+      () => `${post(publish, 'Transfer-Encoding : chunked')}0\r\n\r\n${hidden()}`,
     ],
-    ['a folded encoding', () => post(publish, 'Transfer-Encoding:', ' chunked') + `0\r\n\r\n${hidden()}`],
+    ['a folded encoding', () => `${post(publish, 'Transfer-Encoding:', ' chunked')}0\r\n\r\n${hidden()}`],
     ['line feeds alone', () => post(publish, 'Content-Length: 0').replaceAll('\r\n', '\n') + hidden()],
-    ['a line feed alone in a header', () => post(publish, `X: a\nTransfer-Encoding: chunked`) + `0\r\n\r\n${hidden()}`],
+    ['a line feed alone in a header', () => `${post(publish, `X: a\nTransfer-Encoding: chunked`)}0\r\n\r\n${hidden()}`],
     ['a carriage return alone in a header', () => post(publish, 'X: a\rContent-Length: 0') + hidden()],
     ['a NUL in a header', () => post(publish, 'X: a\0b', 'Content-Length: 0') + hidden()],
     [
@@ -80,7 +80,7 @@ describe('a request that another server might read differently', () => {
     ['a space in the method', () => hidden().replace('PUT ', 'PU T ')],
     [
       'chunks in HTTP/1.0',
-      () => post(publish, 'Transfer-Encoding: chunked').replace('HTTP/1.1', 'HTTP/1.0') + `0\r\n\r\n${hidden()}`,
+      () => `${post(publish, 'Transfer-Encoding: chunked').replace('HTTP/1.1', 'HTTP/1.0')}0\r\n\r\n${hidden()}`,
     ],
     [
       'an encoding that encodes nothing',
