@@ -179,13 +179,16 @@ export class Batcher<Entry, Result> {
         return false;
       });
     } catch (error) {
-      await this.#bisect(batches, error);
+      await this.#bisect(batches, error, wait);
       return [];
     }
   }
 
-  /** An unexpected error may be one entry's fault: halve until it is alone with it. Known faults are everybody's. */
-  async #bisect(batches: Batch<Entry, Result>[], error: unknown): Promise<void> {
+  /**
+   * An unexpected error may be one entry's fault: halve until it is alone with it. Known faults are everybody's. The halves wait
+   * for locks, in the turn that the whole has if it has one.
+   */
+  async #bisect(batches: Batch<Entry, Result>[], error: unknown, hasTurn: boolean): Promise<void> {
     const all = batches.flatMap(({ key, pending }) => pending.map((one) => ({ key, one })));
     if (all.length === 1 || !(error instanceof WillcallError) || error.code !== 'internal') {
       for (const { one } of all) this.#settle(one, undefined, error);
@@ -195,7 +198,10 @@ export class Batcher<Entry, Result> {
     for (const part of [all.slice(0, half), all.slice(half)]) {
       const byKey = new Map<number, Pending<Entry, Result>[]>();
       for (const { key, one } of part) byKey.set(key, [...(byKey.get(key) ?? []), one]);
-      for (const [key, pending] of byKey) await this.#flush([{ key, pending }], true);
+      for (const [key, pending] of byKey) {
+        const flush = () => this.#flush([{ key, pending }], true);
+        await (hasTurn ? flush() : (this.#options.lockWaits?.run(flush) ?? flush()));
+      }
     }
   }
 

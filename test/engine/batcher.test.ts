@@ -3,6 +3,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';
 import { Batcher, type BatcherOptions, type Group } from '../../src/engine/batcher.ts';
+import { FlushTurns } from '../../src/engine/flush-turns.ts';
+import { LockWaits } from '../../src/engine/lock-waits.ts';
 import { codeOf } from '../support/calls.ts';
 
 interface Entry {
@@ -165,6 +167,35 @@ describe('an error', () => {
     const answered = replies.map((reply) => (reply.status === 'fulfilled' ? reply.value : 'failed'));
     expect(answered).toEqual(['A', 'B', 'C', 'failed', 'E', 'F', 'G']);
     expect(flushed.length).toBeLessThanOrEqual(2 * names.length);
+  });
+
+  it('lets no more halves wait for locks than may, and needs no second place where it has one', async () => {
+    const lockWaits = new LockWaits(2);
+    const waiting: string[] = [];
+    const held = Promise.withResolvers<void>();
+    const batcher = createBatcher({
+      ...{ lockWaits, turns: new FlushTurns(1) },
+      flush: async (groups, wait) => {
+        const entries = groups.flatMap((group) => group.entries);
+        const name = entries.map((entry) => entry.name).join(' ');
+        if (wait) waiting.push(name);
+        if (name.startsWith('busy') && !wait) return ['busy'];
+        if (entries.length > 1 || (wait && entries[0]?.name === 'bad')) throw internal();
+        if (wait) await held.promise;
+        return groups.map((group) => group.entries.map((entry) => entry.name.toUpperCase()));
+      },
+    });
+    const place = lockWaits.run(() => held.promise);
+    const halves = [batcher.submit(1, { name: 'a' }), batcher.submit(1, { name: 'b' })];
+    await settle();
+    await settle();
+    // The one place is taken.
+    expect(waiting).toEqual([]);
+    held.resolve();
+    await place;
+    expect(await Promise.all(halves)).toEqual(['A', 'B']);
+    const alone = [batcher.submit(1, { name: 'busy' }), codeOf(batcher.submit(1, { name: 'bad' }))];
+    expect(await Promise.all(alone)).toEqual(['BUSY', 'internal']);
   });
 
   it("that is nobody in particular is everybody's, without more tries", async () => {
