@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
+import type { Reach } from '../store/watch.ts';
 import type { Timer, TimerWheel } from './timer-wheel.ts';
 import type { Holder, Traffic } from './traffic.ts';
 
@@ -42,6 +43,7 @@ export interface Look {
 export interface DispatcherOptions {
   readonly wheel: TimerWheel;
   readonly traffic: Pick<Traffic, 'hasRoom' | 'hasRoomFor'>;
+  readonly reach: Reach;
   readonly receive: (look: Look) => Promise<ReceiveOutcome>;
   /** Gives back what nobody is there to take any more. */
   readonly handBack: (messages: readonly HandedMessage[], row: WaiterRow) => void;
@@ -59,6 +61,8 @@ interface Waiter {
   left: boolean;
   /** Named by the receive that is on its way. */
   asked: boolean;
+  /** A look has found nothing for it: it is parked, and stays so while the database is away. */
+  looked: boolean;
   timer: Timer | null;
 }
 
@@ -101,6 +105,7 @@ export class Dispatcher {
         over: waitMs <= 0,
         left: false,
         asked: false,
+        looked: false,
         timer: null,
       };
       if (signal.aborted) {
@@ -150,6 +155,10 @@ export class Dispatcher {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#dirty && this.#waiters.size > 0) {
+      if (!this.#options.reach.isThere(this.#goOnLooking)) {
+        this.#refuseNew();
+        break;
+      }
       if (!this.#options.traffic.hasRoom(this.#goOnLooking)) {
         this.#answerOver();
         break;
@@ -199,7 +208,17 @@ export class Dispatcher {
   #goOn({ unserved, more }: { unserved: number; more: boolean }, behind: readonly Waiter[]): void {
     if (more && unserved + behind.length > 0) this.#dirty = true;
     if (more) return;
-    for (const waiter of behind) if (waiter.over) this.#answerEmpty(waiter);
+    for (const waiter of behind) {
+      waiter.looked = true;
+      if (waiter.over) this.#answerEmpty(waiter);
+    }
+  }
+
+  /** The database is away: nobody can say whether there is something for those who have just come. */
+  #refuseNew(): void {
+    for (const waiter of this.#waiters) {
+      if (!waiter.looked) this.#answer(waiter, () => waiter.reject(this.#options.reach.refuse()));
+    }
   }
 
   /** Those who do not wait learn that there is nothing for them now. */
@@ -246,6 +265,7 @@ export class Dispatcher {
       } else if (waiter.over) {
         this.#answerEmpty(waiter);
       } else {
+        waiter.looked = true;
         unserved += 1;
       }
     }

@@ -78,6 +78,7 @@ export class Dispatchers {
     const dispatcher = new Dispatcher({
       wheel: this.#options.wheel,
       traffic: this.#options.traffic,
+      reach: this.#options.store.reach,
       bytesMax: LOOK_BYTES_MAX,
       receive: (look) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...look }),
       handBack: (messages, row) => this.#options.handBack(ids, messages, row),

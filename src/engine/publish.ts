@@ -127,7 +127,9 @@ async function submitSafely<T>(submit: () => Promise<T>, { messages }: PublishCa
     } catch (error) {
       const lost = error instanceof WillcallError && error.code === 'database_unavailable';
       const harmless = messages.every((message) => message.dedupeKey !== null);
-      if (!lost || !harmless || tried === TRIES_MAX) throw error;
+      // A database that is away is not back in a moment: its callers are told when to ask again.
+      const isAway = tried === 1 && lost && error.retryAfterSeconds !== null;
+      if (!lost || !harmless || isAway || tried === TRIES_MAX) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS * tried * (0.5 + Math.random())));
     }
   }

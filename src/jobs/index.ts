@@ -1,6 +1,7 @@
 // Timed upkeep: when it runs, not what it does. Every instance runs it; a run that is still going is not started again.
 
 import cron, { type ScheduledTask } from 'node-cron';
+import { WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { EngineLifecycle } from '../engine/index.ts';
 import type { Job } from './job.ts';
@@ -17,7 +18,11 @@ export function createJobs(options: { engine: EngineLifecycle; logger: Logger })
   const runOnce = (job: Job): Promise<void> => {
     const run = job
       .run()
-      .catch((err: unknown) => logger.warn({ err, job: job.name }, 'upkeep failed; it is tried again at its next time'))
+      .catch((err: unknown) => {
+        // That the database is away has been said, once for all.
+        const level = isRefusal(err) ? 'debug' : 'warn';
+        logger[level]({ err, job: job.name }, 'upkeep failed; it is tried again at its next time');
+      })
       .finally(() => running.delete(run));
     running.add(run);
     return run;
@@ -42,6 +47,11 @@ export function createJobs(options: { engine: EngineLifecycle; logger: Logger })
       await Promise.all(running);
     },
   };
+}
+
+/** Whether the store began nothing at all, the database being away. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof WillcallError && error.code === 'database_unavailable' && error.retryAfterSeconds !== null;
 }
 
 /** What node-cron has to say, among what we say. That a run is left out while the last one goes on is ordinary. */

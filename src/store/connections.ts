@@ -3,7 +3,8 @@
 
 import type pg from 'pg';
 import { WillcallError } from '../domain/errors.ts';
-import { isStatementOnly } from './errors.ts';
+import { isStatementOnly, toWillcallError } from './errors.ts';
+import type { Watch } from './watch.ts';
 
 /** What Kysely and the hot statements need of a connection. */
 export interface Connection {
@@ -19,8 +20,26 @@ export interface Connection {
 const STANDBY_WAIT = 'SyncRepWaitForLSN';
 
 /** How to take a connection out of the pool; to be released by who took it. */
-export function createConnect(pool: pg.Pool): () => Promise<Connection> {
+export function createConnect(pool: pg.Pool, watch: Pick<Watch, 'wait' | 'doubt'>): () => Promise<Connection> {
   const unconfirmed = new WeakSet<object>();
+  /** What fails because the database cannot be reached fails when it is known whether it is away: then others need not try. */
+  const wait = <T>(begin: () => Promise<T>): Promise<T> =>
+    watch.wait(begin).catch(async (error: unknown) => {
+      if (toWillcallError(error).code === 'database_unavailable') await watch.doubt();
+      throw error;
+    });
+  const take = async (): Promise<pg.PoolClient> => {
+    let taken: Promise<pg.PoolClient> | undefined;
+    const begin = () => {
+      taken = pool.connect();
+      return taken;
+    };
+    return wait(begin).catch((error: unknown) => {
+      // Nobody is there any more to take one that comes late.
+      taken?.then((late) => late.release()).catch(() => {});
+      throw error;
+    });
+  };
   pool.on('connect', (client) => {
     client.on('notice', ({ routine }) => {
       if (routine === STANDBY_WAIT) unconfirmed.add(client);
@@ -28,11 +47,11 @@ export function createConnect(pool: pg.Pool): () => Promise<Connection> {
   });
 
   return async () => {
-    const client = await pool.connect();
+    const client = await take();
     let broken: Error | undefined;
     return {
       query: async (query, values) => {
-        const result = await ask(client, query, values).catch((error: Error) => {
+        const result = await wait(() => ask(client, query, values)).catch((error: Error) => {
           if (!isStatementOnly(error)) broken = error;
           throw error;
         });

@@ -8,7 +8,10 @@ import type { Logger } from '../domain/logger.ts';
 import { createConnect } from './connections.ts';
 import { isRetryable, toWillcallError } from './errors.ts';
 import { localize } from './migration-files.ts';
+import { createProbe } from './probe.ts';
+import { followConnections } from './streams.ts';
 import type { Tables } from './tables.ts';
+import { type Reach, Watch } from './watch.ts';
 
 const TRIES_MAX = 5;
 const RETRY_PAUSE_MS = 10;
@@ -38,6 +41,7 @@ export interface HotStatement {
 
 export interface Db {
   readonly schema: string;
+  readonly reach: Reach;
   /** Makes a hot statement out of a text that is written against the schema `willcall`. */
   prepare(name: string, text: string): HotStatement;
   /** Runs a hot statement; throws WillcallError. */
@@ -49,14 +53,18 @@ export interface Db {
   stop(): Promise<void>;
 }
 
-export function createDb(options: DbOptions): Db {
+/** `onBack` is called when the database had been away. */
+export function createDb(options: DbOptions, onBack = () => {}): Db {
   const pool = new pg.Pool({ ...connectionOptions(options), max: options.connectionsMax });
+  const watch = createWatch(pool, options, onBack);
   // A connection that dies while idle is replaced; the next statement reports whether the database is away.
-  pool.on('error', (err) => options.logger.warn({ err }, 'an idle database connection was lost'));
+  pool.on('error', (err) => {
+    if (!watch.isAway) options.logger.warn({ err }, 'an idle database connection was lost');
+  });
   // One that dies under a statement fails that statement; pg also tells the connection itself, and an error that nobody
   // listens to would end the process.
   pool.on('connect', (client) => client.on('error', () => {}));
-  const connect = createConnect(pool);
+  const connect = createConnect(pool, watch);
   const call = async (query: pg.QueryConfig): Promise<pg.QueryResult> => {
     const connection = await connect();
     return connection.query(query).finally(() => connection.release());
@@ -71,6 +79,7 @@ export function createDb(options: DbOptions): Db {
 
   return {
     schema: options.schema,
+    reach: watch,
     prepare: (name, text) => ({
       name: `willcall_${name}`,
       text: localize(text, { schema: options.schema, runtimeRole: 'willcall_runtime' }),
@@ -79,8 +88,30 @@ export function createDb(options: DbOptions): Db {
       withRetries(async () => (await call({ ...statement, values })).rows as Row[]),
     transaction: (work) => withRetries(() => kysely.transaction().execute(work)),
     run: (query) => withRetries(() => query(kysely)),
-    stop: () => kysely.destroy(),
+    stop: async () => {
+      watch.stop();
+      await kysely.destroy();
+    },
   };
+}
+
+/** Listens to the pool's connections, and cuts them when the database is away: nobody knows whether one of them is still good. */
+function createWatch(pool: pg.Pool, options: DbOptions, onBack: () => void): Watch {
+  const hear = () => watch.hear();
+  const connections = followConnections(pool, hear);
+  const askElsewhere = async (): Promise<boolean> => {
+    if (pool.idleCount === 0) return false;
+    return pool.query('select 1').then(
+      () => true,
+      () => false,
+    );
+  };
+  const probe = createProbe({
+    connection: { ...connectionOptions(options), application_name: 'willcall probe' },
+    ...{ askElsewhere, hear },
+  });
+  const watch = new Watch({ probe, logger: options.logger, onAway: connections.cutAll, onBack });
+  return watch;
 }
 
 /** What every connection of the service has in common, the listening one too. */

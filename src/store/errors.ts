@@ -19,6 +19,11 @@ export function isStatementOnly(error: unknown): boolean {
   return /^(22|23|40|55|57014|P0)/.test(sqlState(error));
 }
 
+/** Whether only a server that is up and takes connections can have said so, be it to one caller too many. */
+export function tellsOfLife(error: unknown): boolean {
+  return error instanceof Error && 'severity' in error && !/^(08|57P)/.test(sqlState(error));
+}
+
 /** Whether a unique key of that name was violated. */
 export function violates(error: unknown, constraint: string): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;

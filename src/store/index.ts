@@ -38,8 +38,9 @@ export type Store = ReturnType<typeof createStore>;
 
 /** Opens no connection yet; `stop` closes what was opened. */
 export function createStore(options: StoreOptions) {
-  const db = createDb(options);
   const listener = createWakeupListener({ ...options, url: options.directUrl ?? options.url });
+  // A connection that only listens does not notice that it is dead.
+  const db = createDb(options, listener.renew);
   const notify = db.prepare('notify', 'select pg_notify($1::text, $2::text)');
   const ping = db.prepare('ping', 'select 1 as one');
   const rights = db.prepare(
@@ -63,6 +64,7 @@ export function createStore(options: StoreOptions) {
 
   return {
     connectionsMax: options.connectionsMax,
+    reach: db.reach,
     topics: createTopicStore(db),
     subscriptions: createSubscriptionStore(db),
     messages: createMessageStore(db),

@@ -3,18 +3,28 @@
 
 import pg from 'pg';
 import { connectionOptions, type DbOptions } from './db.ts';
+import { streamOf } from './streams.ts';
 
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 5_000;
+const BEAT_MS = 30_000;
+const GOODBYE_MS_MAX = 500;
 
 export interface WakeupListenerOptions extends Pick<DbOptions, 'runtimeRole' | 'schema' | 'logger'> {
   /** Past any transaction pooler: a pooled connection cannot listen. */
   readonly url: string;
 }
 
+export interface WakeupHandlers {
+  readonly onWakeup: (payload: string) => void;
+  readonly onConnect: () => void;
+}
+
 export interface WakeupListener {
   /** Connects and goes on doing so; `onConnect` is called each time, since what was sent before is lost. */
-  start(handlers: { onWakeup: (payload: string) => void; onConnect: () => void }): void;
+  start(handlers: WakeupHandlers): void;
+  /** Connects anew, whatever the present connection looks like; nothing before `start`. */
+  renew(): void;
   stop(): Promise<void>;
 }
 
@@ -24,21 +34,37 @@ export function wakeupChannel(schema: string): string {
 }
 
 export function createWakeupListener(options: WakeupListenerOptions): WakeupListener {
-  const state = { client: null as pg.Client | null, timer: null as NodeJS.Timeout | null, stopped: false, failures: 0 };
+  const state = {
+    ...{ client: null as pg.Client | null, timer: null as NodeJS.Timeout | null, stopped: false, failures: 0 },
+    again: null as (() => void) | null,
+  };
 
-  const connect = async (handlers: Parameters<WakeupListener['start']>[0]): Promise<void> => {
+  const connect = async (handlers: WakeupHandlers): Promise<void> => {
     const client = new pg.Client({ ...connectionOptions(options), application_name: 'willcall wakeup' });
     state.client = client;
     let over = false;
     const reconnect = (err?: unknown): void => {
       if (over) return;
       over = true;
-      void client.end().catch(() => {});
+      streamOf(client).destroy();
       if (state.stopped) return;
       const pause = Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** state.failures) * (0.5 + Math.random() / 2);
       state.failures += 1;
       options.logger.warn({ err }, 'the wakeup connection was lost; polling serves until it is back');
-      state.timer = setTimeout(() => void connect(handlers), pause);
+      schedule(() => void connect(handlers), pause);
+    };
+    state.again = () => {
+      over = true;
+      streamOf(client).destroy();
+      if (state.timer !== null) clearTimeout(state.timer);
+      state.failures = 0;
+      void connect(handlers);
+    };
+    /** A connection that only listens would not notice that it is dead. */
+    const beat = (): void => {
+      client.query('select 1').then(() => {
+        if (!over) schedule(beat, BEAT_MS);
+      }, reconnect);
     };
     client.on('error', reconnect);
     client.on('end', () => reconnect());
@@ -46,19 +72,35 @@ export function createWakeupListener(options: WakeupListenerOptions): WakeupList
     try {
       await client.connect();
       await client.query(`listen ${pg.escapeIdentifier(wakeupChannel(options.schema))}`);
+      if (over) return;
       state.failures = 0;
+      schedule(beat, BEAT_MS);
       handlers.onConnect();
     } catch (error) {
       reconnect(error);
     }
   };
+  const schedule = (next: () => void, ms: number): void => {
+    if (state.timer !== null) clearTimeout(state.timer);
+    if (!state.stopped) state.timer = setTimeout(next, ms);
+  };
 
   return {
     start: (handlers) => void connect(handlers),
+    renew: () => {
+      if (!state.stopped) state.again?.();
+    },
     stop: async () => {
       state.stopped = true;
       if (state.timer !== null) clearTimeout(state.timer);
-      await state.client?.end().catch(() => {});
+      if (state.client !== null) await end(state.client);
     },
   };
+}
+
+/** In order, if the other side answers. */
+async function end(client: pg.Client): Promise<void> {
+  const late = setTimeout(() => streamOf(client).destroy(), GOODBYE_MS_MAX);
+  await client.end().catch(() => {});
+  clearTimeout(late);
 }

@@ -94,3 +94,17 @@ it('lets nobody in while it refuses', async () => {
   await expect.poll(() => caller.over).toBe(true);
   expect(asked).toBe('');
 });
+
+it('forgets connections that were there while it swallowed, and carries new ones again', async () => {
+  const before = await call();
+  proxy.behave({ how: 'swallow' });
+  const during = await call();
+  before.socket.write('a');
+  during.socket.write('b');
+  proxy.behave({ how: 'pass' });
+  const after = await call();
+  for (const { socket } of [before, during, after]) socket.write('c');
+  await expect.poll(() => after.heard).toBe('C');
+  expect([before.heard, during.heard, asked]).toEqual(['', '', 'c']);
+  expect([before.over, during.over]).toEqual([false, false]);
+});

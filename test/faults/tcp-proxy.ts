@@ -5,12 +5,13 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
- * pass: everything goes through. stall: nothing goes through, connections stay. slow: every piece of bytes comes late.
+ * pass: everything goes through. stall: nothing goes through until later, connections stay. swallow: nothing goes through, and
+ * connections that were there meanwhile never carry anything again. slow: every piece of bytes comes late.
  * lose answers: what is asked goes through; the first bytes of an answer are swallowed, and the connection is cut.
  * refuse: new connections are closed at once.
  */
 export type Manner =
-  | { readonly how: 'pass' | 'stall' | 'lose answers' | 'refuse' }
+  | { readonly how: 'pass' | 'stall' | 'swallow' | 'lose answers' | 'refuse' }
   | { readonly how: 'slow'; readonly delayMs: number };
 
 export interface TcpProxy {
@@ -35,6 +36,7 @@ interface Link {
 /** Listens on a free port of the loopback. */
 export async function startTcpProxy(target: TcpProxy['target']): Promise<TcpProxy> {
   const links = new Set<Link>();
+  const swallowed = new WeakSet<Link>();
   const state = {
     target,
     manner: { how: 'pass' } as Manner,
@@ -45,6 +47,7 @@ export async function startTcpProxy(target: TcpProxy['target']): Promise<TcpProx
   const admit = async (link: Link, isAnswer: boolean): Promise<boolean> => {
     for (;;) {
       const { manner } = state;
+      if (swallowed.has(link)) return false;
       switch (manner.how) {
         case 'stall':
           await state.changed.promise;
@@ -68,6 +71,7 @@ export async function startTcpProxy(target: TcpProxy['target']): Promise<TcpProx
     }
     const link = { client, server: connect({ ...state.target, noDelay: true }) };
     client.setNoDelay(true);
+    if (state.manner.how === 'swallow') swallowed.add(link);
     links.add(link);
     carry(link.client, link.server, () => admit(link, false));
     carry(link.server, link.client, () => admit(link, true));
@@ -92,6 +96,7 @@ export async function startTcpProxy(target: TcpProxy['target']): Promise<TcpProx
     },
     behave(manner) {
       state.manner = manner;
+      if (manner.how === 'swallow') for (const link of links) swallowed.add(link);
       const { resolve } = state.changed;
       state.changed = Promise.withResolvers<void>();
       resolve();

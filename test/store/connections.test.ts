@@ -151,12 +151,13 @@ describe('a session of the service', () => {
 });
 
 describe('a connection that is given back', () => {
+  const unwatched = { wait: <T>(begin: () => Promise<T>) => begin(), doubt: async () => {} };
   /** One connection at most, whose owner waits for answers no longer than told. */
   const openPool = () => new pg.Pool({ connectionString: bench.database.url, max: 1, query_timeout: 1_000 });
 
   it('while it is busy is closed, and the next caller gets another one', async () => {
     const pool = openPool();
-    const connect = createConnect(pool);
+    const connect = createConnect(pool, unwatched);
     await holder.rows('begin');
     await holder.rows('lock table willcall.topic in access exclusive mode');
     const busy = await connect();
@@ -171,7 +172,7 @@ describe('a connection that is given back', () => {
 
   it('after a statement that was refused is kept', async () => {
     const pool = openPool();
-    const connection = await createConnect(pool)();
+    const connection = await createConnect(pool, unwatched)();
     await expect(connection.query('select 1 / 0')).rejects.toThrow('division by zero');
     connection.release();
     expect(pool.totalCount).toBe(1);

@@ -24,6 +24,8 @@ export interface Cluster {
   stop(mode: 'fast' | 'immediate'): Promise<void>;
   /** SIGKILL to the postmaster alone, as an out-of-memory killer would; resolves when it is gone. */
   killPostmaster(): Promise<void>;
+  /** SIGSTOP to all of its processes: connections stay, and nobody answers. Call what it resolves to, and they go on. */
+  freeze(): Promise<() => void>;
   /** Makes a primary of a standby. */
   promote(): Promise<void>;
   /** As the superuser, on a connection of its own. */
@@ -104,6 +106,21 @@ export async function openCluster(dataDir: string, settings: Record<string, stri
       const pid = await postmasterPid(place);
       process.kill(pid, 'SIGKILL');
       await until(async () => !(await isRunning(pid)), 'the postmaster is gone');
+    },
+    freeze: async () => {
+      const session = await connect();
+      const postmaster = await postmasterPid(place);
+      // First the one that makes the others, then those that there are, the session's own last.
+      process.kill(postmaster, 'SIGSTOP');
+      const { rows } = await session.query<{ pid: number }>(
+        'select pid from pg_stat_activity order by pid = pg_backend_pid()',
+      );
+      const pids = [postmaster, ...rows.map(({ pid }) => pid)];
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      return () => {
+        for (const pid of pids) process.kill(pid, 'SIGCONT');
+        void session.end().catch(() => {});
+      };
     },
     promote: async () => {
       const { code, output } = await control('promote', '--wait', '--timeout=30');
