@@ -37,6 +37,9 @@ export const limits = {
   messageBytesMax: 10 * MIB,
   /** A whole request, base64 and JSON included. */
   requestBytesMax: 16 * MIB,
+  /** More than any call has a use for: the largest has 1000 messages of 64 attributes. */
+  jsonDepthMax: 16,
+  jsonItemsMax: 100_000,
   contentTypeCharactersMax: 255,
   orderingKeyCharactersMax: 256,
   attributesMax: 64,

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { type FieldError, WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
 import { DoorError } from './errors.ts';
+import { findShapeFault } from './json-shape.ts';
 import { idempotencyKeyPattern, NAME_RULE } from './schemas/fields.ts';
 
 /** More than these are counted, not listed. */
@@ -121,6 +122,8 @@ function readJson(request: FastifyRequest): unknown {
     );
   }
   if (!isUtf8(body)) throw refuse([{ field: 'request', message: 'must be UTF-8; send other bytes as base64' }]);
+  const fault = findShapeFault(body);
+  if (fault !== null) throw refuse([{ field: 'request', message: fault }]);
   const text = body.toString('utf8');
   try {
     return JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);

@@ -1,0 +1,57 @@
+// JSON grows when it is parsed: sixteen MiB of brackets, sixteen KiB on the wire, become most of a GiB and hold the process up for
+// seconds. So a large body is looked over before: how deep it is nested, and how many items there are in it. What stands
+// inside of strings is skipped at the speed of a search; a body that is too much is given up where that shows.
+
+import { limits } from '../../domain/limits.ts';
+
+/** Smaller bodies cannot become large. */
+const SMALL_BYTES = 64 * 1024;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** What keeps the body from being parsed; null when nothing does, be it JSON or not. */
+export function findShapeFault(body: Buffer): string | null {
+  if (body.length <= SMALL_BYTES) return null;
+  let depth = 0;
+  let items = 0;
+  for (let at = 0; at < body.length; at += 1) {
+    switch (body[at]) {
+      case QUOTE:
+        at = findEndOfString(body, at);
+        // The parser says what is wrong with it.
+        if (at === -1) return null;
+        break;
+      case OPEN_LIST:
+      case OPEN_OBJECT:
+        depth += 1;
+        items += 1;
+        if (depth > limits.jsonDepthMax) return `must be nested at most ${limits.jsonDepthMax} deep`;
+        break;
+      case CLOSE_LIST:
+      case CLOSE_OBJECT:
+        depth -= 1;
+        break;
+      case COMMA:
+        items += 1;
+        break;
+    }
+    if (items > limits.jsonItemsMax) return `must have at most ${limits.jsonItemsMax} lists, objects and items in them`;
+  }
+  return null;
+}
+
+/** Where the string that begins there ends; -1 when it does not. */
+function findEndOfString(body: Buffer, start: number): number {
+  for (let at = body.indexOf(QUOTE, start + 1); at !== -1; at = body.indexOf(QUOTE, at + 1)) {
+    let before = at;
+    while (body[before - 1] === BACKSLASH) before -= 1;
+    if ((at - before) % 2 === 0) return at;
+  }
+  return -1;
+}
