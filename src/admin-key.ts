@@ -2,7 +2,7 @@
 // environment brings one. Several starts at once agree on one key, and a crash leaves a whole file or none.
 
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 export interface AdminKey {
@@ -11,6 +11,8 @@ export interface AdminKey {
   readonly path: string | null;
   /** True on the start that made it. */
   readonly isNew: boolean;
+  /** Whether others than its owner may read the file, or write it. */
+  readonly isExposed: boolean;
 }
 
 /** A key file that cannot be used; the message is a sentence for whoever starts the service. */
@@ -24,21 +26,22 @@ export class AdminKeyError extends Error {
 const FILE = 'admin-key';
 const KEY_BYTES = 32;
 const OWNER_ONLY = 0o600;
+const BY_OTHERS = 0o077;
 const KEY = /^[\x21-\x7e]{32,512}$/;
 
 /** The key given, else the one kept in the data directory, else a new one that is kept there. Throws AdminKeyError. */
 export async function openAdminKey(given: string | null, dataDir: string): Promise<AdminKey> {
-  if (given !== null) return { key: given, path: null, isNew: false };
+  if (given !== null) return { key: given, path: null, isNew: false, isExposed: false };
   const path = resolve(dataDir, FILE);
   try {
     await mkdir(dataDir, { recursive: true });
     const kept = await readKey(path);
-    if (kept !== null) return { key: kept, path, isNew: false };
+    if (kept !== null) return { key: kept, path, isNew: false, isExposed: await isExposed(path) };
     const made = randomBytes(KEY_BYTES).toString('base64url');
-    if (await keepKey(path, made)) return { key: made, path, isNew: true };
+    if (await keepKey(path, made)) return { key: made, path, isNew: true, isExposed: false };
     // Another start was faster; its key counts.
     const theirs = await readKey(path);
-    if (theirs !== null) return { key: theirs, path, isNew: false };
+    if (theirs !== null) return { key: theirs, path, isNew: false, isExposed: false };
     throw new AdminKeyError(`The admin key ${path} vanished while it was read: start again.`);
   } catch (error) {
     if (error instanceof AdminKeyError) throw error;
@@ -61,6 +64,11 @@ async function readKey(path: string): Promise<string | null> {
   throw new AdminKeyError(
     `The file ${path} does not hold a key of at least 32 characters: restore it, or remove it to have a new key made.`,
   );
+}
+
+/** Windows has other rights than modes. */
+async function isExposed(path: string): Promise<boolean> {
+  return process.platform !== 'win32' && ((await stat(path)).mode & BY_OTHERS) !== 0;
 }
 
 /** Writes the whole file aside and links it into place, which fails when there is one already; false then. */

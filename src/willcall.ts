@@ -41,6 +41,9 @@ export async function startWillcall(config: Config, logger: Logger): Promise<Wil
   const stopAll = () => stopInReverse(started);
   try {
     const adminKey = await openAdminKey(config.adminKey, config.dataDir);
+    if (adminKey.isExposed) {
+      logger.warn({ path: adminKey.path }, 'others may read the admin key: chmod 600, and replace it if they have');
+    }
     const database = await openDatabase(config, logger);
     started.push(database.stop);
     const log = (line: string) => logger.info({ room: 'store' }, line);

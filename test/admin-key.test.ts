@@ -18,6 +18,7 @@ describe('the admin key', () => {
       key: expect.stringMatching(/^[A-Za-z0-9_-]{43}$/),
       path: join(nested, 'admin-key'),
       isNew: true,
+      isExposed: false,
     });
     expect((await stat(made.path ?? '')).mode & 0o777).toBe(0o600);
     expect(await readFile(made.path ?? '', 'utf8')).toBe(`${made.key}\n`);
@@ -33,9 +34,18 @@ describe('the admin key', () => {
 
   it('given by the environment is taken as it is, and kept nowhere', async () => {
     const given = 'g'.repeat(32);
-    expect(await openAdminKey(given, dataDir)).toEqual({ key: given, path: null, isNew: false });
+    expect(await openAdminKey(given, dataDir)).toEqual({ key: given, path: null, isNew: false, isExposed: false });
     expect(await readdir(dataDir)).toEqual([]);
   });
+
+  it.runIf(process.platform !== 'win32').each([0o640, 0o604, 0o666, 0o620])(
+    'kept in a file that others may read or write, %o, is told apart',
+    async (mode) => {
+      const { key, path } = await openAdminKey(null, dataDir);
+      await chmod(path ?? '', mode);
+      expect(await openAdminKey(null, dataDir)).toEqual({ key, path, isNew: false, isExposed: true });
+    },
+  );
 
   it('kept in a file that holds none is refused with a sentence', async () => {
     await writeFile(join(dataDir, 'admin-key'), 'too short\n');
