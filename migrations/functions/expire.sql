@@ -36,6 +36,8 @@ begin
     return next;
     return;
   end if;
+  -- Before the clock is read: floors over what is deferred rely on it (docs/architecture.md).
+  perform pg_current_xact_id();
   _at := clock_timestamp();
   outcome := 'expired';
   ended := 0;

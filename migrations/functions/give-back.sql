@@ -51,6 +51,8 @@ begin
     return next;
     return;
   end if;
+  -- Before the clock is read: floors over what is deferred rely on it (docs/architecture.md).
+  perform pg_current_xact_id();
   _at := clock_timestamp();
 
   for _g in _first.._last loop

@@ -4,6 +4,8 @@
 -- Locks: receive, by id, without waiting. Indexes: subscription_key, delivery_key backwards (head), deferred_queue, message_key.
 -- Group g is waiters [_firsts[g], _lasts[g]], served in their order; waiter w gets what is found from place _places[w] on
 -- in its group. For each group a row with an outcome, then one row per message.
+-- For the floor over what is deferred (src/engine/deferred-floor.ts) a group's row says which transactions the look saw, and
+-- the number of its own, which was given after checked_at was read, where it handed something out.
 -- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
 
 create function willcall.receive_plain(
@@ -24,6 +26,8 @@ create function willcall.receive_plain(
   outcome text,
   checked_at timestamptz,
   next_at timestamptz,
+  snapshot text,
+  transaction_no bigint,
   waiter integer,
   delivery_no bigint,
   seq bigint,
@@ -147,14 +151,15 @@ begin
   )
   select
     s.no, 'received', _now, case when coalesce(o.waiters, 0) <= s.last - s.first then s.next_at end,
-    null::integer, null::bigint, null::bigint, null::timestamptz, null::timestamptz, null::bytea, null::text, null::text,
+    (select pg_current_snapshot()::text),
+    case when o.waiters > 0 then pg_current_xact_id()::text::bigint end, null::integer, null::bigint, null::bigint, null::timestamptz, null::timestamptz, null::bytea, null::text, null::text,
     null::text, null::bytea
   from sub s
   left join lateral (select o.waiters, o.fits from served o where o.no = s.no limit 1) o on true
   where coalesce(o.fits, true)
   union all
   select
-    s.no, null, null, null, s.waiter, s.delivery_no, q.seq, m.published_at, s.expires_at, m.message_id, m.content_type,
+    s.no, null, null, null, null, null, s.waiter, s.delivery_no, q.seq, m.published_at, s.expires_at, m.message_id, m.content_type,
     m.attributes::text, m.ordering_key, m.body
   from served s
   cross join lateral unnest(s.handed) r

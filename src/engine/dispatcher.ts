@@ -6,11 +6,10 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
 import type { Reach } from '../store/watch.ts';
+import { DeferredFloor } from './deferred-floor.ts';
 import type { Timer, TimerWheel } from './timer-wheel.ts';
 import type { Holder, Traffic } from './traffic.ts';
 
-/** How far behind its last complete look the floor of deferred messages stays: longer than any statement may still run. */
-const FLOOR_MARGIN_MS = 12_000;
 /** After so long everything deferred is looked at again. */
 const FULL_LOOK_MS = 60_000;
 /** Later ones are found by the look ahead. */
@@ -72,7 +71,7 @@ export class Dispatcher {
   readonly #goOnLooking = () => this.wake();
   #running = false;
   #dirty = false;
-  #deferredFloor: Date | null = null;
+  readonly #deferredFloor = new DeferredFloor();
   #leaseFloor = 0;
   #fullLookAt = 0;
   #expectedBytes = EXPECTED_BYTES_MIN;
@@ -229,12 +228,12 @@ export class Dispatcher {
   #look(asking: readonly Waiter[]): Look {
     const now = performance.now();
     if (now - this.#fullLookAt > FULL_LOOK_MS) {
-      this.#deferredFloor = null;
+      this.#deferredFloor.forget();
       this.#fullLookAt = now;
     }
     return {
       expectedBytes: this.#expectedBytes,
-      deferredFloor: this.#deferredFloor,
+      deferredFloor: this.#deferredFloor.at,
       leaseFloor: this.#leaseFloor,
       waiters: asking.map((waiter) => waiter.row),
     };
@@ -243,7 +242,7 @@ export class Dispatcher {
   #learn(outcome: ReceiveOutcome): void {
     if (outcome.checkedAt === null) return;
     this.#leaseFloor = outcome.leaseFloor;
-    if (outcome.deferredDrained) this.#deferredFloor = new Date(outcome.checkedAt.getTime() - FLOOR_MARGIN_MS);
+    this.#deferredFloor.learn(outcome);
     if (outcome.nextAt !== null) this.wakeIn(Math.max(1, outcome.nextAt.getTime() - outcome.checkedAt.getTime()));
   }
 

@@ -44,6 +44,10 @@ export interface ReceiveOutcome {
   readonly checkedAt: Date | null;
   /** Everything deferred that was due then has been handed out. */
   readonly deferredDrained: boolean;
+  /** Which transactions it saw, as PostgreSQL writes a pg_snapshot; null: not said. */
+  readonly snapshot: string | null;
+  /** Its own, given after its clock was read; null where it handed out nothing, or not said. */
+  readonly transactionNo: number | null;
   readonly inFlightFull: boolean;
   readonly leaseFloor: number;
   /** When something that is already there falls due; null when nothing is known to, or nobody was left unserved. */
@@ -62,6 +66,8 @@ interface Row {
   deferred_drained?: boolean | null;
   in_flight_full?: boolean | null;
   lease_floor?: number | null;
+  snapshot?: string | null;
+  transaction_no?: number | null;
   next_at: Date | null;
   waiter: number;
   delivery_no: number;
@@ -209,6 +215,8 @@ function toOutcomes(
         outcome: row.outcome,
         checkedAt: row.checked_at,
         deferredDrained: row.deferred_drained ?? true,
+        snapshot: row.snapshot ?? null,
+        transactionNo: row.transaction_no ?? null,
         inFlightFull: row.in_flight_full ?? false,
         leaseFloor: row.lease_floor ?? groups[index]?.leaseFloor ?? 0,
         nextAt: row.next_at,

@@ -54,6 +54,8 @@ function nothing(): ReceiveOutcome {
     outcome: 'received',
     checkedAt: new Date(),
     deferredDrained: true,
+    snapshot: null,
+    transactionNo: null,
     inFlightFull: false,
     leaseFloor: 1,
     nextAt: null,

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createQueue, outcomesOf, type Queue } from '../support/calls.ts';
+import { createQueue, outcomesOf, type Queue, queueOf } from '../support/calls.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../support/store.ts';
 
 let bench: StoreBench;
@@ -87,7 +87,8 @@ describe('release', () => {
     await bench.letTimePass(89);
     expect(await queue.receive()).toEqual([]);
     await bench.letTimePass(2);
-    expect((await queue.receiveOne()).attempt).toBe(2);
+    // An instance that saw the time pass does not look for what was due before; one that did not see it does.
+    expect((await queueOf(bench.openEngine(), queue.name, queue).receiveOne()).attempt).toBe(2);
   });
 
   it('of several receipts does to each what was said of it', async () => {

@@ -2,6 +2,7 @@
 
 import { pause, until } from '../lab/waiting.ts';
 import type { Fault } from './fault.ts';
+import { signal } from './signal.ts';
 
 /** The service's sessions, working ones first. */
 const SESSIONS = `
@@ -18,7 +19,10 @@ export const killBackend: Fault = {
     // PostgreSQL then ends every other session, recovers from its log, and goes on by itself.
     const witness = await cluster.connect();
     const ended = new Promise<void>((resolve) => witness.once('end', () => resolve()));
-    process.kill(session.pid, 'SIGKILL');
+    if (!signal(session.pid, 'SIGKILL')) {
+      await witness.end();
+      return;
+    }
     await ended;
     await until(async () => (await cluster.query('select')).length === 1, 'PostgreSQL has recovered');
   },

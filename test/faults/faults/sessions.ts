@@ -6,6 +6,7 @@ import type { Lab } from '../lab/lab.ts';
 import type { Random } from '../lab/random.ts';
 import { pause } from '../lab/waiting.ts';
 import type { Fault } from './fault.ts';
+import { signal } from './signal.ts';
 
 export const loseWakeups: Fault = {
   name: 'the sessions that listen are ended',
@@ -122,12 +123,3 @@ export const useUpConnections: Fault = {
     await Promise.all(strangers.map((stranger) => stranger.end()));
   },
 };
-
-/** The process may have ended since it was seen. */
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // Then there is nothing to freeze or to wake.
-  }
-}
