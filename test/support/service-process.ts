@@ -17,6 +17,8 @@ export interface ServiceProcess {
   readonly pid: number;
   /** Ends it with SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
+  /** Ends it with SIGTERM; resolves to its exit code. */
+  end(): Promise<number | null>;
   /** Starts it again; resolves when it takes requests. */
   start(): Promise<void>;
   /** Ends it in order and removes what it had. */
@@ -33,10 +35,11 @@ export async function startServiceProcess(settings: Record<string, string> = {})
   const env = { DATABASE_URL: database.url, WILLCALL_DATA_DIR: dataDir, WILLCALL_ADMIN_KEY: adminKey, ...settings };
   let { child, url } = await launch({ ...env, WILLCALL_PORT: '0' });
   const end = async (signal: 'SIGKILL' | 'SIGTERM') => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     const gone = once(child, 'exit');
     child.kill(signal);
     await gone;
+    return child.exitCode;
   };
   return {
     adminKey,
@@ -46,7 +49,8 @@ export async function startServiceProcess(settings: Record<string, string> = {})
     get pid() {
       return child.pid ?? 0;
     },
-    kill: () => end('SIGKILL'),
+    kill: async () => void (await end('SIGKILL')),
+    end: () => end('SIGTERM'),
     async start() {
       ({ child, url } = await launch({ ...env, WILLCALL_PORT: new URL(url).port }));
     },

@@ -1,5 +1,5 @@
 // The REST door: HTTP/1.1 and JSON, for anybody with curl. It parses strictly, calls one engine verb per request and
-// shapes the answer. When it stops it refuses new requests at once and lets those under way finish.
+// shapes the answer. When it stops it refuses new requests at once and lets those under way finish, for some seconds.
 
 import type { IncomingMessage } from 'node:http';
 import {
@@ -23,6 +23,7 @@ import { refuseCrossSite } from './cross-site.ts';
 import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
 import { refuseDoubtfulFraming } from './framing.ts';
+import { createHandBacks } from './hang-up.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { createOpenAnswers, type OpenAnswers } from './open-answers.ts';
 import { countCall } from './rate-limit.ts';
@@ -55,6 +56,7 @@ export function createRestDoor(options: RestDoorOptions) {
   const { engine, logger, traffic, host, port, timeouts = defaultTimeouts } = options;
   let stopping = false;
   const openAnswers = createOpenAnswers();
+  const handBacks = createHandBacks({ engine, logger });
   const app = createServer({ logger, timeouts, openAnswers });
   endStalled(app.server, openAnswers);
   app.addHook('onRequest', (request, reply, done) => {
@@ -86,7 +88,7 @@ export function createRestDoor(options: RestDoorOptions) {
   const reference = createReference(routes);
   // Compression attaches to routes as they are made, and it is loaded by then.
   app.register((scope, _options, done) => {
-    for (const route of routes) addRoute(scope, route, { engine, logger, reference });
+    for (const route of routes) addRoute(scope, route, { engine, handBacks, reference });
     done();
   });
 
@@ -100,8 +102,11 @@ export function createRestDoor(options: RestDoorOptions) {
     },
     async stop(): Promise<void> {
       stopping = true;
+      const late = setTimeout(openAnswers.cutAll, timeouts.stopMs);
       await openAnswers.whenNone();
+      clearTimeout(late);
       await app.close();
+      await handBacks.whenNone();
     },
   };
 }

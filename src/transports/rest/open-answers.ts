@@ -13,6 +13,8 @@ export interface OpenAnswers {
   isAnswering(socket: Socket): boolean;
   /** Resolves as soon as there is none. */
   whenNone(): Promise<void>;
+  /** Ends the connections of all. */
+  cutAll(): void;
 }
 
 export function createOpenAnswers(): OpenAnswers {
@@ -59,6 +61,9 @@ export function createOpenAnswers(): OpenAnswers {
       awaited = true;
       if (open === 0) none.resolve();
       return none.promise;
+    },
+    cutAll() {
+      for (const socket of [...openBySocket.keys()]) if (openBySocket.get(socket)?.size !== 0) socket.destroy();
     },
   };
 }

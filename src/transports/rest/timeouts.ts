@@ -16,6 +16,8 @@ export interface Timeouts {
   readonly keepAliveMs: number;
   /** Without a byte in either direction while a request is under way: a sender who stalls, or a reader who does not read. */
   readonly stallMs: number;
+  /** While the door stops: until connections are cut on which something is still under way. */
+  readonly stopMs: number;
 }
 
 export const defaultTimeouts: Timeouts = {
@@ -25,6 +27,8 @@ export const defaultTimeouts: Timeouts = {
   keepAliveMs: 75_000,
   /** A parked receive is silent for as long as it may wait. */
   stallMs: 2 * limits.waitSecondsMax * 1000,
+  /** The process allows itself some more than that (main.ts). */
+  stopMs: 8_000,
 };
 
 /** How often Node looks for requests that take too long to arrive: often enough for the shortest time. */

@@ -10,7 +10,9 @@ import { defaultTimeouts, type Timeouts } from '../../../src/transports/rest/tim
 import { type FakeDoor, makeReceived, openDoor, requestHead } from './fake-engine.ts';
 
 const SOON_MS = 200;
-const never: Timeouts = { headersMs: 250_000, requestMs: 250_000, keepAliveMs: 250_000, stallMs: 250_000 };
+const never: Timeouts = {
+  ...{ headersMs: 250_000, requestMs: 250_000, keepAliveMs: 250_000, stallMs: 250_000, stopMs: 250_000 },
+};
 
 let door: FakeDoor;
 let socket: Socket;

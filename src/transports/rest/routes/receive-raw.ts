@@ -1,6 +1,6 @@
 // POST /v1/subscriptions/{subscription}/receive/raw: one message as the answer's body; 204 when none came.
 
-import { handBack, watchAnswer } from '../hang-up.ts';
+import { watchAnswer } from '../hang-up.ts';
 import { addOutcomes, sendRawMessage } from '../raw-messages.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveRawBody } from '../schemas/consuming.ts';
@@ -35,7 +35,7 @@ export const receiveRaw: Route = {
   url: '/v1/subscriptions/:subscription/receive/raw',
   operation: 'receive',
   describe,
-  handle: async (request, reply, { engine, logger }) => {
+  handle: async (request, reply, { engine, handBacks }) => {
     const subscription = parseName(request, 'subscription');
     const idempotencyKey = readIdempotencyKey(request);
     const wanted = parseBody(request, receiveRawBody);
@@ -52,7 +52,7 @@ export const receiveRaw: Route = {
     // With a key the client asks again, and its receipts stay good.
     if (idempotencyKey === undefined) {
       const receipts = messages.map(({ receipt }) => receipt);
-      ifLost(() => void handBack({ engine, logger, subscription, receipts, caller }));
+      ifLost(() => handBacks.begin({ subscription, receipts, caller }));
     }
     addOutcomes(reply, acknowledged);
     const [message] = messages;

@@ -1,7 +1,7 @@
 // POST /v1/subscriptions/{subscription}/receive: leases messages, waiting for some when there are none.
 
 import { receiveAnswer } from '../answers.ts';
-import { handBack, watchAnswer } from '../hang-up.ts';
+import { watchAnswer } from '../hang-up.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveBody } from '../schemas/consuming.ts';
 import { received } from '../schemas/message-answers.ts';
@@ -28,7 +28,7 @@ export const receive: Route = {
   url: '/v1/subscriptions/:subscription/receive',
   operation: 'receive',
   describe,
-  handle: async (request, reply, { engine, logger }) => {
+  handle: async (request, reply, { engine, handBacks }) => {
     const subscription = parseName(request, 'subscription');
     const idempotencyKey = readIdempotencyKey(request);
     const wanted = parseBody(request, receiveBody);
@@ -45,7 +45,7 @@ export const receive: Route = {
     // With a key the client asks again, and its receipts stay good.
     if (idempotencyKey === undefined) {
       const receipts = answer.messages.map(({ receipt }) => receipt);
-      ifLost(() => void handBack({ engine, logger, subscription, receipts, caller }));
+      ifLost(() => handBacks.begin({ subscription, receipts, caller }));
     }
     return receiveAnswer(answer);
   },
