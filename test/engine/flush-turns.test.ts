@@ -52,7 +52,7 @@ describe('batchers that share turns', () => {
       },
       weigh: () => ({ items: 1, bytes: 0 }),
       ...{ groupsMax: 10, itemsMax: 10, bytesMax: 10, flushesMax: 1, turns },
-      ...{ pendingBytesMax: 10, pendingEntriesMax: 10 },
+      ...{ pendingBytesMax: 10, pendingEntriesMax: 1_000 },
     });
     return { batcher, release: () => release.shift()?.() };
   }
@@ -72,6 +72,29 @@ describe('batchers that share turns', () => {
     await expect.poll(() => flushed).toEqual(['publish: a b', 'receive: c d', 'publish: e']);
     publish.release();
     expect(await Promise.all([...first, ...second])).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('wait for one flush of each other at most, however much those have to do', async () => {
+    const turns = new FlushTurns(1);
+    const flushed: string[] = [];
+    const others = ['publish', 'receive'].map((name) => open(turns, name, flushed));
+    const acknowledge = open(turns, 'acknowledge', flushed);
+    // Many flushes of ten each.
+    const answers = others.flatMap(({ batcher }) => Array.from({ length: 100 }, (_, i) => batcher.submit(i, `${i}`)));
+    const mine = acknowledge.batcher.submit(1, 'mine');
+    for (let done = 0; done < 2; done += 1) {
+      await expect.poll(() => flushed.length).toBe(done + 1);
+      others[done]?.release();
+    }
+    await expect.poll(() => flushed.length).toBe(3);
+    expect(flushed[2]).toBe('acknowledge: mine');
+    acknowledge.release();
+    expect(await mine).toBe('mine');
+    for (let done = 3; done < 21; done += 1) {
+      await expect.poll(() => flushed.length).toBe(done + 1);
+      for (const other of others) other.release();
+    }
+    expect(await Promise.all(answers)).toHaveLength(200);
   });
 
   it('give the turn back when a flush fails', async () => {
