@@ -1,14 +1,18 @@
 // Names to numbers. What is remembered may be stale; that does no harm, because every hot verb looks again under its
-// lock and says when the topic or subscription is gone: then the name is looked up afresh, once.
+// lock and says when the topic or subscription is gone: then the name is looked up afresh, once. Who looks up while a look-up is on
+// its way joins the next one: thousands who come at once cost a few statements, and nobody is told what was true before he asked.
 
 import { WillcallError } from '../domain/errors.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import type { Topic } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
+import { Batcher } from './batcher.ts';
 
 const ENTRIES_MAX = 100_000;
 /** Settings are read from here only where a few seconds do not matter. */
 const FRESH_MS = 5_000;
+const LOOKED_UP_MAX = 500;
+const PENDING_MAX = 100_000;
 
 interface Entry<T> {
   readonly value: T;
@@ -16,18 +20,20 @@ interface Entry<T> {
 }
 
 export class Directory {
-  readonly #store: Store;
   readonly #topics = new Map<string, Entry<Topic>>();
   readonly #subscriptions = new Map<string, Entry<Subscription>>();
+  readonly #topicLookUps: Batcher<string, Topic | null>;
+  readonly #subscriptionLookUps: Batcher<string, Subscription | null>;
 
   constructor(store: Store) {
-    this.#store = store;
+    this.#topicLookUps = createLookUps((names) => store.topics.findAll(names));
+    this.#subscriptionLookUps = createLookUps((names) => store.subscriptions.findAll(names));
   }
 
   /** Throws `topic_not_found`. */
   topic(name: string): Promise<Topic> {
     return lookUp(this.#topics, name, async () => {
-      const topic = await this.#store.topics.find(name);
+      const topic = await this.#topicLookUps.submit(0, name);
       if (topic === null) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
       return topic;
     });
@@ -36,7 +42,7 @@ export class Directory {
   /** Throws `subscription_not_found`. */
   subscription(name: string): Promise<Subscription> {
     return lookUp(this.#subscriptions, name, async () => {
-      const subscription = await this.#store.subscriptions.find(name);
+      const subscription = await this.#subscriptionLookUps.submit(0, name);
       if (subscription === null) {
         throw new WillcallError('subscription_not_found', `There is no subscription named ${name}.`);
       }
@@ -76,6 +82,20 @@ export class Directory {
     this.#topics.clear();
     this.#subscriptions.clear();
   }
+}
+
+function createLookUps<T extends { readonly name: string }>(findAll: (names: readonly string[]) => Promise<T[]>) {
+  return new Batcher<string, T | null>({
+    flush: async (groups) => {
+      const asked = new Set(groups.flatMap(({ entries }) => entries));
+      const found = new Map((await findAll([...asked])).map((value) => [value.name, value]));
+      return groups.map(({ entries }) => entries.map((name) => found.get(name) ?? null));
+    },
+    weigh: () => ({ items: 1, bytes: 0 }),
+    ...{ groupsMax: 1, itemsMax: LOOKED_UP_MAX, bytesMax: Number.POSITIVE_INFINITY },
+    flushesMax: 1,
+    ...{ pendingBytesMax: Number.POSITIVE_INFINITY, pendingEntriesMax: PENDING_MAX },
+  });
 }
 
 async function lookUp<T>(entries: Map<string, Entry<T>>, name: string, find: () => Promise<T>): Promise<T> {

@@ -93,6 +93,16 @@ function createReaders(db: Db) {
         return row === undefined ? null : toSubscription(row);
       }),
 
+    /** Of the names, those that there are, in no order. */
+    findAll: (names: readonly string[]): Promise<Subscription[]> =>
+      db.run(async (kysely) => {
+        const rows = await select(kysely)
+          .where('subscription.name', '=', sql<string>`any (${names}::text[])`)
+          .where('subscription.deleted_at', 'is', null)
+          .execute();
+        return rows.map(toSubscription);
+      }),
+
     /** The living one of that name, or else the one that was deleted last. */
     findRecorded: (name: string): Promise<SubscriptionKey | null> =>
       db.run(async (kysely) => {

@@ -40,6 +40,9 @@ export function createTopicStore(db: Db) {
         return row === undefined ? null : toTopic(row);
       }),
 
+    /** Of the names, those that there are, in no order. */
+    findAll: (names: readonly string[]): Promise<Topic[]> => findAll(db, names),
+
     /** In order of name, from the first one after `after`, of those that a scope covers. */
     list: ({ after, limit, scopes }: NamePage): Promise<Topic[]> =>
       db.run(async (kysely) => {
@@ -88,6 +91,18 @@ export function createTopicStore(db: Db) {
       return rows[0]?.deleted ?? false;
     },
   };
+}
+
+function findAll(db: Db, names: readonly string[]): Promise<Topic[]> {
+  return db.run(async (kysely) => {
+    const rows = await kysely
+      .selectFrom('topic')
+      .selectAll()
+      .where('name', '=', sql<string>`any (${names}::text[])`)
+      .where('deleted_at', 'is', null)
+      .execute();
+    return rows.map(toTopic);
+  });
 }
 
 function toColumns(settings: Partial<TopicSettings>) {

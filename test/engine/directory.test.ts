@@ -32,16 +32,16 @@ function countLookups(store: Store): Store {
     ...store,
     topics: {
       ...store.topics,
-      find: (name) => {
-        lookups.push(`topic ${name}`);
-        return store.topics.find(name);
+      findAll: (names) => {
+        lookups.push(`topic ${names.join(' ')}`);
+        return store.topics.findAll(names);
       },
     },
     subscriptions: {
       ...store.subscriptions,
-      find: (name) => {
-        lookups.push(`subscription ${name}`);
-        return store.subscriptions.find(name);
+      findAll: (names) => {
+        lookups.push(`subscription ${names.join(' ')}`);
+        return store.subscriptions.findAll(names);
       },
     },
   };
@@ -108,4 +108,17 @@ it('forgets a name, or all of them, when told', async () => {
   await directory.topic(name);
   await directory.subscription(name);
   expect(lookups).toHaveLength(6);
+});
+
+it('looks up in one statement what is asked for while another one is on its way, each name once', async () => {
+  const other = freshName();
+  await engine.createTopic({ name: other, settings: {}, caller: CALLER });
+  const first = directory.topic(name);
+  const rest = [name, other, name, other, name].map((each) => directory.topic(each));
+  const missing = codeOf(directory.topic('missing'));
+  expect((await Promise.all([first, ...rest])).map((topic) => topic.name)).toEqual([
+    ...[name, name, other, name, other, name],
+  ]);
+  expect(await missing).toBe('topic_not_found');
+  expect(lookups).toEqual([`topic ${name}`, `topic ${name} ${other} missing`]);
 });
