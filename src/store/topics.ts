@@ -29,16 +29,7 @@ export function createTopicStore(db: Db) {
         }
       }),
 
-    find: (name: string): Promise<Topic | null> =>
-      db.run(async (kysely) => {
-        const row = await kysely
-          .selectFrom('topic')
-          .selectAll()
-          .where('name', '=', name)
-          .where('deleted_at', 'is', null)
-          .executeTakeFirst();
-        return row === undefined ? null : toTopic(row);
-      }),
+    find: async (name: string): Promise<Topic | null> => (await findAll(db, [name]))[0] ?? null,
 
     /** Of the names, those that there are, in no order. */
     findAll: (names: readonly string[]): Promise<Topic[]> => findAll(db, names),
