@@ -86,6 +86,10 @@ describe('a request that another server might read differently', () => {
       'an encoding that encodes nothing',
       () => `GET /healthz HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: identity\r\n\r\n${hidden()}`,
     ],
+    [
+      'chunks in HTTP/1.0 to a path that is none',
+      () => `${post('/%zz', 'Transfer-Encoding: chunked').replace('HTTP/1.1', 'HTTP/1.0')}0\r\n\r\n${hidden()}`,
+    ],
     ['no version', () => hidden().replace(' HTTP/1.1', '')],
     ['a version that is none', () => hidden().replace('HTTP/1.1', 'HTTP/1.10')],
     ['another version', () => hidden().replace('HTTP/1.1', 'HTTP/2.0')],

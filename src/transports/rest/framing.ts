@@ -9,16 +9,17 @@ import { DoorError } from './errors.ts';
 /** Connections that end with the answer they are owed: what still arrives there may be a part of the request before. */
 const ending = new WeakSet<Socket>();
 
-/** Throws `malformed_request`, and lets the connection end, where others might see another request than Node does. */
-export function refuseDoubtfulFraming({ httpVersion, headers, socket }: IncomingMessage, reply: FastifyReply): void {
+/** Where others might see another request than Node does: `malformed_request`, to be thrown; the connection ends with it. */
+export function findFramingFault(request: IncomingMessage, reply: FastifyReply): DoorError | null {
+  const { httpVersion, headers, socket } = request;
   const encoding = headers['transfer-encoding'];
   const plain = httpVersion === '1.1' && (encoding === undefined || encoding === 'chunked');
-  if (plain && !ending.has(socket)) return;
+  if (plain && !ending.has(socket)) return null;
   const fault = ending.has(socket) ? 'The request before it was malformed.' : findFault(httpVersion, encoding);
-  if (fault === null) return;
+  if (fault === null) return null;
   ending.add(socket);
   reply.header('connection', 'close');
-  throw new DoorError('malformed_request', fault);
+  return new DoorError('malformed_request', fault);
 }
 
 function findFault(httpVersion: string, encoding: string | undefined): string | null {

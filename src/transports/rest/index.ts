@@ -22,7 +22,7 @@ import { addCompression } from './compression.ts';
 import { refuseCrossSite } from './cross-site.ts';
 import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
-import { refuseDoubtfulFraming } from './framing.ts';
+import { findFramingFault } from './framing.ts';
 import { createHandBacks } from './hang-up.ts';
 import { addNotFoundHandler } from './not-found.ts';
 import { createOpenAnswers, type OpenAnswers } from './open-answers.ts';
@@ -139,7 +139,8 @@ function createServer({ logger, timeouts, openAnswers }: ServerOptions): Fastify
     routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX, querystringParser: () => ({}) },
     frameworkErrors: (error, request, reply) => {
       reply.headers(answerHeaders);
-      void handleError(error, request, reply);
+      // No hook is run for what has no route.
+      void handleError(findFramingFault(request.raw, reply) ?? error, request, reply);
     },
     clientErrorHandler: createClientErrorHandler(openAnswers),
   });
@@ -165,7 +166,8 @@ interface Rooms {
 /** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
 function admit(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): Promise<void> | undefined {
   const { engine, traffic } = rooms;
-  refuseDoubtfulFraming(request.raw, reply);
+  const fault = findFramingFault(request.raw, reply);
+  if (fault !== null) throw fault;
   refuseRepeatedHeaders(request.raw);
   const { config } = request.routeOptions;
   if (config.open === true) {
