@@ -264,15 +264,19 @@ describe('whoever has the password of the service', () => {
 
   it('cannot have the one function of the owner believe in tables and functions of its own', async () => {
     const before = await ledger();
+    // By a policy that lets nothing of today go.
+    await administrator.query('update willcall.ledger_policy set retention_seconds = 3153600000');
     // As where the database is shared, and everybody may.
     await administrator.query(`grant temporary on database ${database.name} to ${names.app}`);
+    await administrator.query(`create schema trap authorization ${names.app}`);
     await thief.query(`
       create temp table ledger_policy as select true as only_row, 1::bigint as retention_seconds;
       create temp table acknowledgment as select * from willcall.acknowledgment;
-      create function pg_temp.clock_timestamp() returns timestamptz language sql as $$ select 'infinity'::timestamptz $$;
-      create function pg_temp.hashtext(text) returns integer language plpgsql
+      create function trap.clock_timestamp() returns timestamptz language sql as $$ select 'infinity'::timestamptz $$;
+      create function trap.hashtext(text) returns integer language plpgsql
         as $$ begin delete from willcall.acknowledgment; return 1; end $$;
-      set search_path = pg_temp, willcall, pg_catalog;
+      grant usage on schema trap to public;
+      set search_path = trap, pg_temp, willcall, pg_catalog;
     `);
     const pruned = await rowsOf<{ pruned: string }>(
       thief,
@@ -282,6 +286,8 @@ describe('whoever has the password of the service', () => {
     expect(pruned).toEqual([{ pruned: '0' }]);
     expect(await ledger()).toEqual(before);
     await thief.query('discard all');
+    await thief.query('drop schema trap cascade');
+    await administrator.query('update willcall.ledger_policy set retention_seconds = null');
   });
 
   it('can append a row that nobody signed, which is why a row alone is no proof', async () => {
