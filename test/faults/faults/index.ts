@@ -2,9 +2,9 @@
 // failover, an upgrade) is a test of its own beside this folder.
 
 import type { Fault } from './fault.ts';
-import { networkFaults, stallForLong } from './networks.ts';
+import { forgetConnections, networkFaults, stallForLong } from './networks.ts';
 import { freezeInstance, killEveryInstance, killInstance, restartInstance } from './processes.ts';
-import { killBackend, killPostmaster, restartFast, restartImmediately } from './servers.ts';
+import { freezeServer, killBackend, killPostmaster, restartFast, restartImmediately } from './servers.ts';
 import {
   cancelStatements,
   endSessions,
@@ -19,9 +19,9 @@ import {
 export type { Fault } from './fault.ts';
 
 export const faults: readonly Fault[] = [
-  ...networkFaults,
+  ...[...networkFaults, forgetConnections],
   ...[killInstance, killEveryInstance, freezeInstance, restartInstance],
-  ...[killBackend, killPostmaster, restartFast, restartImmediately],
+  ...[killBackend, killPostmaster, freezeServer, restartFast, restartImmediately],
   ...[loseWakeups, endSessions, cancelStatements, freezeBackend, holdAdvisoryLock, holdTable, useUpConnections],
 ];
 

@@ -45,6 +45,18 @@ function proxyOf(instance: Instance, link: Link) {
 
 const slow = (random: Random): Manner => ({ how: 'slow', delayMs: random.whole(20, 400) });
 
+/** As a firewall does that was restarted: nobody is told. Long enough to be noticed. */
+export const forgetConnections: Fault = {
+  name: `${between.database}, connections are forgotten`,
+  side: 'database',
+  inflict: async ({ instances }, random) => {
+    const proxy = random.pick(instances).database;
+    proxy.behave({ how: 'swallow' });
+    await pause(random.whole(2_500, 5_000));
+    proxy.behave({ how: 'pass' });
+  },
+};
+
 /** The service gives the connection up meanwhile. */
 export const stallForLong: Fault = {
   name: `${between.database}, nothing moves for longer than an answer may take`,

@@ -39,6 +39,16 @@ export const killPostmaster: Fault = {
   },
 };
 
+export const freezeServer: Fault = {
+  name: 'PostgreSQL is frozen as a whole and goes on (SIGSTOP, SIGCONT)',
+  side: 'database',
+  inflict: async ({ cluster }, random) => {
+    const goOn = await cluster.freeze();
+    await pause(random.whole(500, 5_000));
+    goOn();
+  },
+};
+
 const restart = (mode: 'fast' | 'immediate'): Fault => ({
   name: `PostgreSQL is restarted (${mode})`,
   side: 'database',
