@@ -1,7 +1,8 @@
 // The listening connection: hears its own schema's channel, comes back by itself when it is lost, and ends when told.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { createWakeupListener, type WakeupListener, wakeupChannel } from '../../src/store/wakeup.ts';
+import { startTcpProxy } from '../faults/tcp-proxy.ts';
 import { openStoreBench, type StoreBench } from '../support/store.ts';
 
 let bench: StoreBench;
@@ -73,6 +74,50 @@ it('goes on trying while there is no server to connect to', async () => {
   await expect.poll(() => warnings.length).toBeGreaterThan(2);
   await unreachable.stop();
   expect(connections).toBe(0);
+});
+
+it('notices within 45 seconds that its connection is dead although nobody said so', async () => {
+  const { hostname, port } = new URL(bench.database.url);
+  const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+  const url = new URL(bench.database.url);
+  url.host = `127.0.0.1:${proxy.port}`;
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const through = createListener('willcall', url.href);
+  try {
+    through.start(handlers);
+    await expect.poll(() => connections).toBe(1);
+    // A beat that is answered changes nothing.
+    await vi.advanceTimersByTimeAsync(30_000);
+    await expect.poll(() => bench.value(`select query from pg_stat_activity where ${LISTENING}`)).toBe('select 1');
+    await send('willcall', 'before');
+    await expect.poll(() => heard).toEqual(['before']);
+    expect([connections, warnings]).toEqual([1, []]);
+    proxy.behave({ how: 'swallow' });
+    await vi.advanceTimersByTimeAsync(45_000);
+    await expect.poll(() => warnings.length).toBeGreaterThan(0);
+    proxy.behave({ how: 'pass' });
+    const passUntilConnected = async () => {
+      await vi.advanceTimersByTimeAsync(50);
+      return connections;
+    };
+    await expect.poll(passUntilConnected).toBe(2);
+    await send('willcall', 'after');
+    await expect.poll(() => heard).toEqual(['before', 'after']);
+  } finally {
+    vi.useRealTimers();
+    await through.stop();
+    await proxy.close();
+  }
+});
+
+it('connects anew at a word, however its connection looks, and has but one', async () => {
+  listener.renew();
+  listener.start(handlers);
+  await expect.poll(() => connections).toBe(1);
+  listener.renew();
+  await expect.poll(() => connections).toBe(2);
+  await expect.poll(() => bench.value(`select count(*) from pg_stat_activity where ${LISTENING}`)).toBe(1);
+  expect(warnings).toEqual([]);
 });
 
 it('does not come back after a stop, and leaves no connection', async () => {
