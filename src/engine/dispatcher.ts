@@ -17,6 +17,8 @@ const NEXT_AT_MS_MAX = 60_000;
 /** Of one receive; those behind them follow in the next. */
 const WAITERS_MAX = 100;
 const MESSAGES_MAX = 2_000;
+/** So soon after an empty answer a client may be taken to have waited on. */
+const WAITS_ON_MS = 2_000;
 /** Small bodies are not worth a difference. */
 const EXPECTED_BYTES_MIN = 64 * 1024;
 
@@ -43,6 +45,8 @@ export interface DispatcherOptions {
   readonly wheel: TimerWheel;
   readonly traffic: Pick<Traffic, 'hasRoom' | 'hasRoomFor'>;
   readonly reach: Reach;
+  /** Whether what other instances make receivable is heard of here. */
+  readonly hears: () => boolean;
   readonly receive: (look: Look) => Promise<ReceiveOutcome>;
   /** Gives back what nobody is there to take any more. */
   readonly handBack: (messages: readonly HandedMessage[], row: WaiterRow) => void;
@@ -69,6 +73,9 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters = new Set<Waiter>();
   readonly #goOnLooking = () => this.wake();
+  /** Waiters for whom a look has found nothing, and when the last one went with an empty answer. */
+  #parked = 0;
+  #parkedUntil = Number.NEGATIVE_INFINITY;
   #running = false;
   #dirty = false;
   readonly #deferredFloor = new DeferredFloor();
@@ -118,9 +125,29 @@ export class Dispatcher {
       };
       signal.addEventListener('abort', leave, { once: true });
       if (waitMs > 0) waiter.timer = this.#options.wheel.in(waitMs, () => this.#giveUp(waiter));
+      const isParked = waitMs > 0 && this.#isLookNeedless(row.receiveKey);
       this.#waiters.add(waiter);
-      this.wake();
+      if (isParked) this.#park(waiter);
+      else this.wake();
     });
+  }
+
+  /**
+   * Whether somebody waits here already, or did until a moment ago, and nothing was heard since a look found nothing: then it
+   * would find nothing for a newcomer either, who waits with the same right to be woken. One who asks again for an answer is
+   * looked for.
+   */
+  #isLookNeedless(receiveKey: string | null): boolean {
+    if (receiveKey !== null || this.#dirty || this.#running) return false;
+    const { hears, reach } = this.#options;
+    const waitsOn = this.#parked > 0 || performance.now() - this.#parkedUntil <= WAITS_ON_MS;
+    return waitsOn && hears() && reach.isThere(this.#goOnLooking);
+  }
+
+  #park(waiter: Waiter): void {
+    if (waiter.looked) return;
+    waiter.looked = true;
+    this.#parked += 1;
   }
 
   /** Something may be receivable. */
@@ -208,7 +235,7 @@ export class Dispatcher {
     if (more && unserved + behind.length > 0) this.#dirty = true;
     if (more) return;
     for (const waiter of behind) {
-      waiter.looked = true;
+      this.#park(waiter);
       if (waiter.over) this.#answerEmpty(waiter);
     }
   }
@@ -264,7 +291,7 @@ export class Dispatcher {
       } else if (waiter.over) {
         this.#answerEmpty(waiter);
       } else {
-        waiter.looked = true;
+        this.#park(waiter);
         unserved += 1;
       }
     }
@@ -286,12 +313,13 @@ export class Dispatcher {
   }
 
   #answerEmpty(waiter: Waiter): void {
+    if (waiter.looked) this.#parkedUntil = performance.now();
     this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
   }
 
   #answer(waiter: Waiter, settle: () => void): void {
     waiter.timer?.cancel();
-    this.#waiters.delete(waiter);
+    if (this.#waiters.delete(waiter) && waiter.looked) this.#parked -= 1;
     settle();
   }
 }

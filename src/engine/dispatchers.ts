@@ -79,6 +79,7 @@ export class Dispatchers {
       wheel: this.#options.wheel,
       traffic: this.#options.traffic,
       reach: this.#options.store.reach,
+      hears: () => this.#options.store.wakeups.isListening(),
       bytesMax: LOOK_BYTES_MAX,
       receive: (look) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...look }),
       handBack: (messages, row) => this.#options.handBack(ids, messages, row),

@@ -76,6 +76,7 @@ export function createStore(options: StoreOptions) {
     keys: createKeyStore(db),
     wakeups: {
       listen: listener.start,
+      isListening: listener.isListening,
       /** At most 7,900 bytes. */
       send: async (payload: string): Promise<void> => {
         await db.call(notify, [wakeupChannel(options.schema), payload]);

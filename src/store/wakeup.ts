@@ -25,6 +25,8 @@ export interface WakeupListener {
   start(handlers: WakeupHandlers): void;
   /** Connects anew, whatever the present connection looks like; nothing before `start`. */
   renew(): void;
+  /** Whether what is sent now arrives. A connection that died unnoticed is noticed later. */
+  isListening(): boolean;
   stop(): Promise<void>;
 }
 
@@ -36,7 +38,7 @@ export function wakeupChannel(schema: string): string {
 export function createWakeupListener(options: WakeupListenerOptions): WakeupListener {
   const state = {
     ...{ client: null as pg.Client | null, timer: null as NodeJS.Timeout | null, stopped: false, failures: 0 },
-    again: null as (() => void) | null,
+    ...{ listening: false, again: null as (() => void) | null },
   };
 
   const connect = async (handlers: WakeupHandlers): Promise<void> => {
@@ -46,6 +48,7 @@ export function createWakeupListener(options: WakeupListenerOptions): WakeupList
     const reconnect = (err?: unknown): void => {
       if (over) return;
       over = true;
+      state.listening = false;
       streamOf(client).destroy();
       if (state.stopped) return;
       const pause = Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** state.failures) * (0.5 + Math.random() / 2);
@@ -55,6 +58,7 @@ export function createWakeupListener(options: WakeupListenerOptions): WakeupList
     };
     state.again = () => {
       over = true;
+      state.listening = false;
       streamOf(client).destroy();
       if (state.timer !== null) clearTimeout(state.timer);
       state.failures = 0;
@@ -74,6 +78,7 @@ export function createWakeupListener(options: WakeupListenerOptions): WakeupList
       await client.query(`listen ${pg.escapeIdentifier(wakeupChannel(options.schema))}`);
       if (over) return;
       state.failures = 0;
+      state.listening = true;
       schedule(beat, BEAT_MS);
       handlers.onConnect();
     } catch (error) {
@@ -90,8 +95,10 @@ export function createWakeupListener(options: WakeupListenerOptions): WakeupList
     renew: () => {
       if (!state.stopped) state.again?.();
     },
+    isListening: () => state.listening,
     stop: async () => {
       state.stopped = true;
+      state.listening = false;
       if (state.timer !== null) clearTimeout(state.timer);
       if (state.client !== null) await end(state.client);
     },

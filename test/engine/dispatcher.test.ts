@@ -38,6 +38,7 @@ beforeEach(() => {
       isThere: (goOn) => away?.add(goOn) === undefined,
       refuse: () => new WillcallError('database_unavailable', 'away'),
     },
+    hears: () => false,
     bytesMax: BYTES_MAX,
     receive: (look) => {
       const { promise, resolve, reject } = Promise.withResolvers<ReceiveOutcome>();

@@ -101,8 +101,15 @@ async function createSubjects(lab: Lab, prefix: string) {
   const admin = createClient(lab.instances[0].url, lab.adminKey);
   const named = (name: string) => `${prefix}-${name}`;
   const put = async (path: string, json: object) => {
-    const { status, bytes } = await admin.call('PUT', path, { json });
-    if (status !== 201) throw new Error(`PUT ${path} was answered ${status}: ${bytes}`);
+    // The instances may still be recovering from the round before.
+    const isMade = async () => {
+      const { status, bytes } = await admin.call('PUT', path, { json });
+      if (status !== 200 && status !== 201 && status !== 503) {
+        throw new Error(`PUT ${path} was answered ${status}: ${bytes}`);
+      }
+      return status !== 503;
+    };
+    await until(isMade, `${path} is there`);
   };
   for (const name of topics) await put(`/v1/topics/${named(name)}`, {});
   for (const { name, topic, json } of subscriptions) {

@@ -48,7 +48,7 @@ beforeAll(async () => {
     settling: createSettlingStore(db),
     fallingDue: createFallingDueStore(db),
     retention: createRetentionStore(db),
-    wakeups: { listen: () => {}, send: async () => {} },
+    wakeups: { listen: () => {}, isListening: () => false, send: async () => {} },
   });
   queue = await createQueue(engine, { minBackoffSeconds: 0, maxBackoffSeconds: 0 });
   for (const { run } of [...trials, ...batchTrials]) await run();

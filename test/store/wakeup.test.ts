@@ -68,6 +68,17 @@ it('comes back whenever it is lost, says so each time, and hears again', async (
   expect(warnings).toHaveLength(3);
 });
 
+it('knows whether it hears', async () => {
+  expect(listener.isListening()).toBe(false);
+  listener.start(handlers);
+  await expect.poll(() => listener.isListening()).toBe(true);
+  await endConnections();
+  await expect.poll(() => listener.isListening()).toBe(false);
+  await expect.poll(() => listener.isListening()).toBe(true);
+  await listener.stop();
+  expect(listener.isListening()).toBe(false);
+});
+
 it('goes on trying while there is no server to connect to', async () => {
   const unreachable = createListener('willcall', 'postgres://nobody@127.0.0.1:1/none');
   unreachable.start(handlers);

@@ -23,9 +23,9 @@ export function readBody(request: FastifyRequest, payload: Payload, done: Done):
   const end = (error: Error | null): void => {
     payload.off('data', onData).off('end', onEnd).off('error', end);
     // What still arrives is read past, so that the client, which may be sending yet, comes to read the answer.
-    payload.on('error', () => {}).resume();
+    payload.on('error', ignore).resume();
     if (error !== null) done(error);
-    else done(null, Buffer.concat(chunks, length));
+    else done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
   };
   const onData = (chunk: Buffer): void => {
     length += chunk.length;
@@ -47,6 +47,9 @@ export function readBody(request: FastifyRequest, payload: Payload, done: Done):
   };
   payload.on('data', onData).on('end', onEnd).on('error', end).resume();
 }
+
+/** Not a closure: what outlives the reading must not hold what was read. */
+function ignore(): void {}
 
 function tooLarge(bytesMax: number): DoorError {
   return new DoorError('payload_too_large', `A request here has at most ${bytesMax} bytes: send less at a time.`);
