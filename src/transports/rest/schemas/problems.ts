@@ -8,10 +8,14 @@ import { exampleIds } from './examples.ts';
 import { count } from './fields.ts';
 import { acknowledgeResults, settleResults } from './message-answers.ts';
 
+/** Of an answer that is a problem. */
+const STATUS_MIN = 400;
+const STATUS_MAX = 599;
+
 const problemFields = {
   type: z.string().describe('A URN that ends in the code.'),
   title: z.string().describe('The code in words, for people.'),
-  status: z.int().min(400).max(599).describe('The status of the answer.'),
+  status: z.int().min(STATUS_MIN).max(STATUS_MAX).describe('The status of the answer.'),
   detail: z.string().describe('What was wrong and what to do next, for people.'),
   code: z.enum(problemCodes).describe('What was wrong, for programs. Codes never change their meaning.'),
 };
