@@ -4,11 +4,13 @@
 import type pg from 'pg';
 import { WillcallError } from '../domain/errors.ts';
 import { isStatementOnly, toWillcallError } from './errors.ts';
+import { type HotStatement, runHot, type TypeParser } from './hot-call.ts';
 import type { Watch } from './watch.ts';
 
 /** What Kysely and the hot statements need of a connection. */
 export interface Connection {
-  query(query: string | pg.QueryConfig, values?: readonly unknown[]): Promise<pg.QueryResult>;
+  query(query: string, values?: readonly unknown[]): Promise<pg.QueryResult>;
+  call(statement: HotStatement, values: readonly unknown[]): Promise<Record<string, unknown>[]>;
   release(): void;
 }
 
@@ -20,7 +22,11 @@ export interface Connection {
 const STANDBY_WAIT = 'SyncRepWaitForLSN';
 
 /** How to take a connection out of the pool; to be released by who took it. */
-export function createConnect(pool: pg.Pool, watch: Pick<Watch, 'wait' | 'doubt'>): () => Promise<Connection> {
+export function createConnect(
+  pool: pg.Pool,
+  watch: Pick<Watch, 'wait' | 'doubt'>,
+  parserOf: TypeParser,
+): () => Promise<Connection> {
   const unconfirmed = new WeakSet<object>();
   /** What fails because the database cannot be reached fails when it is known whether it is away: then others need not try. */
   const wait = <T>(begin: () => Promise<T>): Promise<T> =>
@@ -49,23 +55,21 @@ export function createConnect(pool: pg.Pool, watch: Pick<Watch, 'wait' | 'doubt'
   return async () => {
     const client = await take();
     let broken: Error | undefined;
+    const ask = async <T>(begin: () => Promise<T>): Promise<T> => {
+      const result = await wait(begin).catch((error: Error) => {
+        if (!isStatementOnly(error)) broken = error;
+        throw error;
+      });
+      if (!unconfirmed.delete(client)) return result;
+      throw new WillcallError(
+        'database_timeout',
+        'The standby of the database did not confirm it: whether it will be kept is not known; try again.',
+      );
+    };
     return {
-      query: async (query, values) => {
-        const result = await wait(() => ask(client, query, values)).catch((error: Error) => {
-          if (!isStatementOnly(error)) broken = error;
-          throw error;
-        });
-        if (!unconfirmed.delete(client)) return result;
-        throw new WillcallError(
-          'database_timeout',
-          'The standby of the database did not confirm it: whether it will be kept is not known; try again.',
-        );
-      },
+      query: (query, values) => ask(() => client.query(query, [...(values ?? [])])),
+      call: (statement, values) => ask(() => runHot(client, statement, values, parserOf)),
       release: () => client.release(broken),
     };
   };
-}
-
-function ask(client: pg.PoolClient, query: string | pg.QueryConfig, values?: readonly unknown[]) {
-  return typeof query === 'string' ? client.query(query, [...(values ?? [])]) : client.query(query);
 }

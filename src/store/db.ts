@@ -7,10 +7,12 @@ import pg from 'pg';
 import type { Logger } from '../domain/logger.ts';
 import { createConnect } from './connections.ts';
 import { isRetryable, toWillcallError } from './errors.ts';
+import type { HotStatement } from './hot-call.ts';
 import { localize } from './migration-files.ts';
 import { createProbe } from './probe.ts';
 import { followConnections } from './streams.ts';
 import type { Tables } from './tables.ts';
+import { parserOf } from './types.ts';
 import { type Reach, Watch } from './watch.ts';
 
 const TRIES_MAX = 5;
@@ -21,9 +23,6 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** How long an answer may be overdue before its connection is given up. */
 const ANSWER_TIMEOUT_MS = 15_000;
 
-const INT8 = 20;
-const INT8_ARRAY = 1016;
-
 export interface DbOptions {
   readonly url: string;
   readonly schema: string;
@@ -31,12 +30,6 @@ export interface DbOptions {
   readonly runtimeRole: string | null;
   readonly connectionsMax: number;
   readonly logger: Logger;
-}
-
-/** A static statement, prepared once per connection under its name. */
-export interface HotStatement {
-  readonly name: string;
-  readonly text: string;
 }
 
 export interface Db {
@@ -64,10 +57,10 @@ export function createDb(options: DbOptions, onBack = () => {}): Db {
   // One that dies under a statement fails that statement; pg also tells the connection itself, and an error that nobody
   // listens to would end the process.
   pool.on('connect', (client) => client.on('error', () => {}));
-  const connect = createConnect(pool, watch);
-  const call = async (query: pg.QueryConfig): Promise<pg.QueryResult> => {
+  const connect = createConnect(pool, watch, parserOf);
+  const call = async (statement: HotStatement, values: readonly unknown[]) => {
     const connection = await connect();
-    return connection.query(query).finally(() => connection.release());
+    return connection.call(statement, values).finally(() => connection.release());
   };
   const kysely = new Kysely<Tables>({
     // Nothing here reads by cursor, which is all that a connection of ours lacks.
@@ -85,7 +78,7 @@ export function createDb(options: DbOptions, onBack = () => {}): Db {
       text: localize(text, { schema: options.schema, runtimeRole: 'willcall_runtime' }),
     }),
     call: <Row>(statement: HotStatement, values: unknown[]) =>
-      withRetries(async () => (await call({ ...statement, values })).rows as Row[]),
+      withRetries(async () => (await call(statement, values)) as Row[]),
     transaction: (work) => withRetries(() => kysely.transaction().execute(work)),
     run: (query) => withRetries(() => query(kysely)),
     stop: async () => {
@@ -131,18 +124,8 @@ export function connectionOptions(options: Pick<DbOptions, 'url' | 'runtimeRole'
       `-c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT_MS}`,
       ...(options.runtimeRole === null ? [] : [`-c role=${options.runtimeRole}`]),
     ].join(' '),
-    types: { getTypeParser: parserOf } as pg.CustomTypesConfig,
+    types: { getTypeParser: parserOf } as unknown as pg.CustomTypesConfig,
   };
-}
-
-/** 64-bit integers come as numbers: sequences and counts stay far below 2^53. */
-function parserOf(oid: number, format?: string): unknown {
-  if (oid === INT8) return Number;
-  const parser = pg.types.getTypeParser(oid, format as 'text');
-  if (oid === INT8_ARRAY)
-    return (value: string) =>
-      (parser(value) as unknown as (string | null)[]).map((one) => (one === null ? null : Number(one)));
-  return parser;
 }
 
 async function withRetries<T>(work: () => Promise<T>): Promise<T> {

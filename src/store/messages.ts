@@ -1,8 +1,8 @@
 // Publishing: one statement appends many callers' messages to the logs of many topics.
 
-import { randomBytes } from 'node:crypto';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import { formatMessageId } from '../domain/message-id.ts';
+import { random64 } from '../domain/random.ts';
 import type { Db } from './db.ts';
 import { plainFirst } from './plain-first.ts';
 
@@ -87,7 +87,7 @@ export function createMessageStore(db: Db) {
   /** By group; what the statement leaves out has no outcome. */
   const publishPlainly = async (groups: readonly PublishGroup[]) => {
     const outcomes: (PublishOutcome | undefined)[] = groups.map(() => undefined);
-    const salt = randomBytes(8).readBigInt64BE();
+    const salt = random64();
     const rows = await db.call<PlainRow>(publishPlain, packGroups(groups, salt).slice(0, PLAIN_VALUES));
     for (const { grp, outcome, first_seq } of rows) {
       const group = groups[grp - 1] as PublishGroup;
@@ -97,7 +97,7 @@ export function createMessageStore(db: Db) {
   };
 
   const publishEach = async (groups: readonly PublishGroup[], wait: boolean) => {
-    const salt = randomBytes(8).readBigInt64BE();
+    const salt = random64();
     const rows = await db.call<Row>(publish, [wait, ...packGroups(groups, salt)]);
     return rows.map((row, i) => toOutcome(row, groups[i] as PublishGroup, salt));
   };

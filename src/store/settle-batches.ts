@@ -2,7 +2,8 @@
 // delivery go together (a group), because they share a nonce and a lease.
 
 import type { ConsumerError, Outcome } from '../domain/settling.ts';
-import type { Db, HotStatement } from './db.ts';
+import type { Db } from './db.ts';
+import type { HotStatement } from './hot-call.ts';
 
 /** One receipt of a call; fields that the verb does not use are null. */
 export interface SettleItem {

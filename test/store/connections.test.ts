@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createConnect } from '../../src/store/connections.ts';
 import { createDb } from '../../src/store/db.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
+import { parserOf } from '../../src/store/types.ts';
 import { CALLER, codeOf, createQueue, newMessage, type Queue } from '../support/calls.ts';
 import { openStoreBench, type Session, type StoreBench } from '../support/store.ts';
 
@@ -157,7 +158,7 @@ describe('a connection that is given back', () => {
 
   it('while it is busy is closed, and the next caller gets another one', async () => {
     const pool = openPool();
-    const connect = createConnect(pool, unwatched);
+    const connect = createConnect(pool, unwatched, parserOf);
     await holder.rows('begin');
     await holder.rows('lock table willcall.topic in access exclusive mode');
     const busy = await connect();
@@ -172,7 +173,7 @@ describe('a connection that is given back', () => {
 
   it('after a statement that was refused is kept', async () => {
     const pool = openPool();
-    const connection = await createConnect(pool, unwatched)();
+    const connection = await createConnect(pool, unwatched, parserOf)();
     await expect(connection.query('select 1 / 0')).rejects.toThrow('division by zero');
     connection.release();
     expect(pool.totalCount).toBe(1);
