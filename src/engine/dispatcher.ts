@@ -2,8 +2,8 @@
 // together. A wake during a running receive makes it run again. A waiter whose client went away is forgotten before
 // anything is leased to it; what was leased in the same moment is handed back.
 
-import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { random64 } from '../domain/random.ts';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
 import type { Reach } from '../store/watch.ts';
 import { DeferredFloor } from './deferred-floor.ts';
@@ -102,7 +102,7 @@ export class Dispatcher {
     const waitMs = this.#stopped ? 0 : request.waitMs;
     this.usedAt = performance.now();
     return new Promise((resolve, reject) => {
-      const nonce = randomBytes(8).readBigInt64BE();
+      const nonce = random64();
       const waiter: Waiter = {
         row: { ...row, nonce },
         holder,
