@@ -29,6 +29,13 @@ interface Entry {
   lastUsedAtMs: number;
 }
 
+/** What credentials say, read once for all calls that come with the same. */
+interface Shown {
+  readonly parts: KeyParts | null;
+  /** Of the key's secret; of the whole where they are no key's. */
+  readonly sha256: Buffer;
+}
+
 interface Look {
   readonly lookedAtMs: number;
   readonly found: Promise<Entry | null>;
@@ -49,6 +56,8 @@ export class Keyring {
   /** Ids that are no living key's, with the moment of the look. */
   readonly #unknown = new Map<string, number>();
   readonly #looks = new Map<string, Look>();
+  /** As long as somebody holds the credentials: a door does for a connection. */
+  readonly #shown = new WeakMap<Credentials, Shown>();
   readonly #batcher: Batcher<string, KeyToCheck | 'unknown'>;
   /** When keys were used, where that is still to be recorded. */
   #uses = new Map<string, Date>();
@@ -75,11 +84,12 @@ export class Keyring {
 
   /** As the engine's verb. */
   authenticate(credentials: Credentials): Access | null | Promise<Access | null> {
-    const parts = readKey(credentials);
-    if (parts === null) return this.#asAdmin(credentials);
+    const shown = this.#read(credentials);
+    const { parts } = shown;
+    if (parts === null) return this.#asAdmin(shown.sha256);
     const entry = this.#recall(parts.id);
-    if (entry === undefined) return this.#lookUp(parts.id).then((found) => this.#judge(found, parts, credentials));
-    return this.#judge(entry, parts, credentials);
+    if (entry === undefined) return this.#lookUp(parts.id).then((found) => this.#judge(found, shown, credentials));
+    return this.#judge(entry, shown, credentials);
   }
 
   /** Those of the keys that have ended; looks at each that it has not looked at lately. */
@@ -181,8 +191,19 @@ export class Keyring {
     else insert(this.#unknown, keyId, lookedAtMs, UNKNOWN_MAX);
   }
 
-  #judge(entry: Entry | null, { secret }: KeyParts, credentials: Credentials): Access | null {
-    if (entry === null || !timingSafeEqual(digest(secret), entry.secretSha256)) return this.#asAdmin(credentials);
+  #read(credentials: Credentials): Shown {
+    const known = this.#shown.get(credentials);
+    if (known !== undefined) return known;
+    const parts = readKey(credentials);
+    const shown = { parts, sha256: digest((parts ?? credentials).secret) };
+    this.#shown.set(credentials, shown);
+    return shown;
+  }
+
+  #judge(entry: Entry | null, { sha256 }: Shown, credentials: Credentials): Access | null {
+    if (entry === null || !timingSafeEqual(sha256, entry.secretSha256)) {
+      return this.#asAdmin(digest(credentials.secret));
+    }
     const now = Date.now();
     if (entry.expiresAtMs <= performance.now()) return null;
     if (now - entry.lastUsedAtMs >= limits.keyUseIntervalSeconds * 1000) {
@@ -194,9 +215,9 @@ export class Keyring {
   }
 
   /** Under any user name. Digests are compared, so that the time tells nothing, not even a length. */
-  #asAdmin({ secret }: Credentials): Access | null {
+  #asAdmin(sha256: Buffer): Access | null {
     if (this.#adminSha256 === null) return null;
-    return timingSafeEqual(digest(secret), this.#adminSha256) ? adminAccess : null;
+    return timingSafeEqual(sha256, this.#adminSha256) ? adminAccess : null;
   }
 }
 

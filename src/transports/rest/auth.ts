@@ -1,6 +1,7 @@
 // Who is calling, and whether they may: a key, by Bearer or by Basic for clients that know nothing else, is shown to the
 // engine, and what it opens is held against the operation that the route names. No key is known here.
 
+import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { type Access, checkAccess, type Operation } from '../../domain/access.ts';
 import type { Credentials } from '../../domain/api-key.ts';
@@ -29,7 +30,7 @@ export const authenticateChallenge = ['Bearer realm="willcall"', 'Basic realm="w
 
 /** Whose request it is; a promise only where the engine has to look. Throws `unauthenticated`. */
 export function authenticate(request: FastifyRequest, engine: Engine): Access | Promise<Access> {
-  const credentials = readCredentials(request.headers.authorization);
+  const credentials = credentialsOf(request);
   if (credentials === null) {
     throw new WillcallError(
       'unauthenticated',
@@ -65,8 +66,20 @@ function required(access: Access | null): Access {
   throw new WillcallError('unauthenticated', 'The key is not good here: it is wrong, expired or revoked.');
 }
 
-function readCredentials(header: string | undefined): Credentials | null {
-  const match = /^(bearer|basic) +([^\s]+) *$/i.exec(header ?? '');
+/** What was shown last on each connection, which mostly is what is shown next. */
+const shown = new WeakMap<Socket, { readonly header: string; readonly credentials: Credentials | null }>();
+
+function credentialsOf({ headers, raw }: FastifyRequest): Credentials | null {
+  const header = headers.authorization ?? '';
+  const last = shown.get(raw.socket);
+  if (last?.header === header) return last.credentials;
+  const credentials = readCredentials(header);
+  shown.set(raw.socket, { header, credentials });
+  return credentials;
+}
+
+function readCredentials(header: string): Credentials | null {
+  const match = /^(bearer|basic) +([^\s]+) *$/i.exec(header);
   const [, scheme, token] = match ?? [];
   if (scheme === undefined || token === undefined) return null;
   if (scheme.toLowerCase() === 'bearer') return { id: null, secret: token };
