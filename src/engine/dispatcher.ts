@@ -3,8 +3,8 @@
 // anything is leased to it; what was leased in the same moment is handed back.
 
 import { setImmediate } from 'node:timers/promises';
-import { random64 } from '../domain/random.ts';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
+import { random64 } from '../store/random.ts';
 import type { Reach } from '../store/watch.ts';
 import { DeferredFloor } from './deferred-floor.ts';
 import type { Timer, TimerWheel } from './timer-wheel.ts';
