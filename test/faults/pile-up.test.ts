@@ -64,9 +64,11 @@ describe.runIf(existsSync('/proc/self/status'))('while the database says nothing
     };
     const parked = Array.from({ length: 2 * PARKED_MAX }, receive);
     await expect.poll(() => tally(received)).toEqual(Array(PARKED_MAX).fill(OVERLOADED));
-    // The look that brings it to one of them finds nothing for the others.
-    await client.publish(name, 'small');
-    await expect.poll(() => received.length).toBe(PARKED_MAX + 1);
+    // The first look may have been for the first of them alone. The one that brings the second message finds nothing for the others.
+    for (const many of [1, 2]) {
+      await client.publish(name, 'small');
+      await expect.poll(() => received.length).toBe(PARKED_MAX + many);
+    }
     const before = await peakMib();
 
     proxy.behave({ how: 'stall' });
