@@ -9,8 +9,11 @@ import type { Store } from '../store/index.ts';
 import { Batcher } from './batcher.ts';
 
 const ENTRIES_MAX = 100_000;
-/** Settings are read from here only where a few seconds do not matter. */
-const FRESH_MS = 5_000;
+/**
+ * The one setting that is read from here is whether `max_in_flight` bounds a subscription, to wake who waits for room; where another
+ * instance has just set it, the safety poll does that.
+ */
+const FRESH_MS = 60_000;
 const LOOKED_UP_MAX = 500;
 const PENDING_MAX = 100_000;
 

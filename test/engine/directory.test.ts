@@ -47,9 +47,9 @@ function countLookups(store: Store): Store {
   };
 }
 
-it('asks the database once in five seconds', async () => {
+it('asks the database once a minute', async () => {
   const first = await directory.topic(name);
-  vi.advanceTimersByTime(4_900);
+  vi.advanceTimersByTime(59_900);
   expect(await directory.topic(name)).toBe(first);
   vi.advanceTimersByTime(200);
   expect(await directory.topic(name)).toEqual(first);
