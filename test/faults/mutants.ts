@@ -14,6 +14,8 @@ export interface Mutant {
   readonly edits: readonly (readonly [good: string, bad: string, file?: string])[];
   /** By which it is found; any of them will do. 'calls fail': the database itself refuses what a caller should be granted. */
   readonly caughtBy: readonly (Rule | 'calls fail')[];
+  /** For one that shows only between the end of a lease and the sweep that finds it; absent: all the time. */
+  readonly sweepPauseMs?: number;
 }
 
 const RECEIVE_LOCK = `if _wait then
@@ -246,6 +248,7 @@ export const mutants: readonly Mutant[] = [
     file: 'judge-receipt.sql',
     edits: [['    if _expires_at <= _at then', `    if _expires_at <= _at - interval '10 seconds' then`]],
     caughtBy: ['endsAreInTime', 'outcomesAreAllowed'],
+    sweepPauseMs: 4_000,
   },
   {
     name: 'failed attempts are not counted',
