@@ -1,94 +1,23 @@
-// The dispatcher of one subscription, with looks that the test answers by hand and a clock that it sets.
+// The dispatcher of one subscription: when it looks, for whom, and what becomes of those who wait.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { WillcallError } from '../../src/domain/errors.ts';
-import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/dispatcher.ts';
-import { TimerWheel } from '../../src/engine/timer-wheel.ts';
-import { Traffic } from '../../src/engine/traffic.ts';
-import type { HandedMessage, ReceiveOutcome } from '../../src/store/deliveries.ts';
+import type { WaiterAnswer } from '../../src/engine/dispatcher.ts';
+import { BYTES_MAX, type DispatcherBench, message, openDispatcherBench, TRAFFIC_BYTES } from '../support/dispatcher.ts';
 
-const BYTES_MAX = 1000;
-const TRAFFIC_BYTES = 100_000;
 /** As the store bounds each. */
 const STATEMENT_MS_MAX = 10_000;
 
-interface PendingLook {
-  look: Look;
-  answer: (outcome: Partial<ReceiveOutcome>) => void;
-  fail: (error: Error) => void;
-}
-
-let looks: PendingLook[];
-let handedBack: number[];
-let dispatcher: Dispatcher;
-let traffic: Traffic;
-/** Who is called when the database is back; null while it is there. */
-let away: Set<() => void> | null;
+let looks: DispatcherBench['looks'];
+let handedBack: DispatcherBench['handedBack'];
+let dispatcher: DispatcherBench['dispatcher'];
+let traffic: DispatcherBench['traffic'];
+let wait: DispatcherBench['wait'];
+let answerLook: DispatcherBench['answerLook'];
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
-  looks = [];
-  handedBack = [];
-  traffic = new Traffic({ bytesMax: TRAFFIC_BYTES });
-  away = null;
-  dispatcher = new Dispatcher({
-    wheel: new TimerWheel(5),
-    traffic,
-    reach: {
-      isThere: (goOn) => away?.add(goOn) === undefined,
-      refuse: () => new WillcallError('database_unavailable', 'away'),
-    },
-    hears: () => false,
-    bytesMax: BYTES_MAX,
-    receive: (look) => {
-      const { promise, resolve, reject } = Promise.withResolvers<ReceiveOutcome>();
-      looks.push({ look, answer: (outcome) => resolve({ ...nothing(), ...outcome }), fail: reject });
-      return promise;
-    },
-    handBack: (messages) => handedBack.push(...messages.map((message) => message.sequence)),
-  });
+  ({ looks, handedBack, dispatcher, traffic, wait, answerLook } = openDispatcherBench());
 });
 afterEach(() => vi.useRealTimers());
-
-function nothing(): ReceiveOutcome {
-  return {
-    outcome: 'received',
-    checkedAt: new Date(),
-    deferredDrained: true,
-    snapshot: null,
-    transactionNo: null,
-    inFlightFull: false,
-    leaseFloor: 1,
-    nextAt: null,
-    handed: [],
-  };
-}
-
-function message(sequence: number, bytes = 1): HandedMessage {
-  return { sequence, body: Buffer.alloc(bytes) } as HandedMessage;
-}
-
-/** A waiter, and what it was answered so far. */
-function wait(fields: { waitMs?: number; maxMessages?: number; holder?: string | null } = {}) {
-  const client = new AbortController();
-  const state = { answer: null as WaiterAnswer | null, error: null as unknown, client };
-  const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
-  dispatcher.wait({ ...row, holder: null, waitMs: 20_000, ...fields, signal: client.signal }).then(
-    (answer) => {
-      state.answer = answer;
-    },
-    (error: unknown) => {
-      state.error = error;
-    },
-  );
-  return state;
-}
-
-/** Answers the look of that number, and lets everything that follows from it happen. */
-async function answerLook(number: number, outcome: Partial<ReceiveOutcome> = {}): Promise<void> {
-  looks[number - 1]?.answer(outcome);
-  await vi.advanceTimersByTimeAsync(0);
-}
 
 function sequencesOf(waiter: { answer: WaiterAnswer | null }): number[] | 'gone' | null {
   if (waiter.answer === null || waiter.answer === 'gone') return waiter.answer;
@@ -363,64 +292,5 @@ describe('while the instance holds as much as it may', () => {
     wait();
     expect(looks).toHaveLength(1);
     await expect.poll(() => looks).toHaveLength(2);
-  });
-});
-
-describe('while the database is away', () => {
-  const park = async (count: number) => {
-    const waiters = Array.from({ length: count }, () => wait());
-    // The first look was for the first of them alone.
-    for (let number = 1; number <= looks.length; number += 1) await answerLook(number);
-    return waiters;
-  };
-  const code = ({ error }: { error: unknown }) => (error instanceof WillcallError ? error.code : null);
-
-  it('those stay parked for whom it has looked, and are answered empty at the end of their time', async () => {
-    const [parked] = await park(1);
-    away = new Set();
-    dispatcher.wake();
-    await vi.advanceTimersByTimeAsync(19_000);
-    expect([parked?.answer, parked?.error]).toEqual([null, null]);
-    await vi.advanceTimersByTimeAsync(1_100);
-    expect(parked?.answer).toMatchObject({ messages: [] });
-    expect(looks).toHaveLength(1);
-  });
-
-  it('those who come are refused at once, without a look', async () => {
-    await park(1);
-    away = new Set();
-    const late = [wait(), wait({ waitMs: 0 })];
-    await vi.advanceTimersByTimeAsync(0);
-    expect(late.map(code)).toEqual(['database_unavailable', 'database_unavailable']);
-    expect([looks.length, dispatcher.waiting]).toEqual([1, 1]);
-  });
-
-  it('those are refused whose look was on its way, or who had none yet', async () => {
-    const parked = await park(1);
-    // As many as one look is for, and one more.
-    const asked = Array.from({ length: 100 }, () => wait());
-    await vi.advanceTimersByTimeAsync(0);
-    expect(looks).toHaveLength(2);
-    away = new Set();
-    looks[1]?.fail(new WillcallError('database_unavailable', 'away'));
-    await vi.advanceTimersByTimeAsync(0);
-    expect(asked.map(code)).toEqual(Array(100).fill('database_unavailable'));
-    expect(parked.length).toBe(1);
-    expect(looks).toHaveLength(2);
-  });
-
-  it('one look is enough for all of them once it is back', async () => {
-    const parked = await park(100);
-    away = new Set();
-    for (let i = 0; i < 50; i += 1) dispatcher.wake();
-    const goOns = [...away];
-    const before = looks.length;
-    away = null;
-    for (const goOn of goOns) goOn();
-    // And the wakeup of those who lost their connection comes on top.
-    dispatcher.wake();
-    expect([goOns.length, looks.length]).toEqual([1, before + 1]);
-    await answerLook(before + 1, { handed: parked.map((_, i) => [message(i + 1)]) });
-    expect(parked.map(({ answer }) => answer === null)).toEqual(Array(100).fill(false));
   });
 });

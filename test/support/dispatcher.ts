@@ -1,0 +1,95 @@
+// A dispatcher with looks that the test answers by hand and a clock that it sets.
+
+import { vi } from 'vitest';
+import { WillcallError } from '../../src/domain/errors.ts';
+import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/dispatcher.ts';
+import { TimerWheel } from '../../src/engine/timer-wheel.ts';
+import { Traffic } from '../../src/engine/traffic.ts';
+import type { HandedMessage, ReceiveOutcome } from '../../src/store/deliveries.ts';
+
+export const BYTES_MAX = 1000;
+export const TRAFFIC_BYTES = 100_000;
+
+interface PendingLook {
+  look: Look;
+  answer: (outcome: Partial<ReceiveOutcome>) => void;
+  fail: (error: Error) => void;
+}
+
+interface Wish {
+  waitMs?: number;
+  maxMessages?: number;
+  holder?: string | null;
+}
+
+export type DispatcherBench = ReturnType<typeof openDispatcherBench>;
+
+/** Sets the clock still; to be called before each test, and `vi.useRealTimers` after it. */
+export function openDispatcherBench() {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+  const looks: PendingLook[] = [];
+  const handedBack: number[] = [];
+  const traffic = new Traffic({ bytesMax: TRAFFIC_BYTES });
+  const database = { away: null as Set<() => void> | null };
+  const dispatcher = new Dispatcher({
+    wheel: new TimerWheel(5),
+    traffic,
+    reach: {
+      isThere: (goOn) => database.away?.add(goOn) === undefined,
+      refuse: () => new WillcallError('database_unavailable', 'away'),
+    },
+    hears: () => false,
+    bytesMax: BYTES_MAX,
+    receive: (look) => {
+      const { promise, resolve, reject } = Promise.withResolvers<ReceiveOutcome>();
+      looks.push({ look, answer: (outcome) => resolve({ ...nothing(), ...outcome }), fail: reject });
+      return promise;
+    },
+    handBack: (messages) => handedBack.push(...messages.map((message) => message.sequence)),
+  });
+
+  /** A waiter, and what it was answered so far. */
+  const wait = (fields: Wish = {}) => {
+    const client = new AbortController();
+    const state = { answer: null as WaiterAnswer | null, error: null as unknown, client };
+    const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
+    dispatcher.wait({ ...row, holder: null, waitMs: 20_000, ...fields, signal: client.signal }).then(
+      (answer) => {
+        state.answer = answer;
+      },
+      (error: unknown) => {
+        state.error = error;
+      },
+    );
+    return state;
+  };
+
+  return {
+    ...{ looks, handedBack, traffic, dispatcher, wait },
+    /** Who is called when the database is back; null while it is there. */
+    database,
+    /** Answers the look of that number, and lets everything that follows from it happen. */
+    answerLook: async (number: number, outcome: Partial<ReceiveOutcome> = {}): Promise<void> => {
+      looks[number - 1]?.answer(outcome);
+      await vi.advanceTimersByTimeAsync(0);
+    },
+  };
+}
+
+function nothing(): ReceiveOutcome {
+  return {
+    outcome: 'received',
+    checkedAt: new Date(),
+    deferredDrained: true,
+    snapshot: null,
+    transactionNo: null,
+    inFlightFull: false,
+    leaseFloor: 1,
+    nextAt: null,
+    handed: [],
+  };
+}
+
+export function message(sequence: number, bytes = 1): HandedMessage {
+  return { sequence, body: Buffer.alloc(bytes) } as HandedMessage;
+}
