@@ -152,14 +152,16 @@ begin
   select
     s.no, 'received', _now, case when coalesce(o.waiters, 0) <= s.last - s.first then s.next_at end,
     (select pg_current_snapshot()::text),
-    case when o.waiters > 0 then pg_current_xact_id()::text::bigint end, null::integer, null::bigint, null::bigint, null::timestamptz, null::timestamptz, null::bytea, null::text, null::text,
+    case when o.waiters > 0 then pg_current_xact_id()::text::bigint end,
+    null::integer, null::bigint, null::bigint, null::timestamptz, null::timestamptz, null::bytea, null::text, null::text,
     null::text, null::bytea
   from sub s
   left join lateral (select o.waiters, o.fits from served o where o.no = s.no limit 1) o on true
   where coalesce(o.fits, true)
   union all
   select
-    s.no, null, null, null, null, null, s.waiter, s.delivery_no, q.seq, m.published_at, s.expires_at, m.message_id, m.content_type,
+    s.no, null, null, null, null, null,
+    s.waiter, s.delivery_no, q.seq, m.published_at, s.expires_at, m.message_id, m.content_type,
     m.attributes::text, m.ordering_key, m.body
   from served s
   cross join lateral unnest(s.handed) r
