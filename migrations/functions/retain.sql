@@ -3,6 +3,7 @@
 -- versions that the steps before left behind.
 
 -- retain_subscription: one subscription's share. Locks: receive, then settle, so that nothing moves while it looks.
+-- What it has something to do for, due_retention finds: its conditions are the same.
 -- 1. Messages that outlived the topic's retention and were never handed out: the cursor moves past them, recorded as one
 --    `expire` row and one dead letter for the range. 2. Those that were tried and wait for another attempt: a dead letter
 --    each. 3. A settled mark, at most one a minute. 4. Old delivery rows and old marks go.
@@ -42,8 +43,17 @@ begin
   join willcall.subscription s on s.topic_id = t.topic_id
   where t.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null;
   if not found then
-    -- A tombstone keeps its logs and its ledger; what only served deliveries to come goes.
-    delete from willcall.deferred f where f.topic_id = _topic_id and f.subscription_id = _subscription_id;
+    -- A tombstone keeps its logs and its ledger; what only served deliveries to come goes. The mark keeps the next looks
+    -- off what is dead then.
+    with gone as (
+      delete from willcall.deferred f
+      where f.topic_id = _topic_id and f.subscription_id = _subscription_id
+      returning f.seq
+    )
+    insert into willcall.settled_mark (topic_id, subscription_id, marked_at, settled_seq, lease_floor)
+    select _topic_id, _subscription_id, clock_timestamp(), max(g.seq), 0
+    from gone g
+    having count(*) > 0;
     return;
   end if;
 
@@ -213,6 +223,8 @@ declare
   _leased bigint;
   _oldest_lease bigint;
   _settled bigint;
+  _newest_at timestamptz;
+  _eldest_at timestamptz;
 begin
   select f.seq into _waiting
   from willcall.deferred f
@@ -231,137 +243,50 @@ begin
     );
   end if;
 
+  select m.marked_at into _newest_at
+  from willcall.settled_mark m
+  where m.topic_id = _topic_id and m.subscription_id = _subscription_id
+  order by m.marked_at desc
+  limit 1;
+  select m.marked_at into _eldest_at
+  from willcall.settled_mark m
+  where m.topic_id = _topic_id and m.subscription_id = _subscription_id
+  order by m.marked_at
+  limit 1;
   delete from willcall.settled_mark m
   where m.topic_id = _topic_id and m.subscription_id = _subscription_id
-    and m.marked_at < (
-      select n.marked_at
-      from willcall.settled_mark n
-      where n.topic_id = _topic_id and n.subscription_id = _subscription_id
-        and n.marked_at <= _at - _retain_seconds * interval '1 second'
-      order by n.marked_at desc
-      limit 1
+    and m.marked_at < willcall.droppable_marks(
+      _topic_id, _subscription_id, _eldest_at, _newest_at, _at - _retain_seconds * interval '1 second'
     );
 end
 $$;
 
--- prune_topic: drops the oldest messages of a topic that nobody needs any more. Lock: topic. Returns how many went and
--- the floor for the next step.
-create function willcall.prune_topic(_topic_id integer, _floor bigint, _limit integer, out pruned bigint, out floor bigint)
-returns record
-language plpgsql
-set enable_seqscan = off
-set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set enable_sort = off
-set enable_material = off
-set plan_cache_mode = force_generic_plan
-as $$
-declare
-  _bound bigint;
-  _scheduled_nos bigint[];
-  _places tid[];
-  _subscription_id integer;
-begin
-  perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
-  floor := coalesce(_floor, 0);
-  _bound := willcall.prunable_seq(_topic_id);
-
-  select max(m.seq) into _bound
-  from (
-    select m.seq
-    from willcall.message m
-    where m.topic_id = _topic_id and m.seq > prune_topic.floor and m.seq <= _bound
-    order by m.seq
-    limit _limit
-  ) m;
-  pruned := 0;
-  if _bound is null then
-    return;
-  end if;
-
-  with gone as (
-    delete from willcall.message m
-    where m.topic_id = _topic_id and m.seq > prune_topic.floor and m.seq <= _bound
-    returning m.message_id
-  )
-  select
-    count(*),
-    array_agg(('x' || encode(substring(g.message_id from 6 for 8), 'hex'))::bit(64)::bigint)
-      filter (where get_byte(g.message_id, 0) = 2)
-  into pruned, _scheduled_nos
-  from gone g;
-  select array_agg(s.place) into _places
-  from unnest(_scheduled_nos) gone (scheduled_no)
-  cross join lateral (
-    select s.ctid as place
-    from willcall.scheduled_sequence s
-    where s.topic_id = _topic_id and s.scheduled_no = gone.scheduled_no
-    limit 1
-  ) s;
-  delete from willcall.scheduled_sequence s where s.ctid = any (_places);
-
-  -- Attempts at messages that are gone; a dead letter has its history with it.
-  for _subscription_id in select s.subscription_id from willcall.subscription s where s.topic_id = _topic_id loop
-    delete from willcall.failure f
-    where f.topic_id = _topic_id and f.subscription_id = _subscription_id
-      and f.seq > prune_topic.floor and f.seq <= _bound;
-  end loop;
-  floor := _bound;
-end
-$$;
-
--- prunable_seq: up to where a topic's log may be dropped now.
-create function willcall.prunable_seq(_topic_id integer) returns bigint
+-- droppable_marks: before when marks can go now; null when it is not worth a step. Pruning asks for the newest one that is
+-- ripe. Of those before it an hour's worth goes together, and the last ones when no more of them will ripen: otherwise
+-- each minute of a busy day would ask for a step of its own on the quiet day after it.
+create function willcall.droppable_marks(
+  _topic_id integer,
+  _subscription_id integer,
+  _eldest_at timestamptz,
+  _newest_at timestamptz,
+  _ripe_at timestamptz
+) returns timestamptz
 language plpgsql
 stable
 as $$
 declare
-  _topic record;
-  _tail bigint;
-  _settled bigint;
-  _pinned bigint;
-  _now timestamptz := clock_timestamp();
+  _kept_at timestamptz;
 begin
-  select t.deleted_at, t.retention_seconds, t.retain_acknowledged_seconds, t.expired_retention_seconds into _topic
-  from willcall.topic t
-  where t.topic_id = _topic_id;
-  select m.seq into _tail from willcall.message m where m.topic_id = _topic_id order by m.seq desc limit 1;
-  if _tail is null or _topic.deleted_at is not null then
-    return _tail - 1;
+  -- Not below the eldest: dead ones lie there.
+  select m.marked_at into _kept_at
+  from willcall.settled_mark m
+  where m.topic_id = _topic_id and m.subscription_id = _subscription_id
+    and m.marked_at <= _ripe_at and m.marked_at >= _eldest_at
+  order by m.marked_at desc
+  limit 1;
+  if _eldest_at < _kept_at and (_kept_at = _newest_at or _eldest_at < _kept_at - interval '1 hour') then
+    return _kept_at;
   end if;
-
-  -- Settled by every subscription, for as long as the topic keeps that; a subscription younger than that needs nothing
-  -- that lay before its start.
-  select min(coalesce(ripe.settled_seq, eldest.settled_seq, 0)) into _settled
-  from willcall.subscription s
-  left join lateral (
-    select m.settled_seq
-    from willcall.settled_mark m
-    where m.topic_id = _topic_id and m.subscription_id = s.subscription_id
-      and m.marked_at <= _now - _topic.retain_acknowledged_seconds * interval '1 second'
-    order by m.marked_at desc
-    limit 1
-  ) ripe on true
-  left join lateral (
-    select m.settled_seq
-    from willcall.settled_mark m
-    where m.topic_id = _topic_id and m.subscription_id = s.subscription_id
-    order by m.marked_at
-    limit 1
-  ) eldest on true
-  where s.topic_id = _topic_id and s.deleted_at is null;
-  -- Nobody subscribes: what is published waits for somebody who starts at the earliest.
-  _settled := coalesce(
-    _settled,
-    willcall.last_seq_before(_topic_id, 0, _now - _topic.retention_seconds * interval '1 second')
-  );
-
-  select min(d.seq) into _pinned
-  from willcall.dead_letter d
-  where d.topic_id = _topic_id and d.reason = 'expired'
-    and d.dead_at > _now - _topic.expired_retention_seconds * interval '1 second';
-
-  return least(_settled, _pinned - 1, _tail - 1);
+  return null;
 end
 $$;

@@ -1,4 +1,5 @@
-// Retention: bounded steps that expire, bury, mark and prune. See migrations/functions/retain.sql.
+// Retention: looks for what there is to do, many at once (migrations/functions/due-retention.sql), and bounded steps that
+// expire, bury, mark and prune it (retain.sql, prune-ledger.sql, prune-topic.sql).
 
 import type { Db } from './db.ts';
 import type { SubscriptionKey } from './subscriptions.ts';
@@ -16,6 +17,46 @@ export interface PruneOutcome {
   readonly floor: number;
 }
 
+/** Below which nothing of a subscription is left; what is not known is 0 or null. */
+export interface RetentionFloors {
+  readonly deliveryNo: number;
+  readonly markedAt: Date | null;
+  readonly ackNo: number;
+}
+
+export interface SubscriptionToLookAt extends SubscriptionKey {
+  readonly floors: RetentionFloors;
+}
+
+/** What a look says of a subscription. */
+export interface DueSubscription extends SubscriptionToLookAt {
+  /** Whether `retainSubscription` has something to do now. */
+  readonly retains: boolean;
+  /** Whether `pruneLedger` has. */
+  readonly prunesLedger: boolean;
+}
+
+export interface TopicToLookAt {
+  readonly topicId: number;
+  /** Nothing of its log is left up to there; 0 where that is not known. */
+  readonly floor: number;
+}
+
+export interface DueTopic extends TopicToLookAt {
+  readonly prunes: boolean;
+}
+
+interface DueSubscriptionRow {
+  topic_id: number;
+  subscription_id: number;
+  retains: boolean;
+  prunes_ledger: boolean;
+  delivery_floor: number;
+  /** Not a Date where there is no mark at all. */
+  mark_floor: Date | number | null;
+  ledger_floor: number;
+}
+
 export type RetentionStore = ReturnType<typeof createRetentionStore>;
 
 export function createRetentionStore(db: Db) {
@@ -29,9 +70,12 @@ export function createRetentionStore(db: Db) {
     'select willcall.prune_ledger($1::integer, $2::integer, $3::integer) as pruned',
   );
 
+  const looks = createLooks(db);
   const rotate = db.prepare('rotate_dedupe_keys', 'select willcall.rotate_dedupe_keys() as did');
 
   return {
+    ...looks,
+
     /** Forgets dedupe keys that are past every topic's window, a table at a time. */
     rotateDedupeKeys: async (): Promise<'emptied' | 'turned' | 'nothing'> => {
       const rows = await db.call<{ did: 'emptied' | 'turned' | 'nothing' }>(rotate, []);
@@ -61,6 +105,47 @@ export function createRetentionStore(db: Db) {
     pruneLedger: async (key: SubscriptionKey, limit: number): Promise<number> => {
       const rows = await db.call<{ pruned: number }>(pruneLedger, [key.topicId, key.subscriptionId, limit]);
       return rows[0]?.pruned ?? 0;
+    },
+  };
+}
+
+function createLooks(db: Db) {
+  const dueRetention = db.prepare(
+    'due_retention',
+    `select * from willcall.due_retention(
+       $1::integer[], $2::integer[], $3::bigint[], $4::timestamptz[], $5::bigint[]
+     )`,
+  );
+  const duePruning = db.prepare('due_pruning', 'select * from willcall.due_pruning($1::integer[], $2::bigint[])');
+
+  return {
+    /** Those with something to do, and those with better floors, in no order. */
+    findDueSubscriptions: async (keys: readonly SubscriptionToLookAt[]): Promise<DueSubscription[]> => {
+      const rows = await db.call<DueSubscriptionRow>(dueRetention, [
+        keys.map(({ topicId }) => topicId),
+        keys.map(({ subscriptionId }) => subscriptionId),
+        keys.map(({ floors }) => floors.deliveryNo),
+        keys.map(({ floors }) => floors.markedAt ?? '-infinity'),
+        keys.map(({ floors }) => floors.ackNo),
+      ]);
+      return rows.map((row) => ({
+        ...{ topicId: row.topic_id, subscriptionId: row.subscription_id },
+        ...{ retains: row.retains, prunesLedger: row.prunes_ledger },
+        floors: {
+          deliveryNo: row.delivery_floor,
+          markedAt: row.mark_floor instanceof Date ? row.mark_floor : null,
+          ackNo: row.ledger_floor,
+        },
+      }));
+    },
+
+    /** Those with something to drop, and those with better floors, in no order. */
+    findDueTopics: async (topics: readonly TopicToLookAt[]): Promise<DueTopic[]> => {
+      const rows = await db.call<{ topic_id: number; prunes: boolean; floor: number }>(duePruning, [
+        topics.map(({ topicId }) => topicId),
+        topics.map(({ floor }) => floor),
+      ]);
+      return rows.map(({ topic_id, prunes, floor }) => ({ topicId: topic_id, prunes, floor }));
     },
   };
 }

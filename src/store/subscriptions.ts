@@ -129,17 +129,19 @@ function createReaders(db: Db) {
         return rows.map(toSubscription);
       }),
 
-    /** All that upkeep has something to do for: the living ones, and those deleted within the last month. */
-    listKeys: (): Promise<SubscriptionKey[]> =>
+    /** Of all that upkeep may have something to do for (the living, and those deleted within the last month), a page. */
+    listKeys: (after: SubscriptionKey | null, limit: number): Promise<SubscriptionKey[]> =>
       db.run(async (kysely) => {
         const rows = await kysely
           .selectFrom('subscription')
           .select(['topic_id', 'subscription_id'])
+          .where(sql<boolean>`(topic_id, subscription_id) > (${after?.topicId ?? 0}, ${after?.subscriptionId ?? 0})`)
           .where((eb) =>
             eb.or([eb('deleted_at', 'is', null), eb('deleted_at', '>', sql<Date>`now() - interval '30 days'`)]),
           )
           .orderBy('topic_id')
           .orderBy('subscription_id')
+          .limit(limit)
           .execute();
         return rows.map((row) => ({ topicId: row.topic_id, subscriptionId: row.subscription_id }));
       }),

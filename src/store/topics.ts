@@ -49,16 +49,18 @@ export function createTopicStore(db: Db) {
         return rows.map(toTopic);
       }),
 
-    /** Of all whose log may still be pruned: the living ones, and those deleted within the last month. */
-    listIds: (): Promise<number[]> =>
+    /** Of all whose log may still be pruned (the living ones, and those deleted within the last month), a page. */
+    listIds: (after: number | null, limit: number): Promise<number[]> =>
       db.run(async (kysely) => {
         const rows = await kysely
           .selectFrom('topic')
           .select('topic_id')
+          .where('topic_id', '>', after ?? 0)
           .where((eb) =>
             eb.or([eb('deleted_at', 'is', null), eb('deleted_at', '>', sql<Date>`now() - interval '30 days'`)]),
           )
           .orderBy('topic_id')
+          .limit(limit)
           .execute();
         return rows.map((row) => row.topic_id);
       }),

@@ -271,7 +271,9 @@ describe('a fault', () => {
     expect(await bench.value(kept, [queue.topicId])).toEqual([2]);
   });
   it('of the whole database ends the run', async () => {
-    await Promise.all([1, 2, 3].map(() => createQueue(engine)));
+    const queues = await Promise.all([1, 2, 3].map(() => createQueue(engine)));
+    for (const queue of queues) await queue.publish('a');
+    await bench.letTimePass(WEEK + 60);
     const calls: number[] = [];
     const retainSubscription: Store['retention']['retainSubscription'] = async ({ subscriptionId }) => {
       calls.push(subscriptionId);

@@ -26,7 +26,16 @@ const HOT = [
   'receivable',
   'append_scheduled',
 ];
-const SCANS = ['due_leases', 'due_deferred', 'due_scheduled', 'retain_subscription', 'prune_topic', 'prune_ledger'];
+const SCANS = [
+  'due_leases',
+  'due_deferred',
+  'due_scheduled',
+  'due_retention',
+  'due_pruning',
+  'retain_subscription',
+  'prune_topic',
+  'prune_ledger',
+];
 
 let bench: StoreBench;
 
