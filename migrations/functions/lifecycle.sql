@@ -37,8 +37,9 @@ begin
 
   insert into willcall.delivery (topic_id, subscription_id, delivery_no, head, at, generation, kind, principal)
   values (_topic_id, _subscription_id, 1, _head, _at, 1, 'start', _principal);
+  -- The first row hands nothing out, so leases begin with the second.
   insert into willcall.settled_mark (topic_id, subscription_id, marked_at, settled_seq, lease_floor)
-  values (_topic_id, _subscription_id, _at, _head, 1);
+  values (_topic_id, _subscription_id, _at, _head, 2);
   return true;
 end
 $$;

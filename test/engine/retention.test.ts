@@ -217,7 +217,7 @@ describe('settled marks', () => {
     await queue.acknowledge(a?.receipt ?? '', d?.receipt ?? '');
     await release(queue, c?.receipt ?? '', 'E');
     await engine.retain();
-    expect(await bench.rows(marks, [queue.subscriptionId])).toEqual([{ settled_seq: 0, lease_floor: 1 }]);
+    expect(await bench.rows(marks, [queue.subscriptionId])).toEqual([{ settled_seq: 0, lease_floor: 2 }]);
     await bench.letTimePass(61);
     await engine.retain();
     // The second message is outstanding in delivery 2.
