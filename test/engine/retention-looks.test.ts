@@ -194,6 +194,33 @@ describe('among several', () => {
   });
 });
 
+describe('a look', () => {
+  it('begins where the looks and steps before it ended', async () => {
+    const queue = await createQueue(engine);
+    await queue.publish('a', 'b', 'c');
+    await settleAll(queue);
+    await bench.letTimePass(61);
+    await engine.retain();
+    await bench.letTimePass(WEEK);
+    await bench.rows('update willcall.ledger_policy set retention_seconds = $1', [DAY]);
+    const looks: unknown[] = [];
+    const { findDueSubscriptions, findDueTopics } = bench.store.retention;
+    const { instance } = watch({
+      findDueSubscriptions: (keys) => {
+        looks.push(keys.map(({ floors: { deliveryNo, ackNo } }) => ({ deliveryNo, ackNo })));
+        return findDueSubscriptions(keys);
+      },
+      findDueTopics: (topics) => {
+        looks.push(topics.map(({ floor }) => floor));
+        return findDueTopics(topics);
+      },
+    });
+    await instance.retain();
+    await instance.retain();
+    expect(looks).toEqual([[{ deliveryNo: 0, ackNo: 0 }], [0], [{ deliveryNo: 1, ackNo: 2 }], [2]]);
+  });
+});
+
 describe('a look that fails', () => {
   it('lets each of its page look for itself under its locks, and is told at the end', async () => {
     const queues = await createFive();

@@ -22,7 +22,16 @@ beforeAll(async () => {
   engine = bench.openEngine();
   queue = await createQueue(engine);
   await queue.publish('a', 'b');
-  for (const table of ['lease', 'deferred', 'scheduled', 'message', 'delivery', 'settled_mark', 'failure']) {
+  for (const table of [
+    'lease',
+    'deferred',
+    'scheduled',
+    'message',
+    'delivery',
+    'settled_mark',
+    'failure',
+    'acknowledgment',
+  ]) {
     await bench.rows(`alter table willcall.${table} set (autovacuum_enabled = false)`);
   }
   holder = await bench.openSession();
@@ -56,6 +65,17 @@ async function expectFloorToMatter(withFloor: [string, unknown[]], without: [str
   expect(await pagesOf(...without)).toBeGreaterThan(DEAD * 0.9);
 }
 
+/** Retention's look at one subscription; its floors are of delivery numbers, of marks and of the ledger. */
+const LOOK = `select * from willcall.due_retention(
+  array[$1::integer], array[$2::integer], array[$3::bigint], array[$4::timestamptz], array[$5::bigint])`;
+const lookOf = (
+  { topicId, subscriptionId }: Queue,
+  floors: { deliveries?: number; marks?: string; ledger?: number },
+) => {
+  const values = [topicId, subscriptionId, floors.deliveries ?? 0, floors.marks ?? '-infinity', floors.ledger ?? 0];
+  return [LOOK, values] satisfies [string, unknown[]];
+};
+
 const MINUTE_AGO = () => new Date(Date.now() - 60_000);
 
 describe('with thousands of dead leases under a held snapshot', () => {
@@ -82,6 +102,19 @@ describe('with thousands of dead leases under a held snapshot', () => {
     await bench.rows('update willcall.subscription set max_in_flight = null where subscription_id = $1', [
       queue.subscriptionId,
     ]);
+  });
+
+  it('the look whether a mark is due walks over none of them', async () => {
+    const markFrom = (leaseFloor: number) =>
+      bench.rows(
+        `update willcall.settled_mark set lease_floor = $2, marked_at = now() - interval '1 hour' where subscription_id = $1`,
+        [queue.subscriptionId, leaseFloor],
+      );
+    await markFrom(10_000);
+    expect(await pagesOf(...lookOf(queue, {}))).toBeLessThan(PAGES_MAX);
+    await markFrom(0);
+    expect(await pagesOf(...lookOf(queue, {}))).toBeGreaterThan(DEAD * 0.9);
+    await markFrom(10_000);
   });
 });
 
@@ -120,10 +153,13 @@ describe('with thousands of dead deferred messages under a held snapshot', () =>
         queue.subscriptionId,
         seq,
       ]);
+    const key = [queue.topicId, queue.subscriptionId];
     await settleUpTo(100_000);
-    expect(await pagesOf(retain, [queue.topicId, queue.subscriptionId])).toBeLessThan(PAGES_MAX);
+    expect(await pagesOf(retain, key)).toBeLessThan(PAGES_MAX);
+    expect(await pagesOf(...lookOf(queue, {}))).toBeLessThan(PAGES_MAX);
     await settleUpTo(0);
-    expect(await pagesOf(retain, [queue.topicId, queue.subscriptionId])).toBeGreaterThan(DEAD * 0.9);
+    expect(await pagesOf(retain, key)).toBeGreaterThan(DEAD * 0.9);
+    expect(await pagesOf(...lookOf(queue, {}))).toBeGreaterThan(DEAD * 0.9);
   });
 });
 
@@ -178,6 +214,59 @@ describe('with thousands of pruned rows under a held snapshot', () => {
     const retain = 'select * from willcall.retain_subscription($1, $2, $3, 10)';
     const values = [pruned.topicId, pruned.subscriptionId];
     await expectFloorToMatter([retain, [...values, DEAD]], [retain, [...values, null]]);
+  });
+
+  it('the look for logs to prune begins where the last step ended', async () => {
+    const look = 'select * from willcall.due_pruning(array[$1::integer], array[$2::bigint])';
+    await expectFloorToMatter([look, [pruned.topicId, DEAD]], [look, [pruned.topicId, 0]]);
+  });
+
+  it('the look for delivery records to drop begins where the last step ended', async () => {
+    await expectFloorToMatter(lookOf(pruned, { deliveries: DEAD }), lookOf(pruned, {}));
+  });
+
+  it('the look tells the next one where to begin', async () => {
+    const [due] = await bench.rows<{ delivery_floor: number }>(...lookOf(pruned, {}));
+    expect(due?.delivery_floor).toBe(DEAD);
+    const look = 'select floor from willcall.due_pruning(array[$1::integer], array[0::bigint])';
+    expect(await bench.value(look, [pruned.topicId])).toBe(DEAD);
+  });
+});
+
+describe('with thousands of dead marks and ledger rows under a held snapshot', () => {
+  let signed: Queue;
+
+  beforeAll(async () => {
+    signed = await createQueue(engine);
+    await bench.rows(
+      `insert into willcall.settled_mark
+       select $1, $2, now() - interval '1 year' + n * interval '1 minute', 0, 2 ${SHUFFLED}`,
+      [signed.topicId, signed.subscriptionId],
+    );
+    await bench.rows(
+      `insert into willcall.acknowledgment (topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at,
+         acknowledged_at, generation, attempt, body_bytes, late, message_id, body_sha256, acknowledged_by)
+       select $1, $2, n, n, 2, now(), now(), now(), 1, 1, 1, false, '\\x01', sha256('x'), 'p' ${SHUFFLED}`,
+      [signed.topicId, signed.subscriptionId],
+    );
+    await bench.rows(
+      `delete from willcall.settled_mark where subscription_id = $1 and marked_at < now() - interval '1 day'`,
+      [signed.subscriptionId],
+    );
+    await bench.rows(`delete from willcall.acknowledgment where subscription_id = $1 and ack_no <= ${DEAD}`, [
+      signed.subscriptionId,
+    ]);
+  });
+
+  it('the look for marks to drop begins where the last one found the eldest', async () => {
+    await expectFloorToMatter(lookOf(signed, { marks: 'yesterday' }), lookOf(signed, {}));
+  });
+
+  it('the look for ledger rows that are past the policy begins where the last one found the first', async () => {
+    await bench.rows('update willcall.ledger_policy set retention_seconds = 60');
+    const known = { marks: 'yesterday' };
+    await expectFloorToMatter(lookOf(signed, { ...known, ledger: DEAD }), lookOf(signed, known));
+    await bench.rows('update willcall.ledger_policy set retention_seconds = null');
   });
 });
 
