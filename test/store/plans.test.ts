@@ -13,7 +13,9 @@ import { createSubscriptionStore } from '../../src/store/subscriptions.ts';
 import { createTopicStore } from '../../src/store/topics.ts';
 import { BALLAST_ROWS, ballastOf } from '../support/ballast.ts';
 import { createQueue, newMessage, type Queue } from '../support/calls.ts';
+import { type Counters, growth, readCounters } from '../support/counters.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../support/store.ts';
+import { type Trial, trial } from '../support/trial.ts';
 
 /** Of any one table with its indexes, in a call about one message; the whole table has hundreds or thousands. */
 const PAGES_MAX = 60;
@@ -77,37 +79,34 @@ async function inFlight(): Promise<string> {
   return message?.receipt ?? '';
 }
 
-interface Verb<Prepared> {
-  name: string;
-  /** By which it must find its rows. */
-  indexes: string[];
-  /** What has to be there first, outside what is measured. */
-  prepare: () => Promise<Prepared>;
-  call: (prepared: Prepared) => Promise<unknown>;
-}
-
-/** A verb whose preparation and call are made one after the other, with something between them. */
-interface Trial {
-  name: string;
-  indexes: string[];
-  run: (between?: () => Promise<void>) => Promise<unknown>;
-}
-
-function trial<Prepared>({ name, indexes, prepare, call }: Verb<Prepared>): Trial {
-  const run = async (between?: () => Promise<void>) => {
-    const prepared = await prepare();
-    await between?.();
-    return call(prepared);
-  };
-  return { name, indexes, run };
-}
-
 const nothing = async () => {};
 
 /** So many messages in flight, of one delivery. */
 async function batchInFlight(): Promise<string[]> {
   await queue.publish(...Array.from({ length: BATCH }, () => 'a'));
   return (await queue.receive({ maxMessages: BATCH })).map(({ receipt }) => receipt);
+}
+
+/** Whether a mark is due: it is where there is none of this minute. */
+async function makeMarkDue(isDue: boolean): Promise<void> {
+  const recent = `subscription_id = $1 and marked_at > now() - interval '1 minute'`;
+  const text = isDue
+    ? `update willcall.settled_mark set marked_at = marked_at - interval '1 day' where ${recent}`
+    : `insert into willcall.settled_mark
+       select topic_id, subscription_id, clock_timestamp(), 0, 1000 from willcall.subscription where subscription_id = $1`;
+  await bench.rows(text, [queue.subscriptionId]);
+}
+
+/** Looks at the queue so many times in one statement. */
+function look(times: number): Promise<unknown> {
+  const { topicId, subscriptionId } = queue;
+  const one = { topicId, subscriptionId, floors: { deliveryNo: 0, markedAt: null, ackNo: 0 } };
+  return createRetentionStore(db).findDueSubscriptions(Array.from({ length: times }, () => one));
+}
+
+function lookAtTopics(times: number): Promise<unknown> {
+  const one = { topicId: queue.topicId, floor: 0 };
+  return createRetentionStore(db).findDueTopics(Array.from({ length: times }, () => one));
 }
 
 const trials: Trial[] = [
@@ -239,7 +238,7 @@ const trials: Trial[] = [
   trial({
     name: 'retain',
     indexes: ['topic_key', 'subscription_key', 'settled_mark_key', 'delivery_key', 'message_key'],
-    prepare: nothing,
+    prepare: () => makeMarkDue(false),
     call: () => createRetentionStore(db).retainSubscription(queue, null, 10),
   }),
   trial({
@@ -247,6 +246,24 @@ const trials: Trial[] = [
     indexes: ['topic_key', 'subscription_key', 'settled_mark_key', 'message_key'],
     prepare: nothing,
     call: () => createRetentionStore(db).pruneTopic(queue.topicId, null, 10),
+  }),
+  trial({
+    name: 'look for what to retain',
+    indexes: ['topic_key', 'subscription_key', 'settled_mark_key', 'delivery_key', 'deferred_key', 'message_key'],
+    prepare: () => makeMarkDue(true),
+    call: () => look(1),
+  }),
+  trial({
+    name: 'look for what to retain, the ledger too',
+    indexes: ['settled_mark_key', 'lease_key', 'acknowledgment_key'],
+    prepare: () => bench.rows('update willcall.ledger_policy set retention_seconds = 86400'),
+    call: () => look(1),
+  }),
+  trial({
+    name: 'look for what to prune',
+    indexes: ['topic_key', 'subscription_key', 'settled_mark_key', 'message_key'],
+    prepare: () => queue.publish('a', 'b'),
+    call: () => lookAtTopics(1),
   }),
 ];
 
@@ -296,6 +313,18 @@ const batchTrials: Trial[] = [
       }),
   }),
   trial({
+    name: 'look for what to retain',
+    indexes: ['topic_key', 'subscription_key', 'settled_mark_key', 'delivery_key', 'deferred_key', 'message_key'],
+    prepare: nothing,
+    call: () => look(BATCH),
+  }),
+  trial({
+    name: 'look for what to prune',
+    indexes: ['topic_key', 'subscription_key', 'settled_mark_key', 'message_key'],
+    prepare: nothing,
+    call: () => lookAtTopics(BATCH),
+  }),
+  trial({
     name: 'sweep',
     indexes: ['lease_key', 'message_key'],
     prepare: async () => {
@@ -322,48 +351,13 @@ async function grow(): Promise<void> {
   );
 }
 
-interface Counters {
-  pages: Record<string, number>;
-  seqScans: Record<string, number>;
-  indexScans: Record<string, number>;
-}
-
-/** What the session has touched so far: its counts are published at the end of the statement that asks for it. */
-async function readCounters(): Promise<Counters> {
-  await db.call(db.prepare('flush', 'select pg_stat_force_next_flush()'), []);
-  await bench.rows('select pg_stat_force_next_flush()');
-  const by = async (text: string) =>
-    Object.fromEntries(
-      (await bench.rows<{ name: string; count: number }>(text)).map(({ name, count }) => [name, count]),
-    );
-  return {
-    pages: await by(
-      `select relname as name, heap_blks_hit + heap_blks_read + coalesce(idx_blks_hit + idx_blks_read, 0)
-         + coalesce(toast_blks_hit + toast_blks_read + tidx_blks_hit + tidx_blks_read, 0) as count
-       from pg_statio_user_tables where schemaname = 'willcall'`,
-    ),
-    seqScans: await by(
-      `select relname as name, seq_scan as count from pg_stat_user_tables where schemaname = 'willcall'`,
-    ),
-    indexScans: await by(
-      `select indexrelname as name, idx_scan as count from pg_stat_user_indexes where schemaname = 'willcall'`,
-    ),
-  };
-}
-
-/** What grew between two readings, by name. */
-function growth(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
-  const grown = Object.entries(after).map(([name, count]): [string, number] => [name, count - (before[name] ?? 0)]);
-  return Object.fromEntries(grown.filter(([, count]) => count > 0));
-}
-
 /** What a call, and not its preparation, touched: pages by table, and by which indexes. */
 async function measure({ run }: Trial): Promise<Counters> {
   let before: Counters | undefined;
   await run(async () => {
-    before = await readCounters();
+    before = await readCounters(db, bench);
   });
-  const after = await readCounters();
+  const after = await readCounters(db, bench);
   const { dedupe_rotation: _oneRow, ...seqScans } = growth(before?.seqScans ?? {}, after.seqScans);
   return {
     pages: growth(before?.pages ?? {}, after.pages),
