@@ -13,7 +13,10 @@ const STEP_ROWS_MAX = 1_000;
 const STEPS_MAX = 200;
 /** Subscriptions or topics of one look. */
 const LOOK_KEYS_MAX = 1_000;
-/** Floors are forgotten after so long: the next looks see everything, and what is gone is not remembered for ever. */
+/**
+ * At the start and after so long floors are forgotten: the next looks see everything, and what is gone is not remembered
+ * for ever. They are also at subscriptions that were deleted long ago, for the ledgers that those left.
+ */
 const FULL_LOOK_MS = 3_600_000;
 
 const UNKNOWN: RetentionFloors = { deliveryNo: 0, markedAt: null, ackNo: 0 };
@@ -38,16 +41,13 @@ export function createRetention(options: { store: Store; logger: Logger }) {
   const { store } = options;
   const subscriptions = createSubscriptionRounds(store);
   const topics = createTopicRounds(store);
-  let fullLookAt = performance.now();
+  let fullLookAt = Number.NEGATIVE_INFINITY;
 
   return {
     /** One whole run. What fails keeps nothing else from being done; the first fault is thrown at the end. */
     run: async (): Promise<RetainReport> => {
-      if (performance.now() - fullLookAt > FULL_LOOK_MS) {
-        subscriptions.forget();
-        topics.forget();
-        fullLookAt = performance.now();
-      }
+      const isFull = performance.now() - fullLookAt > FULL_LOOK_MS;
+      if (isFull) fullLookAt = performance.now();
       const faults: unknown[] = [];
       const run: Run = {
         report: { expired: 0, dead: 0, pruned: 0 },
@@ -63,8 +63,8 @@ export function createRetention(options: { store: Store; logger: Logger }) {
         },
       };
       await run.attempt(store.retention.rotateDedupeKeys());
-      await run.attempt(subscriptions.round(run));
-      await run.attempt(topics.round(run));
+      await run.attempt(subscriptions.round(run, isFull));
+      await run.attempt(topics.round(run, isFull));
       if (faults.length > 0) throw faults[0];
       return run.report;
     },
@@ -98,9 +98,10 @@ function createSubscriptionRounds(store: Store) {
   };
 
   return {
-    forget: () => known.clear(),
-    round: async (run: Run): Promise<void> => {
-      for await (const keys of pagesOf(store.subscriptions.listKeys)) {
+    round: async (run: Run, isFull: boolean): Promise<void> => {
+      if (isFull) known.clear();
+      const list = (after: SubscriptionKey | null, limit: number) => store.subscriptions.listKeys(after, limit, isFull);
+      for await (const keys of pagesOf(list)) {
         const page = keys.map((key) => ({ ...key, floors: known.get(key.subscriptionId) ?? UNKNOWN }));
         const found = await run.attempt(store.retention.findDueSubscriptions(page));
         for (const due of found ?? page.map(dueForAll)) {
@@ -126,8 +127,8 @@ function createTopicRounds(store: Store) {
   };
 
   return {
-    forget: () => floors.clear(),
-    round: async (run: Run): Promise<void> => {
+    round: async (run: Run, isFull: boolean): Promise<void> => {
+      if (isFull) floors.clear();
       for await (const topicIds of pagesOf(store.topics.listIds)) {
         const page = topicIds.map((topicId) => ({ topicId, floor: floors.get(topicId) ?? 0 }));
         const found = await run.attempt(store.retention.findDueTopics(page));

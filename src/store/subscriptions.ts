@@ -129,15 +129,22 @@ function createReaders(db: Db) {
         return rows.map(toSubscription);
       }),
 
-    /** Of all that upkeep may have something to do for (the living, and those deleted within the last month), a page. */
-    listKeys: (after: SubscriptionKey | null, limit: number): Promise<SubscriptionKey[]> =>
+    /**
+     * Of all that upkeep may have something to do for, a page: the living and those deleted within the last month, with
+     * `everDeleted` all that were ever deleted, whose ledgers stay.
+     */
+    listKeys: (after: SubscriptionKey | null, limit: number, everDeleted: boolean): Promise<SubscriptionKey[]> =>
       db.run(async (kysely) => {
         const rows = await kysely
           .selectFrom('subscription')
           .select(['topic_id', 'subscription_id'])
           .where(sql<boolean>`(topic_id, subscription_id) > (${after?.topicId ?? 0}, ${after?.subscriptionId ?? 0})`)
           .where((eb) =>
-            eb.or([eb('deleted_at', 'is', null), eb('deleted_at', '>', sql<Date>`now() - interval '30 days'`)]),
+            eb.or([
+              eb('deleted_at', 'is', null),
+              eb('deleted_at', '>', sql<Date>`now() - interval '30 days'`),
+              eb.lit(everDeleted),
+            ]),
           )
           .orderBy('topic_id')
           .orderBy('subscription_id')

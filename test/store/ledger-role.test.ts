@@ -1,7 +1,7 @@
 // The ledger against the service itself: what the runtime role may do to it, and how the owner alone lets rows go.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createQueue, type Queue } from '../support/calls.ts';
+import { CALLER, createQueue, type Queue } from '../support/calls.ts';
 import { openStoreBench, type Session, type StoreBench, type TestEngine } from '../support/store.ts';
 
 const DAY = 86_400;
@@ -148,6 +148,15 @@ describe('pruning the ledger', () => {
     expect(await numbers()).toEqual([3, 4, 5]);
     const { acknowledgments } = await engine.listAcknowledgments({ subscription: other.name, limit: 10 });
     expect(acknowledgments).toHaveLength(1);
+  });
+
+  it('goes on after the subscription was deleted, however long ago that was', async () => {
+    await signDaily(3);
+    await engine.deleteSubscription(queue.name, CALLER);
+    await bench.letTimePass(400 * DAY);
+    await keep(401.5 * DAY);
+    await bench.openEngine().retain();
+    expect(await numbers()).toEqual([2, 3]);
   });
 
   it('lets a receipt whose record went be called gone, never acknowledged anew', async () => {
