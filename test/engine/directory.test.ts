@@ -1,6 +1,7 @@
 // Names to numbers: what is remembered may be stale, and a verb that finds it gone looks once more.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Subscription } from '../../src/domain/subscription.ts';
 import { Directory } from '../../src/engine/directory.ts';
 import type { Store } from '../../src/store/index.ts';
 import { CALLER, codeOf, freshName } from '../support/calls.ts';
@@ -121,4 +122,79 @@ it('looks up in one statement what is asked for while another one is on its way,
   ]);
   expect(await missing).toBe('topic_not_found');
   expect(lookups).toEqual([`topic ${name}`, `topic ${name} ${other} missing`]);
+});
+
+describe('a look-up', () => {
+  let others: string[];
+
+  /** Three names that were looked up ten seconds apart, and asked for again half a minute after the first was. */
+  async function useAll(wanted: readonly string[]): Promise<void> {
+    for (const each of [name, ...others]) {
+      await directory.subscription(each);
+      vi.advanceTimersByTime(10_000);
+    }
+    for (const each of wanted) await directory.subscription(each);
+    vi.advanceTimersByTime(30_100);
+    lookups = [];
+  }
+
+  beforeEach(async () => {
+    others = [freshName(), freshName()];
+    for (const other of others) await engine.createSubscription({ name: other, settings: {}, caller: CALLER });
+  });
+
+  it('takes along what is ageing and was asked for again, which is then good for another minute', async () => {
+    await useAll([name, ...others]);
+    await directory.subscription(name);
+    vi.advanceTimersByTime(59_000);
+    for (const other of others) await directory.subscription(other);
+    expect(lookups).toEqual([`subscription ${[name, ...others].join(' ')}`]);
+  });
+
+  it('does not take along what nobody asked for again, nor what was looked up lately', async () => {
+    await useAll([name]);
+    await directory.subscription(name);
+    expect(lookups).toEqual([`subscription ${name}`]);
+    await directory.subscription(name);
+    expect(await codeOf(directory.subscription('missing'))).toBe('subscription_not_found');
+    expect(lookups.at(-1)).toBe('subscription missing');
+  });
+
+  it('finds out that what it took along is gone', async () => {
+    await useAll([name, ...others]);
+    await engine.deleteSubscription(others[0] ?? '', CALLER);
+    await directory.subscription(name);
+    expect(await codeOf(directory.subscription(others[0] ?? ''))).toBe('subscription_not_found');
+  });
+
+  it('does not remember what it took along, when that was forgotten meanwhile', async () => {
+    await useAll([name, ...others]);
+    const [other = ''] = others;
+    const looking = directory.subscription(name);
+    await vi.waitFor(() => expect(lookups).toHaveLength(1));
+    directory.forget(other);
+    await looking;
+    lookups = [];
+    await directory.subscription(other);
+    expect(lookups).toEqual([`subscription ${other}`]);
+  });
+
+  it('takes along no more than a statement may ask for', async () => {
+    const many = Array.from({ length: 1200 }, (_, i) => `many-${i}`);
+    const find = async (names: readonly string[]) => {
+      lookups.push(`${names.length}`);
+      return names.map((each) => ({ name: each }) as Subscription);
+    };
+    directory = new Directory({ ...bench.store, subscriptions: { ...bench.store.subscriptions, findAll: find } });
+    const askAll = async () => {
+      for (const each of many) await directory.subscription(each);
+    };
+    await askAll();
+    vi.advanceTimersByTime(45_000);
+    await askAll();
+    vi.advanceTimersByTime(20_000);
+    lookups = [];
+    await askAll();
+    expect(lookups).toEqual(['500', '500', '200']);
+  });
 });
