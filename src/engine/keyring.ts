@@ -56,6 +56,7 @@ export class Keyring {
   /** Ids that are no living key's, with the moment of the look. */
   readonly #unknown = new Map<string, number>();
   readonly #looks = new Map<string, Look>();
+  #tended: ReadonlySet<string> = new Set();
   /** As long as somebody holds the credentials: a door does for a connection. */
   readonly #shown = new WeakMap<Credentials, Shown>();
   readonly #batcher: Batcher<string, KeyToCheck | 'unknown'>;
@@ -92,11 +93,18 @@ export class Keyring {
     return this.#judge(entry, shown, credentials);
   }
 
+  /**
+   * As `findEnded`, but looks at all of them now. To be called each second with what is in use for long: such keys are looked
+   * at together here, and therefore not in the background, one by one, when somebody shows one.
+   */
+  async tend(keyIds: readonly string[]): Promise<string[]> {
+    this.#tended = new Set(keyIds);
+    return pickEnded(keyIds, await Promise.all(keyIds.map((id) => this.#lookUp(id))));
+  }
+
   /** Those of the keys that have ended; looks at each that it has not looked at lately. */
   async findEnded(keyIds: readonly string[]): Promise<string[]> {
-    const entries = await Promise.all(keyIds.map((id) => this.#recall(id) ?? this.#lookUp(id)));
-    const now = performance.now();
-    return keyIds.filter((_, i) => (entries[i]?.expiresAtMs ?? 0) <= now);
+    return pickEnded(keyIds, await Promise.all(keyIds.map((id) => this.#recall(id) ?? this.#lookUp(id))));
   }
 
   /** The key has changed: the next use looks. */
@@ -135,7 +143,7 @@ export class Keyring {
     }
     const ageMs = now - entry.lookedAtMs;
     if (ageMs > limits.keyRememberedMs) return undefined;
-    if (ageMs > LOOK_AGAIN_MS) {
+    if (ageMs > LOOK_AGAIN_MS && !this.#tended.has(keyId)) {
       // If this fails, the look that is waited for says so, half a second from now.
       this.#lookUp(keyId).catch((err: unknown) => this.#logger.debug({ err, keyId }, 'a key was not looked at again'));
     }
@@ -224,6 +232,11 @@ export class Keyring {
 /** The hash of a secret, as it is kept: see docs/decisions/0020-api-keys.md. */
 export function digest(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
+}
+
+function pickEnded(keyIds: readonly string[], entries: readonly (Entry | null)[]): string[] {
+  const now = performance.now();
+  return keyIds.filter((_, i) => (entries[i]?.expiresAtMs ?? 0) <= now);
 }
 
 /** What was put in first makes room for what comes. */

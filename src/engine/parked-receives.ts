@@ -39,9 +39,9 @@ export class ParkedReceives {
     };
   }
 
-  /** Ends the waits of keys that are no more. */
+  /** Ends the waits of keys that are no more. To be called each second. */
   async check(): Promise<void> {
-    if (this.#waits.size > 0) this.#endThoseOf(await this.#options.keyring.findEnded([...this.#waits.keys()]));
+    this.#endThoseOf(await this.#options.keyring.tend([...this.#waits.keys()]));
   }
 
   /** The same for one key, of which something was heard. */

@@ -333,6 +333,27 @@ describe('a receive that is parked under a key', () => {
     expect(await answer).toEqual([]);
   });
 
+  it('lets its key be looked at once a second, however often it is used meanwhile', async () => {
+    const [key, other] = [await makeKey(first), await makeKey(first)];
+    const { queue, answer } = await park(deaf, key.keyId);
+    const { queue: otherQueue, answer: otherAnswer } = await park(deaf, other.keyId);
+    holdTime();
+    for (let second = 0; second < 3; second += 1) {
+      await deaf.tendKeys();
+      vi.advanceTimersByTime(999);
+      for (const each of [key, other]) expect(recall(deaf, each)).not.toBeNull();
+    }
+    expect(looks.flat()).toHaveLength(6);
+    for (const each of [queue, otherQueue]) await each.publish('a');
+    await Promise.all([answer, otherAnswer]);
+    await deaf.tendKeys();
+    vi.advanceTimersByTime(2);
+    for (const each of [key, other]) expect(await isAdmitted(deaf, each)).toBe(true);
+    vi.advanceTimersByTime(501);
+    for (const each of [key, other]) expect(recall(deaf, each)).not.toBeNull();
+    await vi.waitFor(() => expect(looks.flat()).toHaveLength(10));
+  });
+
   it('is answered empty when the key expires', async () => {
     holdTime();
     const key = await makeKey(first, { expiresAt: new Date(Date.now() + 10_000) });
