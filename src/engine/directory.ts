@@ -42,40 +42,28 @@ export class Directory {
   /** Throws `topic_not_found`. */
   async topic(name: string): Promise<Topic> {
     const topic = await this.#topics.find(name);
-    if (topic === null) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+    if (topic === null) throw noTopic(name);
     return topic;
   }
 
   /** Throws `subscription_not_found`. */
   async subscription(name: string): Promise<Subscription> {
     const subscription = await this.#subscriptions.find(name);
-    if (subscription === null) {
-      throw new WillcallError('subscription_not_found', `There is no subscription named ${name}.`);
-    }
+    if (subscription === null) throw noSubscription(name);
     return subscription;
   }
 
   /**
-   * Does `work` with the topic; if that says (by null) that the topic is gone, once more with what the name means now.
+   * Does `work` with the topic; if that says that the topic is gone, once more with what the name means now.
    * Throws `topic_not_found`.
    */
-  async withTopic<T>(name: string, work: (topic: Topic) => Promise<T | null>): Promise<T> {
-    const first = await work(await this.topic(name));
-    if (first !== null) return first;
-    this.#topics.forget(name);
-    const second = await work(await this.topic(name));
-    if (second !== null) return second;
-    throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+  withTopic<T>(name: string, work: (topic: Topic) => Promise<T | 'gone'>): Promise<T> {
+    return this.#topics.with(name, { find: () => this.topic(name), work, fault: noTopic });
   }
 
   /** As `withTopic`. Throws `subscription_not_found`. */
-  async withSubscription<T>(name: string, work: (subscription: Subscription) => Promise<T | null>): Promise<T> {
-    const first = await work(await this.subscription(name));
-    if (first !== null) return first;
-    this.#subscriptions.forget(name);
-    const second = await work(await this.subscription(name));
-    if (second !== null) return second;
-    throw new WillcallError('subscription_not_found', `There is no subscription named ${name}.`);
+  withSubscription<T>(name: string, work: (subscription: Subscription) => Promise<T | 'gone'>): Promise<T> {
+    return this.#subscriptions.with(name, { find: () => this.subscription(name), work, fault: noSubscription });
   }
 
   forget(name: string): void {
@@ -87,6 +75,20 @@ export class Directory {
     this.#topics.forgetAll();
     this.#subscriptions.forgetAll();
   }
+}
+
+function noTopic(name: string): WillcallError {
+  return new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+}
+
+function noSubscription(name: string): WillcallError {
+  return new WillcallError('subscription_not_found', `There is no subscription named ${name}.`);
+}
+
+interface Task<T, R> {
+  readonly find: () => Promise<T>;
+  readonly work: (value: T) => Promise<R | 'gone'>;
+  readonly fault: (name: string) => WillcallError;
 }
 
 /** What is known of names of one kind, those that were looked up longest ago first. */
@@ -109,11 +111,23 @@ class Names<T extends { readonly name: string }> {
     });
   }
 
+  /** Not an async function: its frame would be kept for each receive that is parked. */
+  with<R>(name: string, { find, work, fault }: Task<T, R>): Promise<R> {
+    const known = this.#recall(name);
+    const first = known === undefined ? find().then(work) : work(known);
+    return first.then(async (done) => {
+      if (done !== 'gone') return done;
+      this.forget(name);
+      const again = await work(await find());
+      if (again === 'gone') throw fault(name);
+      return again;
+    });
+  }
+
   /** Null when there is none of that name. */
   async find(name: string): Promise<T | null> {
-    const known = this.#entries.get(name);
-    if (known !== undefined) known.wanted = true;
-    if (known !== undefined && known.until > performance.now()) return known.value;
+    const known = this.#recall(name);
+    if (known !== undefined) return known;
     const value = await this.#lookUps.submit(0, name);
     if (value !== null) this.#remember(value);
     return value;
@@ -121,6 +135,14 @@ class Names<T extends { readonly name: string }> {
 
   forget(name: string): void {
     this.#entries.delete(name);
+  }
+
+  /** Undefined when it has to be looked up. */
+  #recall(name: string): T | undefined {
+    const known = this.#entries.get(name);
+    if (known === undefined) return undefined;
+    known.wanted = true;
+    return known.until > performance.now() ? known.value : undefined;
   }
 
   forgetAll(): void {

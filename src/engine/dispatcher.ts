@@ -7,6 +7,7 @@ import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveri
 import { random64 } from '../store/random.ts';
 import type { Reach } from '../store/watch.ts';
 import { DeferredFloor } from './deferred-floor.ts';
+import type { CallerSignal } from './departure.ts';
 import type { Timer, TimerWheel } from './timer-wheel.ts';
 import type { Holder, Traffic } from './traffic.ts';
 
@@ -26,11 +27,22 @@ export interface WaiterRequest extends Omit<WaiterRow, 'nonce'> {
   /** Whose answer it will be, for the traffic's bounds. */
   readonly holder: Holder;
   readonly waitMs: number;
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
 }
 
-/** What a waiter was handed, with the nonce of its receipts; `gone` when the subscription is no more. */
-export type WaiterAnswer = { readonly messages: readonly HandedMessage[]; readonly nonce: bigint } | 'gone';
+/** What a waiter was handed, with what its receipts are made of; `gone` when the subscription is no more. */
+export type WaiterAnswer = Handed | 'gone';
+
+interface Handed {
+  readonly messages: readonly HandedMessage[];
+  readonly ids: SubscriptionIds;
+  readonly nonce: bigint;
+}
+
+export interface SubscriptionIds {
+  readonly topicId: number;
+  readonly subscriptionId: number;
+}
 
 /** One look at the subscription for several waiters. */
 export interface Look {
@@ -42,6 +54,7 @@ export interface Look {
 }
 
 export interface DispatcherOptions {
+  readonly ids: SubscriptionIds;
   readonly wheel: TimerWheel;
   readonly traffic: Pick<Traffic, 'hasRoom' | 'hasRoomFor'>;
   readonly reach: Reach;
@@ -97,39 +110,32 @@ export class Dispatcher {
 
   /** Resolves with messages, with none when the time is over, or 'gone'. */
   wait(request: WaiterRequest): Promise<WaiterAnswer> {
-    const { signal, holder, ...row } = request;
     // What arrives while the instance stops is looked at once and not parked.
     const waitMs = this.#stopped ? 0 : request.waitMs;
     this.usedAt = performance.now();
-    return new Promise((resolve, reject) => {
-      const nonce = random64();
-      const waiter: Waiter = {
-        row: { ...row, nonce },
-        holder,
-        resolve,
-        reject,
-        over: waitMs <= 0,
-        left: false,
-        asked: false,
-        looked: false,
-        timer: null,
-      };
-      if (signal.aborted) {
-        resolve({ messages: [], nonce });
-        return;
-      }
-      this.#takePlace(row.receiveKey);
-      const leave = (): void => {
-        waiter.left = true;
-        this.#giveUp(waiter);
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      if (waitMs > 0) waiter.timer = this.#options.wheel.in(waitMs, () => this.#giveUp(waiter));
-      const isParked = waitMs > 0 && this.#isLookNeedless(row.receiveKey);
-      this.#waiters.add(waiter);
-      if (isParked) this.#park(waiter);
-      else this.wake();
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<WaiterAnswer>();
+    const waiter = createWaiter(request, resolve, reject);
+    if (request.signal.aborted) {
+      resolve(this.#handed(waiter, []));
+      return promise;
+    }
+    this.#takePlace(request.receiveKey);
+    this.#watch(waiter, request.signal, waitMs);
+    const isParked = waitMs > 0 && this.#isLookNeedless(request.receiveKey);
+    this.#waiters.add(waiter);
+    if (isParked) this.#park(waiter);
+    else this.wake();
+    return promise;
+  }
+
+  #watch(waiter: Waiter, signal: CallerSignal, waitMs: number): void {
+    const leave = (): void => {
+      waiter.left = true;
+      this.#giveUp(waiter);
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    if (waitMs > 0) waiter.timer = this.#options.wheel.in(waitMs, () => this.#giveUp(waiter));
+    else waiter.over = true;
   }
 
   /**
@@ -287,7 +293,7 @@ export class Dispatcher {
         // It may have left, or its time may have run out, while the statement was on its way.
         // One that can ask again is not helped by a release: its receipts stay good.
         if (waiter.left && waiter.row.receiveKey === null) this.#options.handBack(messages, waiter.row);
-        this.#answer(waiter, () => waiter.resolve({ messages, nonce: waiter.row.nonce }));
+        this.#answer(waiter, () => waiter.resolve(this.#handed(waiter, messages)));
       } else if (waiter.over) {
         this.#answerEmpty(waiter);
       } else {
@@ -314,7 +320,11 @@ export class Dispatcher {
 
   #answerEmpty(waiter: Waiter): void {
     if (waiter.looked) this.#parkedUntil = performance.now();
-    this.#answer(waiter, () => waiter.resolve({ messages: [], nonce: waiter.row.nonce }));
+    this.#answer(waiter, () => waiter.resolve(this.#handed(waiter, [])));
+  }
+
+  #handed({ row }: Waiter, messages: readonly HandedMessage[]): Handed {
+    return { messages, ids: this.#options.ids, nonce: row.nonce };
   }
 
   #answer(waiter: Waiter, settle: () => void): void {
@@ -322,4 +332,22 @@ export class Dispatcher {
     if (this.#waiters.delete(waiter) && waiter.looked) this.#parked -= 1;
     settle();
   }
+}
+
+function createWaiter(
+  { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, holder }: WaiterRequest,
+  resolve: Waiter['resolve'],
+  reject: Waiter['reject'],
+): Waiter {
+  return {
+    row: { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, nonce: random64() },
+    holder,
+    resolve,
+    reject,
+    over: false,
+    left: false,
+    asked: false,
+    looked: false,
+    timer: null,
+  };
 }

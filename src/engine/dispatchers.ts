@@ -5,7 +5,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
 import type { Store } from '../store/index.ts';
 import { Batcher } from './batcher.ts';
-import { Dispatcher, type Look } from './dispatcher.ts';
+import { Dispatcher, type Look, type SubscriptionIds } from './dispatcher.ts';
 import type { FlushTurns } from './flush-turns.ts';
 import type { LockWaits } from './lock-waits.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -23,11 +23,6 @@ const POLL_KEYS_MAX = 1_000;
 /** What is deferred longer than that is looked for in every POLLS_FULL-th poll only. */
 const POLL_FLOOR_MS = 60_000;
 const POLLS_FULL = 12;
-
-export interface SubscriptionIds {
-  readonly topicId: number;
-  readonly subscriptionId: number;
-}
 
 export interface DispatchersOptions {
   readonly store: Store;
@@ -76,6 +71,7 @@ export class Dispatchers {
     const known = this.#all.get(ids.subscriptionId);
     if (known !== undefined) return known.dispatcher;
     const dispatcher = new Dispatcher({
+      ids: { topicId: ids.topicId, subscriptionId: ids.subscriptionId },
       wheel: this.#options.wheel,
       traffic: this.#options.traffic,
       reach: this.#options.store.reach,

@@ -2,7 +2,7 @@
 
 import type { SettleItem } from '../store/settling.ts';
 import { wakeIfBounded } from './acknowledge.ts';
-import type { SubscriptionIds } from './dispatchers.ts';
+import type { SubscriptionIds } from './dispatcher.ts';
 import { createSettleBatcher, type SettleRooms, settleReceipts } from './settle.ts';
 import type { Engine } from './types.ts';
 

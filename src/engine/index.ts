@@ -98,7 +98,10 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
   const { publish, drained: published } = createPublish({ ...rooms, logger });
   const { acknowledge, drained: acknowledged } = createAcknowledge(rooms);
   const giveBack = createGiveBack(rooms);
-  const receive = createReceive({ directory, dispatchers, acknowledge, isStopping: () => state.stopping });
+  const receive = createReceive({
+    ...{ directory, dispatchers, acknowledge, parked: keys.parked },
+    isStopping: () => state.stopping,
+  });
   const sweeper = createSweeper({ store, dispatchers, wakeups, wheel, logger, lockWaits });
   const retention = createRetention({ store, logger });
 
@@ -109,8 +112,7 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
     ...createKeyVerbs({ store, wakeups, logger }),
     authenticate: keys.authenticate,
     admit: (access) => rateLimits.admit(access),
-    ...{ publish, acknowledge },
-    receive: keys.guard(receive),
+    ...{ publish, acknowledge, receive },
     release: giveBack.release,
     extend: giveBack.extend,
     reject: giveBack.reject,
@@ -146,7 +148,7 @@ function createKeyRooms({ store, logger, adminKey, fairUse }: EngineOptions & { 
   const parked = new ParkedReceives({ keyring, logger, fairUse });
   return {
     authenticate: (credentials: Credentials) => keyring.authenticate(credentials),
-    guard: (receive: Engine['receive']) => parked.guard(receive),
+    parked,
     hear: (keyId: string) => {
       keyring.forget(keyId);
       parked.hear(keyId);

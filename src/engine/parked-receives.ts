@@ -5,8 +5,9 @@
 import { WillcallError } from '../domain/errors.ts';
 import type { FairUse } from '../domain/fair-use.ts';
 import type { Logger } from '../domain/logger.ts';
+import { type CallerSignal, Departure } from './departure.ts';
 import type { Keyring } from './keyring.ts';
-import type { Engine, ReceiveRequest } from './types.ts';
+import type { ReceiveRequest } from './types.ts';
 
 /** Nobody knows when one of the others ends; half a minute is the longest. */
 const RETRY_AFTER_SECONDS = 5;
@@ -17,26 +18,61 @@ export interface ParkedReceivesOptions {
   readonly fairUse: Pick<FairUse, 'keyParkedReceives' | 'parkedReceives'>;
 }
 
+export interface ParkedReceive {
+  readonly signal: CallerSignal;
+}
+
+/** A receive that waits under a key: its signal tells also that the key has ended. */
+class KeyWait implements ParkedReceive {
+  readonly keyId: string;
+  readonly signal = new Departure();
+  readonly #caller: CallerSignal;
+  readonly #leave = () => this.signal.abort();
+
+  constructor(keyId: string, caller: CallerSignal) {
+    this.keyId = keyId;
+    this.#caller = caller;
+    if (caller.aborted) this.#leave();
+    else caller.addEventListener('abort', this.#leave, { once: true });
+  }
+
+  forgetCaller(): void {
+    this.#caller.removeEventListener('abort', this.#leave);
+  }
+}
+
 export class ParkedReceives {
   readonly #options: ParkedReceivesOptions;
-  readonly #waits = new Map<string, Set<AbortController>>();
+  readonly #waits = new Map<string, Set<KeyWait>>();
   #underWay = 0;
 
   constructor(options: ParkedReceivesOptions) {
     this.#options = options;
   }
 
-  /** The same receive, but for one too many, or one that would wait longer than its key lives. */
-  guard(receive: Engine['receive']): Engine['receive'] {
-    return async (request) => {
-      this.#checkRoom(request);
-      this.#underWay += 1;
-      try {
-        return await this.#receive(receive, request);
-      } finally {
-        this.#underWay -= 1;
-      }
-    };
+  /**
+   * Lets a receive in, to be let out when it is over. Its signal tells that its client has gone or its key has ended. Throws
+   * `overloaded` or `too_many_receives`.
+   */
+  enter(request: ReceiveRequest): ParkedReceive {
+    this.#checkRoom(request);
+    this.#underWay += 1;
+    const { keyId, signal: caller } = request;
+    if (keyId === undefined || keyId === null || request.waitSeconds === 0) return { signal: caller };
+    const wait = new KeyWait(keyId, caller);
+    const waits = this.#waits.get(keyId);
+    if (waits === undefined) this.#waits.set(keyId, new Set([wait]));
+    else waits.add(wait);
+    return wait;
+  }
+
+  leave(receive: ParkedReceive): void {
+    this.#underWay -= 1;
+    if (!(receive instanceof KeyWait)) return;
+    receive.forgetCaller();
+    const waits = this.#waits.get(receive.keyId);
+    waits?.delete(receive);
+    if (waits?.size === 0) this.#waits.delete(receive.keyId);
   }
 
   /** Ends the waits of keys that are no more. To be called each second. */
@@ -70,37 +106,9 @@ export class ParkedReceives {
     );
   }
 
-  async #receive(receive: Engine['receive'], request: ReceiveRequest) {
-    const { keyId, signal } = request;
-    if (keyId === undefined || keyId === null || request.waitSeconds === 0) return receive(request);
-    const wait = new AbortController();
-    const leave = (): void => wait.abort();
-    if (signal.aborted) leave();
-    else signal.addEventListener('abort', leave, { once: true });
-    this.#add(keyId, wait);
-    try {
-      return await receive({ ...request, signal: wait.signal });
-    } finally {
-      this.#remove(keyId, wait);
-      signal.removeEventListener('abort', leave);
-    }
-  }
-
-  #add(keyId: string, wait: AbortController): void {
-    const waits = this.#waits.get(keyId);
-    if (waits === undefined) this.#waits.set(keyId, new Set([wait]));
-    else waits.add(wait);
-  }
-
-  #remove(keyId: string, wait: AbortController): void {
-    const waits = this.#waits.get(keyId);
-    waits?.delete(wait);
-    if (waits?.size === 0) this.#waits.delete(keyId);
-  }
-
   #endThoseOf(keyIds: readonly string[]): void {
     for (const keyId of keyIds) {
-      for (const wait of this.#waits.get(keyId) ?? []) wait.abort();
+      for (const { signal } of this.#waits.get(keyId) ?? []) signal.abort();
     }
   }
 }

@@ -110,8 +110,7 @@ export function createPublish({ store, directory, wakeups, logger, turns, lockWa
     const call = { messages: request.messages.map(withoutPastDelay), publisher: request.caller };
     return directory.withTopic(request.topic, async (topic) => {
       const reply = await submitSafely(() => batcher.submit(topic.topicId, call), call);
-      if (reply === 'gone') return null;
-      if (!('refused' in reply)) return reply;
+      if (reply === 'gone' || !('refused' in reply)) return reply;
       throw toError(request, reply);
     });
   };

@@ -5,42 +5,61 @@ import { WillcallError } from '../domain/errors.ts';
 import type { ReceivedMessage } from '../domain/message.ts';
 import { formatReceipt } from '../domain/receipt.ts';
 import type { HandedMessage } from '../store/deliveries.ts';
+import type { CallerSignal } from './departure.ts';
 import type { Directory } from './directory.ts';
-import type { Dispatchers, SubscriptionIds } from './dispatchers.ts';
+import type { SubscriptionIds, WaiterRequest } from './dispatcher.ts';
+import type { Dispatchers } from './dispatchers.ts';
+import type { ParkedReceives } from './parked-receives.ts';
 import type { Engine, ReceiveRequest } from './types.ts';
 
 export interface ReceiveOptions {
   readonly directory: Directory;
   readonly dispatchers: Dispatchers;
   readonly acknowledge: Engine['acknowledge'];
+  readonly parked: Pick<ParkedReceives, 'enter' | 'leave'>;
   readonly isStopping: () => boolean;
 }
 
 export function createReceive(options: ReceiveOptions): Engine['receive'] {
-  const { directory, dispatchers, acknowledge, isStopping } = options;
+  const { directory, dispatchers, acknowledge, parked, isStopping } = options;
 
+  // While it is parked, each frame and each object that it can reach is kept, thousands of times.
   return async (request: ReceiveRequest) => {
-    if (isStopping()) throw new WillcallError('shutting_down', 'This instance is stopping; ask another one, or again.');
-    const settled =
-      request.acknowledge.length === 0
-        ? { results: [], failed: 0 }
-        : await acknowledge({ ...request, receipts: request.acknowledge, atomic: false });
+    const receive = parked.enter(request);
+    try {
+      if (isStopping()) {
+        throw new WillcallError('shutting_down', 'This instance is stopping; ask another one, or again.');
+      }
+      const { results, failed } =
+        request.acknowledge.length === 0
+          ? NOTHING_SETTLED
+          : await acknowledge({ ...request, receipts: request.acknowledge, atomic: false });
+      const waiter = toWaiter(request, failed > 0 ? 0 : request.waitSeconds * 1000, receive.signal);
+      const { ids, messages, nonce } = await directory.withSubscription(request.subscription, (subscription) =>
+        dispatchers.of(subscription).wait(waiter),
+      );
+      return {
+        messages: messages.map((message) => toReceived(message, ids, message.nonce ?? nonce)),
+        acknowledged: results,
+      };
+    } finally {
+      parked.leave(receive);
+    }
+  };
+}
 
-    const messages = await directory.withSubscription(request.subscription, async (subscription) => {
-      const answer = await dispatchers.of(subscription).wait({
-        maxMessages: request.maxMessages,
-        maxBytes: request.maxBytes,
-        visibilityTimeoutSeconds: request.visibilityTimeoutSeconds ?? null,
-        principal: request.caller,
-        holder: request.keyId ?? null,
-        receiveKey: request.idempotencyKey === undefined ? null : `${request.caller}\n${request.idempotencyKey}`,
-        waitMs: settled.failed > 0 ? 0 : request.waitSeconds * 1000,
-        signal: request.signal,
-      });
-      if (answer === 'gone') return null;
-      return answer.messages.map((message) => toReceived(message, subscription, message.nonce ?? answer.nonce));
-    });
-    return { messages, acknowledged: settled.results };
+const NOTHING_SETTLED = { results: [], failed: 0 };
+
+function toWaiter(request: ReceiveRequest, waitMs: number, signal: CallerSignal): WaiterRequest {
+  return {
+    maxMessages: request.maxMessages,
+    maxBytes: request.maxBytes,
+    visibilityTimeoutSeconds: request.visibilityTimeoutSeconds ?? null,
+    principal: request.caller,
+    holder: request.keyId ?? null,
+    receiveKey: request.idempotencyKey === undefined ? null : `${request.caller}\n${request.idempotencyKey}`,
+    waitMs,
+    signal,
   };
 }
 

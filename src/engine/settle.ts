@@ -101,7 +101,7 @@ export function settleReceipts(directory: Directory, job: SettleJob): Promise<Se
       visibilityTimeoutSeconds: job.visibilityTimeoutSeconds ?? null,
       items: job.wishes.map((wish) => toItem(wish, subscription)),
     });
-    if (outcomes === 'gone') return null;
+    if (outcomes === 'gone') return outcomes;
     job.onSettled(subscription, outcomes);
     const results = job.wishes.map((wish, i) => toResult(wish.receipt, outcomes[i]));
     const failed = results.filter((result) => !isOk(job.verb, result.outcome)).length;

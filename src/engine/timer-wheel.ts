@@ -5,9 +5,29 @@ export interface Timer {
   cancel(): void;
 }
 
+type Slots = Map<number, Set<SlotTimer>>;
+
+class SlotTimer implements Timer {
+  readonly #slots: Slots;
+  readonly #slot: number;
+  readonly callback: () => void;
+
+  constructor(slots: Slots, slot: number, callback: () => void) {
+    this.#slots = slots;
+    this.#slot = slot;
+    this.callback = callback;
+  }
+
+  cancel(): void {
+    const left = this.#slots.get(this.#slot);
+    left?.delete(this);
+    if (left?.size === 0) this.#slots.delete(this.#slot);
+  }
+}
+
 export class TimerWheel {
   readonly #slotMs: number;
-  readonly #slots = new Map<number, Set<() => void>>();
+  readonly #slots: Slots = new Map();
   #timer: NodeJS.Timeout | null = null;
   #nextSlot = Number.POSITIVE_INFINITY;
 
@@ -18,17 +38,12 @@ export class TimerWheel {
   /** Runs `callback` in `delayMs` milliseconds. */
   in(delayMs: number, callback: () => void): Timer {
     const slot = Math.ceil((performance.now() + Math.max(0, delayMs)) / this.#slotMs);
-    const callbacks = this.#slots.get(slot);
-    if (callbacks === undefined) this.#slots.set(slot, new Set([callback]));
-    else callbacks.add(callback);
+    const timer = new SlotTimer(this.#slots, slot, callback);
+    const timers = this.#slots.get(slot);
+    if (timers === undefined) this.#slots.set(slot, new Set([timer]));
+    else timers.add(timer);
     if (slot < this.#nextSlot) this.#arm(slot);
-    return {
-      cancel: () => {
-        const left = this.#slots.get(slot);
-        left?.delete(callback);
-        if (left?.size === 0) this.#slots.delete(slot);
-      },
-    };
+    return timer;
   }
 
   /** Forgets everything. */
@@ -50,9 +65,9 @@ export class TimerWheel {
     this.#nextSlot = Number.POSITIVE_INFINITY;
     const now = performance.now() / this.#slotMs;
     const due = [...this.#slots.keys()].filter((slot) => slot <= now).sort((a, b) => a - b);
-    const callbacks = due.flatMap((slot) => [...(this.#slots.get(slot) ?? [])]);
+    const timers = due.flatMap((slot) => [...(this.#slots.get(slot) ?? [])]);
     for (const slot of due) this.#slots.delete(slot);
-    for (const callback of callbacks) callback();
+    for (const { callback } of timers) callback();
     const next = Math.min(...this.#slots.keys());
     if (next < this.#nextSlot) this.#arm(next);
   }

@@ -41,12 +41,14 @@ export class Traffic {
   /** Who goes on once there is room: for anybody, and for the holder. */
   readonly #waiting = new Set<() => void>();
   readonly #waitingByHolder = new Map<string, Set<() => void>>();
+  readonly #rooms: Rooms;
   #timer: NodeJS.Timeout | null = null;
 
   constructor({ bytesMax }: { readonly bytesMax: number }) {
     this.#bytesMax = bytesMax;
     this.#pool = new Pool(bytesMax);
     this.#reserve = new Pool(bytesMax * RESERVE_SHARE);
+    this.#rooms = { pool: this.#pool, reserve: this.#reserve, onRelease: (holder) => this.#letGoOn(holder) };
   }
 
   /** Bytes held by everybody. */
@@ -56,32 +58,9 @@ export class Traffic {
 
   /** Lets a request in. `makesRoom`: what it does lets go of something. Throws `overloaded` or `too_much_traffic`. */
   enter(holder: Holder, { makesRoom }: { readonly makesRoom: boolean }): Held {
-    const choose = (bytes: number): Pool => {
-      if (makesRoom && this.#pool.findFault(holder, bytes) !== null) {
-        this.#reserve.check(holder, bytes);
-        return this.#reserve;
-      }
-      this.#pool.check(holder, bytes);
-      return this.#pool;
-    };
-    choose(0);
-    const own = new Map<Pool, number>();
-    let over = false;
-    const add = (pool: Pool, bytes: number): void => {
-      if (over) return;
-      own.set(pool, (own.get(pool) ?? 0) + bytes);
-      pool.add(holder, bytes);
-    };
-    return {
-      take: (bytes) => add(choose(bytes), bytes),
-      add: (bytes) => add(this.#pool, bytes),
-      release: () => {
-        over = true;
-        for (const [pool, bytes] of own) pool.drop(holder, bytes);
-        own.clear();
-        this.#letGoOn(holder);
-      },
-    };
+    const held = new HeldBytes(this.#rooms, holder, makesRoom);
+    held.take(0);
+    return held;
   }
 
   /** Whether more may be looked for; if not, `goOn` is called once there is room. */
@@ -135,6 +114,55 @@ export class Traffic {
       this.#timer = null;
       this.#letSomeGoOn();
     }, GO_ON_MS).unref();
+  }
+}
+
+interface Rooms {
+  readonly pool: Pool;
+  readonly reserve: Pool;
+  readonly onRelease: (holder: Holder) => void;
+}
+
+class HeldBytes implements Held {
+  readonly #rooms: Rooms;
+  readonly #holder: Holder;
+  readonly #makesRoom: boolean;
+  #pooled = 0;
+  #reserved = 0;
+  #over = false;
+
+  constructor(rooms: Rooms, holder: Holder, makesRoom: boolean) {
+    this.#rooms = rooms;
+    this.#holder = holder;
+    this.#makesRoom = makesRoom;
+  }
+
+  take(bytes: number): void {
+    const { pool, reserve } = this.#rooms;
+    if (this.#makesRoom && pool.findFault(this.#holder, bytes) !== null) {
+      reserve.check(this.#holder, bytes);
+      if (this.#over) return;
+      this.#reserved += bytes;
+      reserve.add(this.#holder, bytes);
+    } else {
+      pool.check(this.#holder, bytes);
+      this.add(bytes);
+    }
+  }
+
+  add(bytes: number): void {
+    if (this.#over) return;
+    this.#pooled += bytes;
+    this.#rooms.pool.add(this.#holder, bytes);
+  }
+
+  release(): void {
+    if (!this.#over) {
+      this.#over = true;
+      this.#rooms.pool.drop(this.#holder, this.#pooled);
+      this.#rooms.reserve.drop(this.#holder, this.#reserved);
+    }
+    this.#rooms.onRelease(this.#holder);
   }
 }
 

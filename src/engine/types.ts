@@ -16,6 +16,7 @@ import type {
 } from '../domain/settling.ts';
 import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
 import type { Topic, TopicSettings } from '../domain/topic.ts';
+import type { CallerSignal } from './departure.ts';
 
 /** Who is calling, as the door established it; stamped on every record, never taken from a request's body. */
 export type Principal = string;
@@ -65,7 +66,7 @@ export interface ReceiveRequest {
   /** The key that was shown: when it ends, so does the wait. Absent or null for one that does not end. */
   readonly keyId?: string | null | undefined;
   /** Aborted when the client went away: it is forgotten before anything is leased to it. */
-  readonly signal: AbortSignal;
+  readonly signal: CallerSignal;
 }
 
 export interface ReceiveAnswer {

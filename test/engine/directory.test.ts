@@ -79,7 +79,7 @@ it('does work once more with what the name means now, when the work says gone', 
   const seen: number[] = [];
   const done = await directory.withTopic(name, async ({ topicId }) => {
     seen.push(topicId);
-    return topicId === topic.topicId ? 'done' : null;
+    return topicId === topic.topicId ? 'done' : 'gone';
   });
   expect(done).toBe('done');
   expect(seen).toEqual([old.topicId, topic.topicId]);
@@ -89,7 +89,7 @@ it('gives up when the second look is gone too, or finds nothing', async () => {
   let tries = 0;
   const refuse = async () => {
     tries += 1;
-    return null;
+    return 'gone' as const;
   };
   expect(await codeOf(directory.withTopic(name, refuse))).toBe('topic_not_found');
   expect(await codeOf(directory.withSubscription(name, refuse))).toBe('subscription_not_found');

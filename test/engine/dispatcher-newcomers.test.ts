@@ -24,6 +24,7 @@ beforeEach(async () => {
   hears = true;
   away = false;
   dispatcher = new Dispatcher({
+    ids: { topicId: 1, subscriptionId: 1 },
     wheel: new TimerWheel(5),
     traffic: new Traffic({ bytesMax: 1_000_000 }),
     reach: { isThere: () => !away, refuse: () => new WillcallError('database_unavailable', 'away') },

@@ -32,6 +32,7 @@ export function openDispatcherBench() {
   const traffic = new Traffic({ bytesMax: TRAFFIC_BYTES });
   const database = { away: null as Set<() => void> | null };
   const dispatcher = new Dispatcher({
+    ids: { topicId: 1, subscriptionId: 1 },
     wheel: new TimerWheel(5),
     traffic,
     reach: {

@@ -88,6 +88,9 @@ export interface SettleCall extends RecordedCall {
 
 export type Call = PublishCall | ReceiveCall | SettleCall;
 
+/** With a signal that a client over HTTP can be given too. */
+export type ClientReceive = ReceiveRequest & { readonly signal: AbortSignal };
+
 export type WishFields = { readonly receipt: string } & Partial<Wish>;
 
 /** One client on one instance. Calls that throw are recorded and answer null. */
@@ -96,7 +99,7 @@ export interface RecordingClient {
   /** `acknowledge` is recorded as a settle call of its own, which ends when the receive does. */
   receive(
     subscription: string,
-    fields: Partial<Omit<ReceiveRequest, 'subscription' | 'caller'>>,
+    fields: Partial<Omit<ClientReceive, 'subscription' | 'caller'>>,
   ): Promise<{ receive: ReceiveCall; acknowledge: SettleCall | null }>;
   settle(
     verb: SettleVerb,
@@ -123,7 +126,7 @@ export interface Performer {
     dedupeKeys: readonly (string | null)[];
   }): Promise<readonly RecordedPublish[]>;
   receive(
-    request: ReceiveRequest,
+    request: ClientReceive,
   ): Promise<{ messages: readonly RecordedMessage[]; acknowledged: readonly RecordedResult[] }>;
   settle(
     call: Pick<SettleCall, 'verb' | 'subscription' | 'wishes' | 'atomic' | 'visibilityTimeoutSeconds'>,
@@ -255,8 +258,8 @@ function wholeWish(wish: WishFields): Wish {
 function toReceiveRequest(
   subscription: string,
   caller: string,
-  fields: Partial<Omit<ReceiveRequest, 'subscription' | 'caller'>>,
-): ReceiveRequest {
+  fields: Partial<Omit<ClientReceive, 'subscription' | 'caller'>>,
+): ClientReceive {
   return {
     ...{ subscription, caller, maxMessages: 10, maxBytes: 1024 * 1024, waitSeconds: 0, acknowledge: [] },
     signal: new AbortController().signal,

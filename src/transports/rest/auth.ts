@@ -1,7 +1,6 @@
 // Who is calling, and whether they may: a key, by Bearer or by Basic for clients that know nothing else, is shown to the
 // engine, and what it opens is held against the operation that the route names. No key is known here.
 
-import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { type Access, checkAccess, type Operation } from '../../domain/access.ts';
 import type { Credentials } from '../../domain/api-key.ts';
@@ -66,15 +65,26 @@ function required(access: Access | null): Access {
   throw new WillcallError('unauthenticated', 'The key is not good here: it is wrong, expired or revoked.');
 }
 
-/** What was shown last on each connection, which mostly is what is shown next. */
-const shown = new WeakMap<Socket, { readonly header: string; readonly credentials: Credentials | null }>();
+/** How many headers are remembered, and for how long at most: secrets are not kept for longer than they are shown. */
+const SHOWN_MAX = 10_000;
+const SHOWN_MS = 60_000;
+/** Longer ones are no key's. */
+const SHOWN_CHARACTERS_MAX = 512;
+/** What was shown lately, which mostly is what is shown next, on whatever connection. */
+const shown = new Map<string, Credentials | null>();
+let shownSince = 0;
 
-function credentialsOf({ headers, raw }: FastifyRequest): Credentials | null {
+function credentialsOf({ headers }: FastifyRequest): Credentials | null {
   const header = headers.authorization ?? '';
-  const last = shown.get(raw.socket);
-  if (last?.header === header) return last.credentials;
+  const now = performance.now();
+  if (shown.size >= SHOWN_MAX || now - shownSince > SHOWN_MS) {
+    shown.clear();
+    shownSince = now;
+  }
+  const known = shown.get(header);
+  if (known !== undefined) return known;
   const credentials = readCredentials(header);
-  shown.set(raw.socket, { header, credentials });
+  if (header.length <= SHOWN_CHARACTERS_MAX) shown.set(header, credentials);
   return credentials;
 }
 

@@ -1,45 +1,8 @@
 // Clients that hang up. A parked receive whose client went away is forgotten before anything is leased to it; messages
 // that were leased for an answer which could not be written are handed back at once, uncounted.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../domain/logger.ts';
 import type { Engine, Principal } from '../../engine/types.ts';
-
-/** One answer, watched from the request on until its last byte went to the operating system. */
-export interface AnswerWatch {
-  /** Aborted when the connection ends before that. */
-  readonly signal: AbortSignal;
-  /** Runs the function once if the answer is lost, at once if it already is. */
-  ifLost(run: () => void): void;
-}
-
-/**
- * Watches the connection rather than the request or the response: the request closes as soon as its body was read, and
- * a pipelined response that is not yet at its turn has no connection of its own.
- */
-export function watchAnswer(request: IncomingMessage, response: ServerResponse): AnswerWatch {
-  const controller = new AbortController();
-  const { socket } = request;
-  let onLost = () => {};
-  const onClose = () => {
-    controller.abort();
-    onLost();
-  };
-  if (socket.destroyed) controller.abort();
-  else {
-    // One for each answer that waits in line; how many may is bounded elsewhere (docs/decisions/0023-fair-use.md).
-    socket.setMaxListeners(0);
-    socket.once('close', onClose);
-    response.once('finish', () => socket.off('close', onClose));
-  }
-  return {
-    signal: controller.signal,
-    ifLost(run) {
-      if (controller.signal.aborted) run();
-      else onLost = run;
-    },
-  };
-}
 
 export interface HandBackRequest {
   readonly subscription: string;

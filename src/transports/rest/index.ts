@@ -71,7 +71,7 @@ export function createRestDoor(options: RestDoorOptions) {
     };
     try {
       if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
-      openAnswers.add(request.raw, reply.raw, () => request.held?.release());
+      request.answer = openAnswers.add(request.raw, reply.raw);
       const admitted = admit(request, reply, { engine, traffic });
       if (admitted === undefined) done();
       else void admitted.then(() => done(), fail);
@@ -151,6 +151,7 @@ function createServer({ logger, timeouts, openAnswers }: ServerOptions): Fastify
   app.addContentTypeParser(['application/json', '*'], readBody);
   app.decorateRequest('caller', '');
   app.decorateRequest('access', null);
+  app.decorateRequest('answer', null);
   app.decorateRequest('held', null);
   app.addHook('onRoute', ({ url, config }) => refuseUnguarded(url, config));
   app.setErrorHandler(handleError);

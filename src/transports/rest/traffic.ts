@@ -26,6 +26,7 @@ export function enterTraffic(request: FastifyRequest, traffic: Pick<Traffic, 'en
   if (whenFull === 'answers') return;
   const holder = open === true ? NOBODY : (request.access?.keyId ?? null);
   request.held = traffic.enter(holder, { makesRoom: whenFull === 'goesOn' });
+  request.answer?.hold(request.held);
 }
 
 /** Counts what is about to be written. */

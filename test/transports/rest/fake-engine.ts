@@ -5,6 +5,7 @@ import { adminAccess } from '../../../src/domain/access.ts';
 import { fairUseDefaults } from '../../../src/domain/fair-use.ts';
 import type { Logger } from '../../../src/domain/logger.ts';
 import type { ReceivedMessage } from '../../../src/domain/message.ts';
+import type { CallerSignal } from '../../../src/engine/departure.ts';
 import { Traffic } from '../../../src/engine/traffic.ts';
 import type { Engine } from '../../../src/engine/types.ts';
 import { createDoors } from '../../../src/transports/index.ts';
@@ -52,6 +53,14 @@ export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Pro
 }
 
 /** The head of a request with the key, for tests that write to the socket themselves. */
+/** Resolves when the engine was told that the caller has gone. */
+export function departed(signal: CallerSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', resolve, { once: true });
+  });
+}
+
 export function requestHead(path: string): string {
   return `POST ${path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${adminKey}\r\nContent-Length: 0\r\n\r\n`;
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ReceiveAnswer, ReceiveRequest, ReleaseRequest } from '../../../src/engine/types.ts';
-import { type FakeDoor, makeReceived, openDoor, requestHead } from './fake-engine.ts';
+import { departed, type FakeDoor, makeReceived, openDoor, requestHead } from './fake-engine.ts';
 
 interface Parked {
   request: ReceiveRequest;
@@ -35,7 +35,6 @@ const ask = async (path: string): Promise<Socket> => {
   socket.write(requestHead(path));
   return socket;
 };
-const aborted = (signal: AbortSignal) => (signal.aborted ? Promise.resolve() : once(signal, 'abort'));
 
 describe('a client that hangs up', () => {
   it.each(['receive', 'receive/raw'])('while its %s is parked is told to the engine', async (verb) => {
@@ -44,7 +43,7 @@ describe('a client that hangs up', () => {
     const { request, answer } = await received;
     expect(request.signal.aborted).toBe(false);
     socket.destroy();
-    await aborted(request.signal);
+    await departed(request.signal);
     answer.resolve({ messages: [], acknowledged: [] });
   });
 
@@ -53,7 +52,7 @@ describe('a client that hangs up', () => {
     const socket = await ask(`/v1/subscriptions/s/${verb}`);
     const { request, answer } = await received;
     socket.destroy();
-    await aborted(request.signal);
+    await departed(request.signal);
     answer.resolve({ messages: [makeReceived(), makeReceived({ receipt: 'receipt-2' })], acknowledged: [] });
     expect(await released).toEqual({
       subscription: 's',
@@ -82,7 +81,7 @@ describe('a client that hangs up', () => {
     const { request, answer } = await received;
     socket.write(requestHead('/v1/subscriptions/s/receive'));
     socket.destroy();
-    await aborted(request.signal);
+    await departed(request.signal);
     answer.resolve({ messages: [], acknowledged: [] });
   });
 
@@ -91,8 +90,8 @@ describe('a client that hangs up', () => {
     const socket = await ask('/v1/subscriptions/s/receive');
     const { request, answer } = await received;
     socket.destroy();
-    await aborted(request.signal);
-    answer.reject(request.signal.reason);
+    await departed(request.signal);
+    answer.reject(new DOMException('The caller has gone.', 'AbortError'));
     expect((await door.client.call('GET', '/healthz')).status).toBe(200);
     expect(door.errors).toEqual([]);
   });

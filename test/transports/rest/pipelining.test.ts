@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
+import type { CallerSignal } from '../../../src/engine/departure.ts';
 import type { ReceiveAnswer } from '../../../src/engine/types.ts';
 import { type FakeDoor, makeReceived, openDoor, requestHead } from './fake-engine.ts';
 
@@ -59,7 +60,7 @@ describe('pipelined requests', () => {
   });
 
   it('are all told to the engine when their client hangs up', async () => {
-    const signals: AbortSignal[] = [];
+    const signals: CallerSignal[] = [];
     const answer = Promise.withResolvers<ReceiveAnswer>();
     door = await openDoor({
       receive: ({ signal }) => {

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { limits } from '../../../src/domain/limits.ts';
 import type { ReleaseRequest } from '../../../src/engine/types.ts';
 import { defaultTimeouts, type Timeouts } from '../../../src/transports/rest/timeouts.ts';
-import { type FakeDoor, makeReceived, openDoor, requestHead } from './fake-engine.ts';
+import { departed, type FakeDoor, makeReceived, openDoor, requestHead } from './fake-engine.ts';
 
 const SOON_MS = 200;
 const never: Timeouts = {
@@ -102,7 +102,7 @@ describe('a client', () => {
       {
         receive: ({ signal }) => {
           asked.resolve();
-          return once(signal, 'abort').then(() => ({ messages: [], acknowledged: [] }));
+          return departed(signal).then(() => ({ messages: [], acknowledged: [] }));
         },
       },
     );

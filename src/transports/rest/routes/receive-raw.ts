@@ -1,6 +1,6 @@
 // POST /v1/subscriptions/{subscription}/receive/raw: one message as the answer's body; 204 when none came.
 
-import { watchAnswer } from '../hang-up.ts';
+import { openAnswerOf } from '../open-answers.ts';
 import { addOutcomes, sendRawMessage } from '../raw-messages.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveRawBody } from '../schemas/consuming.ts';
@@ -40,19 +40,19 @@ export const receiveRaw: Route = {
     const idempotencyKey = readIdempotencyKey(request);
     const wanted = parseBody(request, receiveRawBody);
     const { caller, access } = request;
-    const { signal, ifLost } = watchAnswer(request.raw, reply.raw);
+    const open = openAnswerOf(request);
     const { messages, acknowledged } = await engine.receive({
       subscription,
       ...wanted,
       idempotencyKey,
       caller,
       keyId: access?.keyId,
-      signal,
+      signal: open.signal,
     });
     // With a key the client asks again, and its receipts stay good.
     if (idempotencyKey === undefined) {
       const receipts = messages.map(({ receipt }) => receipt);
-      ifLost(() => handBacks.begin({ subscription, receipts, caller }));
+      open.ifLost(() => handBacks.begin({ subscription, receipts, caller }));
     }
     addOutcomes(reply, acknowledged);
     const [message] = messages;

@@ -1,7 +1,7 @@
 // POST /v1/subscriptions/{subscription}/receive: leases messages, waiting for some when there are none.
 
 import { receiveAnswer } from '../answers.ts';
-import { watchAnswer } from '../hang-up.ts';
+import { openAnswerOf } from '../open-answers.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveBody } from '../schemas/consuming.ts';
 import { received } from '../schemas/message-answers.ts';
@@ -28,24 +28,24 @@ export const receive: Route = {
   url: '/v1/subscriptions/:subscription/receive',
   operation: 'receive',
   describe,
-  handle: async (request, reply, { engine, handBacks }) => {
+  handle: async (request, _reply, { engine, handBacks }) => {
     const subscription = parseName(request, 'subscription');
     const idempotencyKey = readIdempotencyKey(request);
     const wanted = parseBody(request, receiveBody);
     const { caller, access } = request;
-    const { signal, ifLost } = watchAnswer(request.raw, reply.raw);
+    const open = openAnswerOf(request);
     const answer = await engine.receive({
       subscription,
       ...wanted,
       idempotencyKey,
       caller,
       keyId: access?.keyId,
-      signal,
+      signal: open.signal,
     });
     // With a key the client asks again, and its receipts stay good.
     if (idempotencyKey === undefined) {
       const receipts = answer.messages.map(({ receipt }) => receipt);
-      ifLost(() => handBacks.begin({ subscription, receipts, caller }));
+      open.ifLost(() => handBacks.begin({ subscription, receipts, caller }));
     }
     return receiveAnswer(answer);
   },
