@@ -7,7 +7,7 @@ import pg from 'pg';
 import type { Logger } from '../domain/logger.ts';
 import { createConnect } from './connections.ts';
 import { isRetryable, toWillcallError } from './errors.ts';
-import type { HotStatement } from './hot-call.ts';
+import type { ColumnReaders, HotStatement } from './hot-call.ts';
 import { localize } from './migration-files.ts';
 import { createProbe } from './probe.ts';
 import { followConnections } from './streams.ts';
@@ -36,7 +36,7 @@ export interface Db {
   readonly schema: string;
   readonly reach: Reach;
   /** Makes a hot statement out of a text that is written against the schema `willcall`. */
-  prepare(name: string, text: string): HotStatement;
+  prepare(name: string, text: string, readers?: ColumnReaders): HotStatement;
   /** Runs a hot statement; throws WillcallError. */
   call<Row>(statement: HotStatement, values: unknown[]): Promise<Row[]>;
   /** Runs several statements of one transaction, tried again as a whole; throws WillcallError. */
@@ -73,7 +73,8 @@ export function createDb(options: DbOptions, onBack = () => {}): Db {
   return {
     schema: options.schema,
     reach: watch,
-    prepare: (name, text) => ({
+    prepare: (name, text, readers = {}) => ({
+      readers,
       name: `willcall_${name}`,
       text: localize(text, { schema: options.schema, runtimeRole: 'willcall_runtime' }),
     }),

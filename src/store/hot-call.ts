@@ -9,7 +9,11 @@ import { encodeParameter } from './parameters.ts';
 export interface HotStatement {
   readonly name: string;
   readonly text: string;
+  /** Of columns that are read otherwise than their type says, by name. */
+  readonly readers?: ColumnReaders;
 }
+
+export type ColumnReaders = Readonly<Record<string, (text: string) => unknown>>;
 
 type Row = Record<string, unknown>;
 type Callback = (error: Error | null, rows?: Row[]) => void;
@@ -66,17 +70,24 @@ class HotCall implements pg.Submittable {
   /** pg replaces it by one that ends its timer. */
   callback: Callback;
   readonly #values: readonly unknown[];
+  readonly #readers: ColumnReaders;
   readonly #parserOf: TypeParser;
   readonly #rows: Row[] = [];
   #connection: Connection | null = null;
   #shape: Shape | null = null;
   #fault: Error | null = null;
 
-  constructor({ name, text }: HotStatement, values: readonly unknown[], parserOf: TypeParser, callback: Callback) {
+  constructor(
+    { name, text, readers }: HotStatement,
+    values: readonly unknown[],
+    parserOf: TypeParser,
+    callback: Callback,
+  ) {
     this.name = name;
     this.text = text;
     this.callback = callback;
     this.#values = values;
+    this.#readers = readers ?? {};
     this.#parserOf = parserOf;
   }
 
@@ -106,7 +117,7 @@ class HotCall implements pg.Submittable {
     const names = fields.map(({ name }) => name);
     this.#shape = {
       names,
-      parsers: fields.map(({ dataTypeID }) => this.#parserOf(dataTypeID)),
+      parsers: fields.map(({ name, dataTypeID }) => this.#readers[name] ?? this.#parserOf(dataTypeID)),
       empty: Object.fromEntries(names.map((name) => [name, null])),
     };
     if (this.#connection === null) return;

@@ -51,7 +51,10 @@ describe('parameters and columns', () => {
       ['a', null, '', 'NULL', '"', '\\', ',', '{}', ' b\n', 'é'],
       ['a', null, '', 'NULL', '"', '\\', ',', '{}', ' b\n', 'é'],
     ],
+    ['text[]', ['a', null, 'text/xml'], ['a', null, 'text/xml']],
+    ['text[]', [], []],
     ['timestamptz[]', [now, null], [now, null]],
+    ['timestamptz[]', [], []],
   ])('%s comes back as it went (%#)', async (type, value, expected) => {
     expect(await run(`select $1::${type} as value`, [value])).toEqual([{ value: expected }]);
   });
@@ -59,6 +62,16 @@ describe('parameters and columns', () => {
   it('a list of what no statement takes is refused before anything is sent', async () => {
     await expect(run('select $1::text[]', [[{}]])).rejects.toThrow('a list cannot hold [object Object]');
     expect(await run('select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  it('a column is read as its statement says, each time', async () => {
+    const statement = {
+      ...prepare("select 'aGk=' as secret, 'aGk=' as plain"),
+      readers: { secret: (text: string) => Buffer.from(text, 'base64').toString() },
+    };
+    for (let run = 0; run < 2; run += 1) {
+      expect(await runHot(client, statement, [], parserOf)).toEqual([{ secret: 'hi', plain: 'aGk=' }]);
+    }
   });
 
   it('instants that differ by a microsecond stay apart', async () => {
