@@ -1,9 +1,10 @@
 -- receive_plain: hands out messages of many subscriptions at once, where a subscription has no delay and no bound on what
--- is in flight, nothing of it is due again, and what its waiters ask for keeps within their bytes. What it leaves out has
--- no row in the answer; willcall.receive does it.
+-- is in flight, nothing of it is due again, what its waiters ask for keeps within their bytes, and the log has no gap in it:
+-- then first and last sequence say what was read. What it leaves out has no row in the answer; willcall.receive does it.
 -- Locks: receive, by id, without waiting. Indexes: subscription_key, delivery_key backwards (head), deferred_queue, message_key.
 -- Group g is waiters [_firsts[g], _lasts[g]], served in their order; waiter w gets what is found from place _places[w] on
--- in its group. For each group a row with an outcome, then one row per message.
+-- in its group. For each group a row with an outcome, then one row per delivery, its messages as by willcall.pack_messages,
+-- of the sequences the first.
 -- For the floor over what is deferred (src/engine/deferred-floor.ts) a group's row says which transactions the look saw, and
 -- the number of its own, which was given after checked_at was read, where it handed something out.
 -- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
@@ -30,14 +31,16 @@ create function willcall.receive_plain(
   transaction_no bigint,
   waiter integer,
   delivery_no bigint,
-  seq bigint,
-  published_at timestamptz,
   expires_at timestamptz,
-  message_id bytea,
-  content_type text,
-  attributes text,
-  ordering_key text,
-  body bytea
+  messages integer,
+  seqs bigint[],
+  published_ats timestamptz[],
+  message_ids bytea,
+  content_types text[],
+  attributes json,
+  ordering_keys json,
+  body_sizes integer[],
+  bodies bytea
 )
 language plpgsql
 rows 20
@@ -102,31 +105,37 @@ begin
     ) f on true
     where f.available_at is null or f.available_at > _now
   ),
+  -- Sizes alone: how much it is decides whether bodies are read at all.
   share as materialized (
     select
-      s.no, s.topic_id, s.subscription_id, s.delivery_no + w.nth as delivery_no, s.generation, s.at,
-      s.first + w.nth - 1 as waiter, max(m.seq) as head,
-      _now + coalesce(_visibility_timeout_seconds[s.first + w.nth - 1], s.visibility_timeout_seconds) * interval '1 second'
+      s.no, s.topic_id, s.subscription_id, s.delivery_no + m.nth as delivery_no, s.generation, s.at,
+      s.first + m.nth - 1 as waiter, m.first_seq, m.head, m.messages, m.bytes,
+      _now + coalesce(_visibility_timeout_seconds[s.first + m.nth - 1], s.visibility_timeout_seconds) * interval '1 second'
         as expires_at,
-      range_agg(int8range(m.seq, m.seq, '[]')) as handed, count(*) as messages, sum(m.body_bytes) as bytes
+      int8multirange(int8range(m.first_seq, m.head, '[]')) as handed
     from sub s
     cross join lateral (
-      select m.seq, m.body_bytes, (row_number() over ())::integer as place
+      select
+        w.nth, min(m.seq) as first_seq, max(m.seq) as head, count(*)::integer as messages, sum(m.body_bytes) as bytes
       from (
-        select m.seq, m.body_bytes
-        from willcall.message m
-        where m.topic_id = s.topic_id and m.seq > s.head
-        order by m.seq
-        limit s.wanted
+        select m.seq, m.body_bytes, (row_number() over ())::integer as place
+        from (
+          select m.seq, m.body_bytes
+          from willcall.message m
+          where m.topic_id = s.topic_id and m.seq > s.head
+          order by m.seq
+          limit s.wanted
+        ) m
       ) m
+      cross join lateral (select width_bucket(m.place, s.places) as nth offset 0) w
+      group by w.nth
     ) m
-    cross join lateral (select width_bucket(m.place, s.places) as nth offset 0) w
-    group by
-      s.no, w.nth, s.topic_id, s.subscription_id, s.delivery_no, s.generation, s.at, s.first, s.visibility_timeout_seconds
   ),
   served as materialized (
     select
-      s.*, bool_and(s.messages = 1 or s.bytes <= _max_bytes[s.waiter]) over (partition by s.no)
+      s.*,
+      bool_and(s.messages = s.head - s.first_seq + 1 and (s.messages = 1 or s.bytes <= _max_bytes[s.waiter]))
+        over (partition by s.no)
         and sum(s.bytes) over (partition by s.no) <= _bytes_max as fits,
       count(*) over (partition by s.no) as waiters
     from share s
@@ -153,21 +162,31 @@ begin
     s.no, 'received', _now, case when coalesce(o.waiters, 0) <= s.last - s.first then s.next_at end,
     (select pg_current_snapshot()::text),
     case when o.waiters > 0 then pg_current_xact_id()::text::bigint end,
-    null::integer, null::bigint, null::bigint, null::timestamptz, null::timestamptz, null::bytea, null::text, null::text,
-    null::text, null::bytea
+    null::integer, null::bigint, null::timestamptz, null::integer, null::bigint[], null::timestamptz[], null::bytea,
+    null::text[], null::json, null::json, null::integer[], null::bytea
   from sub s
   left join lateral (select o.waiters, o.fits from served o where o.no = s.no limit 1) o on true
   where coalesce(o.fits, true)
   union all
   select
     s.no, null, null, null, null, null,
-    s.waiter, s.delivery_no, q.seq, m.published_at, s.expires_at, m.message_id, m.content_type,
-    m.attributes::text, m.ordering_key, m.body
+    s.waiter, s.delivery_no, s.expires_at, s.messages, array[s.first_seq], m.*
   from served s
-  cross join lateral unnest(s.handed) r
-  cross join lateral generate_series(lower(r), upper(r) - 1) q (seq)
   cross join lateral (
-    select m.* from willcall.message m where m.topic_id = s.topic_id and m.seq = q.seq limit 1
+    select
+      willcall.condense(array_agg(m.published_at)),
+      string_agg(m.message_id, ''),
+      willcall.condense(array_agg(m.content_type)),
+      json_object_agg(m.seq, m.attributes) filter (where m.attributes is not null),
+      json_object_agg(m.seq, m.ordering_key) filter (where m.ordering_key is not null),
+      willcall.condense(array_agg(m.body_bytes)),
+      string_agg(m.body, '')
+    from (
+      select m.seq, m.published_at, m.message_id, m.content_type, m.attributes, m.ordering_key, m.body_bytes, m.body
+      from willcall.message m
+      where m.topic_id = s.topic_id and m.seq between s.first_seq and s.head
+      order by m.seq
+    ) m
   ) m
   where s.fits;
 end

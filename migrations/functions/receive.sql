@@ -4,7 +4,8 @@
 -- A waiter with a receive key whose last delivery still has live leases gets what is outstanding of it once more, with the
 -- same receipts and a new visibility timeout; for that the settle lock is taken too, because leases change.
 -- _deferred_floor: nothing deferred up to there is left (docs/architecture.md, floors); _lease_floor: no lease of an
--- older delivery lives. The first row is the answer's head; then one row per message, in the order of the waiters.
+-- older delivery lives. The first row is the answer's head; then one row per delivery, its messages as by
+-- willcall.pack_messages.
 
 create function willcall.receive(
   _topic_id integer,
@@ -30,16 +31,18 @@ create function willcall.receive(
   next_at timestamptz,
   waiter integer,
   delivery_no bigint,
-  seq bigint,
-  attempt integer,
-  published_at timestamptz,
-  expires_at timestamptz,
-  message_id bytea,
   nonce text,
-  content_type text,
-  attributes text,
-  ordering_key text,
-  body bytea
+  expires_at timestamptz,
+  messages integer,
+  seqs bigint[],
+  attempts integer[],
+  published_ats timestamptz[],
+  message_ids bytea,
+  content_types text[],
+  attributes json,
+  ordering_keys json,
+  body_sizes integer[],
+  bodies bytea
 )
 language plpgsql
 rows 20
@@ -74,6 +77,8 @@ declare
   _waiters integer[];
   _delivery_nos bigint[];
   _expiries timestamptz[];
+  _firsts integer[];
+  _lasts integer[];
   _from integer := 1;
   _to integer;
   _spent bigint := 0;
@@ -234,9 +239,11 @@ begin
     ) h
     group by h.attempt, h.failures;
 
-    _waiters := _waiters || array_fill(_waiter, array[_to - _from + 1]);
-    _delivery_nos := _delivery_nos || array_fill(_no, array[_to - _from + 1]);
-    _expiries := _expiries || array_fill(expires_at, array[_to - _from + 1]);
+    _waiters := _waiters || _waiter;
+    _delivery_nos := _delivery_nos || _no;
+    _expiries := _expiries || expires_at;
+    _firsts := _firsts || _from;
+    _lasts := _lasts || _to;
     _from := _to + 1;
   end loop;
 
@@ -274,36 +281,28 @@ begin
     return query
     select
       null::text, null::timestamptz, null::boolean, null::boolean, null::bigint, null::timestamptz,
-      h.waiter, h.delivery_no, h.seq, coalesce(h.attempt, 1), m.published_at, h.expires_at, m.message_id,
-      null::text, m.content_type, m.attributes::text, m.ordering_key, m.body
-    from unnest(
-      _waiters, _delivery_nos, _seqs[1:_from - 1], _attempts[1:_from - 1], _expiries
-    ) h (waiter, delivery_no, seq, attempt, expires_at)
-    cross join lateral (
-      select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = h.seq limit 1
-    ) m;
+      d.waiter, d.delivery_no, null::text, d.expires_at, p.*
+    from unnest(_waiters, _delivery_nos, _expiries, _firsts, _lasts) d (waiter, delivery_no, expires_at, first, last)
+    cross join lateral willcall.pack_messages(_topic_id, _seqs[d.first:d.last], _attempts[d.first:d.last]) p;
   end if;
 
   if _again_nos is not null then
     return query
     select
       null::text, null::timestamptz, null::boolean, null::boolean, null::bigint, null::timestamptz,
-      a.waiter, a.delivery_no, s.seq, l.attempt, m.published_at, l.expires_at, m.message_id,
-      a.nonce::text, m.content_type, m.attributes::text, m.ordering_key, m.body
+      a.waiter, a.delivery_no, a.nonce::text, l.expires_at, p.*
     from unnest(_again_waiters, _again_nos, _again_nonces) a (waiter, delivery_no, nonce)
     cross join lateral (
-      select l.attempt, l.expires_at, l.outstanding
+      select
+        max(l.expires_at) as expires_at, array_agg(s.seq order by s.seq) as seqs,
+        array_agg(l.attempt order by s.seq) as attempts
       from willcall.lease l
+      cross join lateral unnest(l.outstanding) r
+      cross join lateral generate_series(lower(r), upper(r) - 1) s (seq)
       where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = a.delivery_no
         and l.expires_at > checked_at
-      offset 0
     ) l
-    cross join lateral unnest(l.outstanding) r
-    cross join lateral generate_series(lower(r), upper(r) - 1) s (seq)
-    cross join lateral (
-      select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = s.seq limit 1
-    ) m
-    order by a.waiter, s.seq;
+    cross join lateral willcall.pack_messages(_topic_id, l.seqs, l.attempts) p;
   end if;
 end
 $$;

@@ -3,7 +3,8 @@
 // anything is leased to it; what was leased in the same moment is handed back.
 
 import { setImmediate } from 'node:timers/promises';
-import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
+import type { ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
+import type { HandedMessage } from '../store/handed-messages.ts';
 import { random64 } from '../store/random.ts';
 import type { Reach } from '../store/watch.ts';
 import { DeferredFloor } from './deferred-floor.ts';

@@ -2,7 +2,8 @@
 // that looks for many subscriptions at once, and the safety poll, which is the truth that remains when wakeups get lost.
 
 import type { Logger } from '../domain/logger.ts';
-import type { HandedMessage, ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
+import type { ReceiveOutcome, WaiterRow } from '../store/deliveries.ts';
+import type { HandedMessage } from '../store/handed-messages.ts';
 import type { Store } from '../store/index.ts';
 import { Batcher } from './batcher.ts';
 import { Dispatcher, type Look, type SubscriptionIds } from './dispatcher.ts';

@@ -4,7 +4,7 @@
 import { WillcallError } from '../domain/errors.ts';
 import type { ReceivedMessage } from '../domain/message.ts';
 import { formatReceipt } from '../domain/receipt.ts';
-import type { HandedMessage } from '../store/deliveries.ts';
+import type { HandedMessage } from '../store/handed-messages.ts';
 import type { CallerSignal } from './departure.ts';
 import type { Directory } from './directory.ts';
 import type { SubscriptionIds, WaiterRequest } from './dispatcher.ts';

@@ -1,6 +1,7 @@
 // Receiving: one statement hands out messages to the waiters of many subscriptions.
 
 import type { Db } from './db.ts';
+import { type DeliveryRow, deliveryReaders, type HandedMessage, unpackDelivery } from './handed-messages.ts';
 import { plainFirst } from './plain-first.ts';
 
 export interface WaiterRow {
@@ -23,21 +24,6 @@ export interface ReceiveGroup {
   readonly waiters: readonly WaiterRow[];
 }
 
-export interface HandedMessage {
-  readonly deliveryNo: number;
-  readonly sequence: number;
-  readonly attempt: number;
-  readonly publishedAt: Date;
-  readonly expiresAt: Date;
-  readonly messageId: Buffer;
-  /** The delivery's, where it is an earlier one that was asked for again; null: the waiter's. */
-  readonly nonce: bigint | null;
-  readonly contentType: string | null;
-  readonly attributes: Record<string, string> | null;
-  readonly orderingKey: string | null;
-  readonly body: Buffer;
-}
-
 export interface ReceiveOutcome {
   readonly outcome: 'received' | 'busy' | 'subscription_not_found';
   /** The database's clock when it looked. */
@@ -58,49 +44,47 @@ export interface ReceiveOutcome {
 
 export type DeliveryStore = ReturnType<typeof createDeliveryStore>;
 
-/** What may be missing is not said of the plain. */
-interface Row {
-  grp: number;
-  outcome: ReceiveOutcome['outcome'] | null;
-  checked_at: Date | null;
-  deferred_drained?: boolean | null;
-  in_flight_full?: boolean | null;
-  lease_floor?: number | null;
-  snapshot?: string | null;
-  transaction_no?: number | null;
-  next_at: Date | null;
-  waiter: number;
-  delivery_no: number;
-  seq: number;
-  attempt?: number;
-  published_at: Date;
-  expires_at: Date;
-  message_id: Buffer;
-  nonce?: string | null;
-  content_type: string | null;
-  attributes: string | null;
-  ordering_key: string | null;
-  body: Buffer;
+/** How a look went, once for each group. What may be missing is not said of the plain. */
+interface HeadRow {
+  readonly outcome: ReceiveOutcome['outcome'];
+  readonly checked_at: Date | null;
+  readonly deferred_drained?: boolean | null;
+  readonly in_flight_full?: boolean | null;
+  readonly lease_floor?: number | null;
+  readonly snapshot?: string | null;
+  readonly transaction_no?: number | null;
+  readonly next_at: Date | null;
 }
+
+type Row = { readonly grp: number } & (HeadRow | ({ readonly outcome: null } & DeliveryRow));
+
+/** Bodies travel as base64: fewer bytes than what PostgreSQL writes of its own, and sooner read. */
+const DELIVERY_COLUMNS = `r.waiter, r.delivery_no, r.expires_at, r.messages, r.seqs, r.published_ats, r.message_ids,
+       r.content_types, r.attributes, r.ordering_keys, r.body_sizes, encode(r.bodies, 'base64') as bodies`;
 
 export function createDeliveryStore(db: Db) {
   const receive = db.prepare(
     'receive',
-    `select g.no::integer as grp, r.*
+    `select
+       g.no::integer as grp, r.outcome, r.checked_at, r.deferred_drained, r.in_flight_full, r.lease_floor, r.next_at,
+       ${DELIVERY_COLUMNS}, r.nonce, r.attempts
      from unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::bigint[], $5::integer[], $6::integer[])
        with ordinality g (topic_id, subscription_id, deferred_floor, lease_floor, first, last, no)
      cross join lateral willcall.receive(
        g.topic_id, g.subscription_id, $7::boolean, coalesce(g.deferred_floor, '-infinity'), g.lease_floor, g.first,
        g.last, $8::integer[], $9::bigint[], $10::integer[], $11::bigint[], $12::text[], $13::bigint, $14::text[]
      ) r`,
+    deliveryReaders,
   );
   const receivePlain = db.prepare(
     'receive_plain',
-    `select r.*
+    `select
+       r.grp, r.outcome, r.checked_at, r.next_at, r.snapshot, r.transaction_no, ${DELIVERY_COLUMNS}
      from willcall.receive_plain(
        $1::integer[], $2::integer[], $3::timestamptz[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
        $8::bigint[], $9::integer[], $10::bigint[], $11::text[], $12::bigint
      ) r`,
+    deliveryReaders,
   );
   /** What the statement leaves out has no outcome. */
   const receivePlainly = async (groups: readonly ReceiveGroup[], bytesMax: number) => {
@@ -206,42 +190,27 @@ function toOutcomes(
   lasts: readonly number[],
   rows: readonly Row[],
 ): (ReceiveOutcome | undefined)[] {
-  const handed = groups.map((group) => group.waiters.map((): HandedMessage[] => []));
+  const handed = groups.map((group) => group.waiters.map((): readonly HandedMessage[] => []));
   const outcomes: ReceiveOutcome[] = [];
   for (const row of rows) {
     const index = row.grp - 1;
-    if (row.outcome !== null) {
-      outcomes[index] = {
-        outcome: row.outcome,
-        checkedAt: row.checked_at,
-        deferredDrained: row.deferred_drained ?? true,
-        snapshot: row.snapshot ?? null,
-        transactionNo: row.transaction_no ?? null,
-        inFlightFull: row.in_flight_full ?? false,
-        leaseFloor: row.lease_floor ?? groups[index]?.leaseFloor ?? 0,
-        nextAt: row.next_at,
-        handed: handed[index] ?? [],
-      };
-    } else {
-      const first = (lasts[index] ?? 0) - (groups[index]?.waiters.length ?? 0) + 1;
-      handed[index]?.[row.waiter - first]?.push(toHanded(row));
+    const ofGroup = handed[index] ?? [];
+    if (row.outcome === null) {
+      const first = (lasts[index] ?? 0) - ofGroup.length + 1;
+      ofGroup[row.waiter - first] = unpackDelivery(row);
+      continue;
     }
+    outcomes[index] = {
+      outcome: row.outcome,
+      checkedAt: row.checked_at,
+      deferredDrained: row.deferred_drained ?? true,
+      snapshot: row.snapshot ?? null,
+      transactionNo: row.transaction_no ?? null,
+      inFlightFull: row.in_flight_full ?? false,
+      leaseFloor: row.lease_floor ?? groups[index]?.leaseFloor ?? 0,
+      nextAt: row.next_at,
+      handed: ofGroup,
+    };
   }
   return outcomes;
-}
-
-function toHanded(row: Row): HandedMessage {
-  return {
-    deliveryNo: row.delivery_no,
-    sequence: row.seq,
-    attempt: row.attempt ?? 1,
-    publishedAt: row.published_at,
-    expiresAt: row.expires_at,
-    messageId: row.message_id,
-    nonce: row.nonce ? BigInt(row.nonce) : null,
-    contentType: row.content_type,
-    attributes: row.attributes === null ? null : (JSON.parse(row.attributes) as Record<string, string>),
-    orderingKey: row.ordering_key,
-    body: row.body,
-  };
 }

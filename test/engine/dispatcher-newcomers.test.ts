@@ -6,7 +6,7 @@ import { WillcallError } from '../../src/domain/errors.ts';
 import { Dispatcher } from '../../src/engine/dispatcher.ts';
 import { TimerWheel } from '../../src/engine/timer-wheel.ts';
 import { Traffic } from '../../src/engine/traffic.ts';
-import type { HandedMessage } from '../../src/store/deliveries.ts';
+import type { HandedMessage } from '../../src/store/handed-messages.ts';
 
 const WAIT_MS = 20_000;
 

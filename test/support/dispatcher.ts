@@ -5,7 +5,8 @@ import { WillcallError } from '../../src/domain/errors.ts';
 import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/dispatcher.ts';
 import { TimerWheel } from '../../src/engine/timer-wheel.ts';
 import { Traffic } from '../../src/engine/traffic.ts';
-import type { HandedMessage, ReceiveOutcome } from '../../src/store/deliveries.ts';
+import type { ReceiveOutcome } from '../../src/store/deliveries.ts';
+import type { HandedMessage } from '../../src/store/handed-messages.ts';
 
 export const BYTES_MAX = 1000;
 export const TRAFFIC_BYTES = 100_000;
