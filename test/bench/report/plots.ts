@@ -187,15 +187,19 @@ function plotNoisy(data: Figures['noisy-neighbour']): Plot[] {
 }
 
 function plotTwoInstances(data: Figures['two-instances']): Plot[] {
-  const groups = distinct(data.map((one) => one.batch)).map((batch) => ({
-    name: `batch ${batch}`,
-    bars: [1, 2].map((instances) => ({
-      series: instances === 1 ? 'one instance' : 'two instances',
-      value: median(
-        data.filter((one) => one.batch === batch && one.instances === instances).map((one) => rateOf(one.window)),
-      ),
+  const groups = (['full', 'paced'] as const).flatMap((load) =>
+    distinct(data.map((one) => one.batch)).map((batch) => ({
+      name: load === 'full' ? `batch ${batch}` : `batch ${batch}, paced`,
+      bars: [1, 2].map((instances) => ({
+        series: instances === 1 ? 'one instance' : 'two instances',
+        value: median(
+          data
+            .filter((one) => one.load === load && one.batch === batch && one.instances === instances)
+            .map((one) => rateOf(one.window)),
+        ),
+      })),
     })),
-  }));
+  );
   return [bars('two-instances', 'Two instances on one database', 'messages/s', groups, true)];
 }
 

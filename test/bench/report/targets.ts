@@ -2,9 +2,11 @@
 // says so.
 
 import { medianOf, percentileOf } from '../lab/histogram.ts';
+import type { RelationSize } from '../lab/sizes.ts';
 import { formatCount, type Table } from '../lab/table.ts';
 import { idleTransactions } from '../workloads/parked.ts';
 import { rateOf } from '../workloads/shapes.ts';
+import { ratioOfTwo } from '../workloads/two-instances.ts';
 import type { Figures } from './figures.ts';
 
 interface Reading {
@@ -19,10 +21,12 @@ interface Target {
   read(figures: Partial<Figures>): Reading | null;
 }
 
-const IDLE_STATEMENTS_MAX = 1;
+const IDLE_CPU_PERCENT_MAX = 1;
 const RSS_MIB_MAX = 300;
 const CONNECTIONS_MAX = 12;
 const AS_FAST = 1.2;
+/** As many, but for what two runs of the same differ by. */
+const AS_MANY = 0.98;
 
 const targets: readonly Target[] = [
   ...[
@@ -78,9 +82,9 @@ const targets: readonly Target[] = [
     read: ({ parked }) => ofParked(parked, ({ usage }) => readLimit(usage.afterIdle.connections, CONNECTIONS_MAX, '')),
   },
   {
-    name: 'statements per second with all receives parked',
-    wanted: `≤ ${IDLE_STATEMENTS_MAX}`,
-    read: ({ parked }) => ofParked(parked, (own) => readLimit(idleTransactions(own), IDLE_STATEMENTS_MAX, '')),
+    name: 'processor time of the database with all receives parked',
+    wanted: `≤ ${IDLE_CPU_PERCENT_MAX} % of a core`,
+    read: ({ parked }) => ofParked(parked, readIdleLoad),
   },
   {
     name: 'wake-up of one among all parked, of one alone (p50)',
@@ -112,22 +116,17 @@ const targets: readonly Target[] = [
     },
   },
   {
-    name: 'two instances, of one (worst batch)',
-    wanted: '≥ 1 x',
-    read: ({ 'two-instances': instances = [] }) => {
-      const ratios = [...new Set(instances.map((one) => one.batch))].map((batch) => {
-        const rate = (count: number) =>
-          medianOf(
-            instances.filter((one) => one.batch === batch && one.instances === count).map((one) => rateOf(one.window)),
-          );
-        return (rate(2) ?? 0) / (rate(1) ?? 1);
-      });
-      const worst = Math.min(...ratios);
-      return ratios.length === 0 ? null : { measured: `${worst.toFixed(2)} x`, isMet: worst >= 1 };
-    },
+    name: 'two instances, of one, where cores are left (paced load, worst batch)',
+    wanted: `≥ ${AS_MANY} x`,
+    read: ({ 'two-instances': instances }) => compareInstances(instances, 'paced'),
   },
   {
-    name: 'tables and indexes at the end of the soak, of its middle (largest growth)',
+    name: 'two instances, of one, where one takes all cores (full load, worst batch)',
+    wanted: `≥ ${AS_MANY} x`,
+    read: ({ 'two-instances': instances }) => compareInstances(instances, 'full'),
+  },
+  {
+    name: 'tables and indexes in the second half of the soak, at their largest, of the first (largest growth)',
     wanted: '≤ 1.20 x',
     read: ({ soak }) => readSoak(soak),
   },
@@ -179,6 +178,18 @@ function readLimit(value: number | null, max: number, unit: string): Reading | n
     : { measured: `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`.trim(), isMet: value <= max };
 }
 
+/** What is left to be asked for while nothing happens, and what it costs. */
+function readIdleLoad(own: Figures['parked'][number]): Reading | null {
+  const { cpu, figures } = own.idle;
+  const statements = idleTransactions(own);
+  if (cpu.postgres === null || statements === null) return null;
+  const percent = (100 * cpu.postgres) / figures.seconds;
+  return {
+    measured: `${percent.toFixed(2)} % (${statements.toFixed(1)} statements/s)`,
+    isMet: percent <= IDLE_CPU_PERCENT_MAX,
+  };
+}
+
 function ofParked(
   parked: Figures['parked'] | undefined,
   read: (own: Figures['parked'][number]) => Reading | null,
@@ -187,19 +198,40 @@ function ofParked(
   return own === undefined ? null : read(own);
 }
 
-/** Tables that matter: above a hundredth of all. */
+function compareInstances(
+  instances: Figures['two-instances'] | undefined,
+  load: Figures['two-instances'][number]['load'],
+): Reading | null {
+  const ratios = [...new Set((instances ?? []).map((one) => one.batch))]
+    .map((batch) => ratioOfTwo(instances ?? [], load, batch))
+    .filter((ratio) => ratio !== null);
+  const worst = Math.min(...ratios);
+  return ratios.length === 0 ? null : { measured: `${worst.toFixed(2)} x`, isMet: worst >= AS_MANY };
+}
+
+/**
+ * Of tables that matter: above a hundredth of all. What grows without end is larger in the second half than it ever was in the
+ * first; single samples are further apart than that, since pruning comes once a minute.
+ */
 function readSoak(soak: Figures['soak'] | undefined): Reading | null {
   const samples = soak?.[0]?.samples ?? [];
-  const middle = samples[Math.floor(samples.length / 2)]?.sizes ?? [];
+  const half = Math.floor(samples.length / 2);
+  const largest = (part: typeof samples, table: string) =>
+    Math.max(0, ...part.flatMap(({ sizes }) => sizes.filter((size) => size.table === table).map(bytesOf)));
   const end = samples.at(-1)?.sizes ?? [];
-  const bytes = (sizes: typeof end, table: string) =>
-    sizes.filter((size) => size.table === table).reduce((sum, size) => sum + size.tableBytes + size.indexBytes, 0);
-  const all = end.reduce((sum, size) => sum + size.tableBytes + size.indexBytes, 0);
+  const all = end.reduce((sum, size) => sum + bytesOf(size), 0);
   const growth = end
-    .filter((size) => bytes(end, size.table) > all / 100 && bytes(middle, size.table) > 0)
-    .map((size) => ({ table: size.table, ratio: bytes(end, size.table) / bytes(middle, size.table) }))
+    .filter((size) => bytesOf(size) > all / 100 && largest(samples.slice(0, half), size.table) > 0)
+    .map(({ table }) => ({
+      table,
+      ratio: largest(samples.slice(half), table) / largest(samples.slice(0, half), table),
+    }))
     .toSorted((a, b) => b.ratio - a.ratio)[0];
   return growth === undefined
     ? null
     : { measured: `${growth.ratio.toFixed(2)} x (${growth.table})`, isMet: growth.ratio <= 1.2 };
+}
+
+function bytesOf({ tableBytes, indexBytes }: RelationSize): number {
+  return tableBytes + indexBytes;
 }

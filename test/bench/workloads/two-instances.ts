@@ -1,11 +1,12 @@
-// Two instances on one database against one: the same load, spread over both. With fewer cores than busy processes there is
-// nothing to be won; nothing should be lost either.
+// Two instances on one database against one: the same load, spread over both. At full speed, where two need more cores than
+// there are, they take from each other; and at a pace that leaves cores idle, where nothing should be lost.
 
 import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';
 import type { Options } from '../options.ts';
 import {
+  CONNECTIONS,
   callCell,
   cpuCells,
   cpuColumns,
@@ -25,8 +26,12 @@ interface Measurement {
   readonly instances: number;
   readonly batch: number;
   readonly round: number;
+  readonly load: Load;
   readonly window: LifecycleWindow;
 }
+
+/** `paced`: each connection rests after a lifecycle, for twice as long as one takes a single instance at full speed. */
+type Load = 'full' | 'paced';
 
 export type TwoInstancesData = readonly Measurement[];
 
@@ -34,6 +39,7 @@ const START_SECONDS = 10;
 const PHASE_OVERHEAD_SECONDS = 1;
 /** The two differ little from round to round, and there are twice as many phases. */
 const ROUNDS_MAX = 2;
+const PAUSE_LIFECYCLES = 2;
 
 export const twoInstances: Workload = {
   name: 'two-instances',
@@ -42,7 +48,7 @@ export const twoInstances: Workload = {
   canMeasure: (peer) => peer.instancesMax > 1,
   estimateSeconds: (options, peers) => {
     const phase = options.warmUpSeconds + options.seconds + PHASE_OVERHEAD_SECONDS;
-    return peers.length * (START_SECONDS + roundsOf(options) * options.batches.length * 2 * phase);
+    return peers.length * (START_SECONDS + roundsOf(options) * options.batches.length * 4 * phase);
   },
   run: runTwoInstances,
 };
@@ -56,10 +62,16 @@ async function runTwoInstances({ lab, options, peers, progress }: WorkloadContex
     }
     for (let round = 1; round <= roundsOf(options); round += 1) {
       for (const batch of options.batches) {
-        for (const under of running) {
-          const one = await measure(under, { batch, round });
-          measurements.push(one);
-          progress(`round ${round}, batch ${batch}, ${one.instances}: ${formatCount(rateOf(one.window))} messages/s`);
+        let pauseMs = 0;
+        for (const load of ['full', 'paced'] as const) {
+          for (const under of running) {
+            const one = await measure(under, { batch, round, load, pauseMs });
+            measurements.push(one);
+            const rate = formatCount(rateOf(one.window));
+            progress(`round ${round}, batch ${batch}, ${load}, ${one.instances}: ${rate} messages/s`);
+          }
+          const full = measurements.findLast((one) => one.load === 'full' && one.instances === 1);
+          if (full !== undefined) pauseMs = PAUSE_LIFECYCLES * lifecycleMs(full);
         }
       }
     }
@@ -68,19 +80,22 @@ async function runTwoInstances({ lab, options, peers, progress }: WorkloadContex
   return {
     tables: [resultTable(measurements, options)],
     data: measurements,
-    failures: measurements.flatMap(({ peer, instances, batch, round, window }) =>
-      failuresOf(`two-instances, ${peer}, ${instances}, batch ${batch}, round ${round}`, [window]),
+    failures: measurements.flatMap(({ peer, instances, batch, round, load, window }) =>
+      failuresOf(`two-instances, ${peer}, ${instances}, batch ${batch}, ${load}, round ${round}`, [window]),
     ),
   };
 
-  async function measure(under: RunningPeer, { batch, round }: { batch: number; round: number }): Promise<Measurement> {
+  async function measure(
+    under: RunningPeer,
+    { batch, round, load, pauseMs }: { batch: number; round: number; load: Load; pauseMs: number },
+  ): Promise<Measurement> {
     const window = await runOneWindow(lab, under, {
-      queues: queueNames(`instances-${round}-${batch}`),
-      batch,
+      queues: queueNames(`instances-${load}-${round}-${batch}`),
+      ...{ batch, pauseMs },
       warmUpSeconds: options.warmUpSeconds,
       windowSeconds: options.seconds,
     });
-    return { peer: under.peer.name, instances: under.targets.length, batch, round, window };
+    return { peer: under.peer.name, instances: under.targets.length, batch, round, load, window };
   }
 }
 
@@ -88,15 +103,35 @@ function roundsOf(options: Options): number {
   return Math.min(options.rounds, ROUNDS_MAX);
 }
 
+/** How long a lifecycle took on average. */
+function lifecycleMs({ batch, window }: Measurement): number {
+  return (1000 * CONNECTIONS * batch) / rateOf(window);
+}
+
+/** Messages per second over two instances, as a multiple of those over one; null when it was not measured. */
+export function ratioOfTwo(measurements: readonly Measurement[], load: Load, batch: number): number | null {
+  const rate = (instances: number) =>
+    medianOf(
+      measurements
+        .filter((one) => one.load === load && one.batch === batch && one.instances === instances)
+        .map((one) => rateOf(one.window)),
+    );
+  const [one, two] = [rate(1), rate(2)];
+  return one === null || two === null ? null : two / one;
+}
+
 function resultTable(measurements: readonly Measurement[], options: Options): Table {
-  const of = (instances: number, batch: number) =>
-    measurements.filter((one) => one.instances === instances && one.batch === batch).map((one) => one.window);
-  const rate = (instances: number, batch: number) => medianOf(of(instances, batch).map(rateOf));
-  const thrift = (instances: number, batch: number) => medianOrNull(of(instances, batch).map(thriftOf));
+  const of = (load: Load, instances: number, batch: number) =>
+    measurements
+      .filter((one) => one.load === load && one.instances === instances && one.batch === batch)
+      .map((one) => one.window);
+  const rate = (load: Load, instances: number, batch: number) => medianOf(of(load, instances, batch).map(rateOf));
+  const thrift = (load: Load, instances: number, batch: number) =>
+    medianOrNull(of(load, instances, batch).map(thriftOf));
   return {
     title: 'Two instances on one database, as a multiple of one',
     columns: [
-      'batch, instances',
+      'load, batch, instances',
       'messages/s',
       'per CPU s',
       'messages/s',
@@ -105,18 +140,22 @@ function resultTable(measurements: readonly Measurement[], options: Options): Ta
       'acknowledge',
       ...cpuColumns,
     ],
-    rows: options.batches.flatMap((batch) =>
-      [1, 2].map((instances) => [
-        `${batch}, ${instances}`,
-        formatRatio(rate(instances, batch), rate(1, batch)),
-        formatRatio(thrift(instances, batch), thrift(1, batch)),
-        formatCount(rate(instances, batch)),
-        callCell(of(instances, batch), 'publish'),
-        callCell(of(instances, batch), 'receive'),
-        callCell(of(instances, batch), 'acknowledge'),
-        ...cpuCells(of(instances, batch)),
-      ]),
+    rows: (['full', 'paced'] as const).flatMap((load) =>
+      options.batches.flatMap((batch) =>
+        [1, 2].map((instances) => [
+          `${load}, ${batch}, ${instances}`,
+          formatRatio(rate(load, instances, batch), rate(load, 1, batch)),
+          formatRatio(thrift(load, instances, batch), thrift(load, 1, batch)),
+          formatCount(rate(load, instances, batch)),
+          callCell(of(load, instances, batch), 'publish'),
+          callCell(of(load, instances, batch), 'receive'),
+          callCell(of(load, instances, batch), 'acknowledge'),
+          ...cpuCells(of(load, instances, batch)),
+        ]),
+      ),
     ),
-    notes: [`Medians of ${roundsOf(options)} rounds, one and two taking turns; each has a database of its own.`],
+    notes: [
+      `Medians of ${roundsOf(options)} rounds, one and two taking turns; each has a database of its own. Paced: each connection rests after a lifecycle, for twice as long as one takes a single instance at full speed.`,
+    ],
   };
 }
