@@ -1,7 +1,7 @@
 -- acknowledge_plain: acknowledges the calls of many subscriptions at once, where every receipt of a subscription's share is
 -- good: a lease still holds its message. What it leaves out has no row in the answer; willcall.acknowledge does it. The
 -- caller sees to it that no batch names a message twice.
--- Locks: settle, by id, without waiting. Indexes: subscription_key, delivery_key, lease_key, message_key;
+-- Locks: settle, by id, waiting for a moment at most (lock_soon). Indexes: subscription_key, delivery_key, lease_key, message_key;
 -- acknowledgment_key backwards, for the tail.
 -- Batch b is groups [_firsts[b], _lasts[b]]; a group is what one call said of one delivery: entries [_entry_firsts[g],
 -- _entry_lasts[g]] of _seqs and _refs. One row per group: its ids one after the other, in the order of the entries, which
@@ -41,10 +41,13 @@ as $$
 declare
   _class integer := hashtext('willcall.settle');
   _mine integer[];
+  _patient_until timestamptz := clock_timestamp() + interval '20 milliseconds';
   _now timestamptz;
 begin
   for _b in 1..cardinality(_subscription_ids) loop
-    if not pg_try_advisory_xact_lock(_class, _subscription_ids[_b]) then
+    if not pg_try_advisory_xact_lock(_class, _subscription_ids[_b])
+      and not (clock_timestamp() < _patient_until and willcall.lock_soon(_class, _subscription_ids[_b]))
+    then
       batch := _b;
       outcome := 'busy';
       return next;

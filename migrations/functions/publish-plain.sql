@@ -1,7 +1,7 @@
 -- publish_plain: appends the calls of many topics to their logs at once, where nothing of a topic's share is delayed, has a
 -- dedupe key or is too large, and no bound on the backlog is set. What it leaves out has no row in the answer;
 -- willcall.publish does it.
--- Locks: topic, by id, without waiting. Indexes: topic_key; message_key, backwards, for the tail.
+-- Locks: topic, by id, waiting for a moment at most (lock_soon). Indexes: topic_key; message_key, backwards, for the tail.
 -- Group g is entries [_firsts[g], _lasts[g]]. Bodies come packed in one value; entry i is _body_bytes[i] bytes from
 -- _body_starts[i] (1-based). The caller computes the ids from first_seq, its salt and the order.
 -- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
@@ -33,10 +33,13 @@ as $$
 declare
   _class integer := hashtext('willcall.topic');
   _mine integer[];
+  _patient_until timestamptz := clock_timestamp() + interval '20 milliseconds';
   _now timestamptz;
 begin
   for _g in 1..cardinality(_topic_ids) loop
-    if not pg_try_advisory_xact_lock(_class, _topic_ids[_g]) then
+    if not pg_try_advisory_xact_lock(_class, _topic_ids[_g])
+      and not (clock_timestamp() < _patient_until and willcall.lock_soon(_class, _topic_ids[_g]))
+    then
       grp := _g;
       outcome := 'busy';
       return next;

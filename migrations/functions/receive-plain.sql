@@ -1,7 +1,8 @@
 -- receive_plain: hands out messages of many subscriptions at once, where a subscription has no delay and no bound on what
 -- is in flight, nothing of it is due again, what its waiters ask for keeps within their bytes, and the log has no gap in it:
 -- then first and last sequence say what was read. What it leaves out has no row in the answer; willcall.receive does it.
--- Locks: receive, by id, without waiting. Indexes: subscription_key, delivery_key backwards (head), deferred_queue, message_key.
+-- Locks: receive, by id, waiting for a moment at most (lock_soon). Indexes: subscription_key, delivery_key backwards (head),
+-- deferred_queue, message_key.
 -- Group g is waiters [_firsts[g], _lasts[g]], served in their order; waiter w gets what is found from place _places[w] on
 -- in its group. For each group a row with an outcome, then one row per delivery, its messages as by willcall.pack_messages,
 -- of the sequences the first.
@@ -56,10 +57,13 @@ as $$
 declare
   _class integer := hashtext('willcall.receive');
   _mine integer[];
+  _patient_until timestamptz := clock_timestamp() + interval '20 milliseconds';
   _now timestamptz;
 begin
   for _g in 1..cardinality(_subscription_ids) loop
-    if not pg_try_advisory_xact_lock(_class, _subscription_ids[_g]) then
+    if not pg_try_advisory_xact_lock(_class, _subscription_ids[_g])
+      and not (clock_timestamp() < _patient_until and willcall.lock_soon(_class, _subscription_ids[_g]))
+    then
       grp := _g;
       outcome := 'busy';
       return next;

@@ -266,16 +266,52 @@ describe('a new subscription that waits for its topic', () => {
 });
 
 describe('a busy lock', () => {
-  it('of one topic does not hold up the others of a flush', async () => {
-    const other = await createQueue(engine);
+  let other: Queue;
+  beforeEach(async () => {
+    other = await createQueue(engine);
     await holder.rows('begin');
-    await holder.rows(`select pg_advisory_xact_lock(hashtext('willcall.topic'), $1)`, [queue.topicId]);
-    const call = (body: string) => ({ publisher: CALLER, messages: [newMessage(body)] });
-    const groups = [queue, other].map(({ topicId }) => ({ topicId, calls: [call('a')] }));
+  });
+  const hold = (lock: Lock, id: number) =>
+    holder.rows('select pg_advisory_xact_lock(hashtext($1), $2)', [`willcall.${lock}`, id]);
+  const publishToBoth = async () => {
+    const groups = [queue, other].map(({ topicId }) => {
+      return { topicId, calls: [{ publisher: CALLER, messages: [newMessage('a')] }] };
+    });
     const outcomes = await bench.store.messages.publish(groups, false);
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['busy', 'published']);
+    return outcomes.map(({ outcome }) => outcome);
+  };
+  /** How long a flush waits for a lock, for whom 20 ms may be over before a test has let go. */
+  const setMoment = (moment: string) =>
+    bench.value(`alter function willcall.lock_soon(integer, integer) set lock_timeout = '${moment}'`, []);
+
+  it('of one topic does not hold up the others of a flush', async () => {
+    await hold('topic', queue.topicId);
+    expect(await publishToBoth()).toEqual(['busy', 'published']);
     await holder.rows('commit');
     expect(await other.receive()).toHaveLength(1);
     expect(await queue.receive()).toHaveLength(0);
+  });
+
+  it('of the last topic leaves those before it done', async () => {
+    await hold('topic', other.topicId);
+    expect(await publishToBoth()).toEqual(['published', 'busy']);
+    await hold('topic', queue.topicId);
+    await holder.rows('commit');
+    expect(await queue.receive()).toHaveLength(1);
+  });
+
+  it('that comes free within a moment is waited for, and what happened meanwhile is seen', async () => {
+    await hold('topic', queue.topicId);
+    await append();
+    await setMoment('10s');
+    try {
+      const outcomes = publishToBoth();
+      await untilWaiting();
+      await holder.rows('commit');
+      expect(await outcomes).toEqual(['published', 'published']);
+    } finally {
+      await setMoment('20ms');
+    }
+    expect((await queue.receive()).map(({ sequence }) => sequence)).toEqual([1, 2]);
   });
 });
