@@ -1,12 +1,13 @@
 // Wakeups: whatever makes a message receivable, or changes a key, says so here; this instance hears it at once, the
-// others through the store, coalesced to at most one message per few milliseconds. Losing one costs latency, never a
-// message: each instance polls now and then, and looks at its keys again.
+// others through the store: at once when nothing was said lately, else coalesced to one message per few milliseconds. Losing
+// one costs latency, never a message: each instance polls now and then, and looks at its keys again.
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
 
-const COALESCE_MS = 3;
+/** Between two messages: each is a transaction, which costs as much as a flush of few. */
+const PAUSE_MS = 10;
 const PAYLOAD_BYTES_MAX = 7_500;
 
 /** Who hears. */
@@ -32,12 +33,16 @@ export function createWakeups(options: { store: Store; logger: Logger; handlers:
   const { store, logger, handlers } = options;
   const self = randomUUID().slice(0, 8);
   const outgoing = new Set<string>();
-  const state = { timer: null as NodeJS.Timeout | null, sending: false, stopped: false };
+  const state = {
+    ...{ timer: null as NodeJS.Timeout | null, sending: false, stopped: false },
+    sentAt: Number.NEGATIVE_INFINITY,
+  };
 
   const flush = async (): Promise<void> => {
     state.timer = null;
     if (state.sending || outgoing.size === 0) return;
     state.sending = true;
+    state.sentAt = performance.now();
     try {
       await store.wakeups.send(takePayload(self, outgoing));
     } catch (err) {
@@ -47,9 +52,9 @@ export function createWakeups(options: { store: Store; logger: Logger; handlers:
     schedule();
   };
   const schedule = (): void => {
-    if (outgoing.size > 0 && state.timer === null && !state.sending && !state.stopped) {
-      state.timer = setTimeout(() => void flush(), COALESCE_MS);
-    }
+    if (outgoing.size === 0 || state.timer !== null || state.sending || state.stopped) return;
+    // Not before the present turn of the event loop is over, in which there may be more to say.
+    state.timer = setTimeout(() => void flush(), Math.max(0, state.sentAt + PAUSE_MS - performance.now()));
   };
   const tell = (word: string): void => {
     outgoing.add(word);

@@ -30,7 +30,7 @@ interface Measurement {
   readonly window: LifecycleWindow;
 }
 
-/** `paced`: each connection rests after a lifecycle, for twice as long as one takes a single instance at full speed. */
+/** `paced`: each connection rests after a lifecycle, for five times as long as one takes a single instance at full speed. */
 type Load = 'full' | 'paced';
 
 export type TwoInstancesData = readonly Measurement[];
@@ -39,7 +39,7 @@ const START_SECONDS = 10;
 const PHASE_OVERHEAD_SECONDS = 1;
 /** The two differ little from round to round, and there are twice as many phases. */
 const ROUNDS_MAX = 2;
-const PAUSE_LIFECYCLES = 2;
+const PAUSE_LIFECYCLES = 5;
 
 export const twoInstances: Workload = {
   name: 'two-instances',
@@ -155,7 +155,7 @@ function resultTable(measurements: readonly Measurement[], options: Options): Ta
       ),
     ),
     notes: [
-      `Medians of ${roundsOf(options)} rounds, one and two taking turns; each has a database of its own. Paced: each connection rests after a lifecycle, for twice as long as one takes a single instance at full speed.`,
+      `Medians of ${roundsOf(options)} rounds, one and two taking turns; each has a database of its own. Paced: each connection rests after a lifecycle, for five times as long as one takes a single instance at full speed.`,
     ],
   };
 }
