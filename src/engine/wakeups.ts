@@ -33,32 +33,28 @@ export function createWakeups(options: { store: Store; logger: Logger; handlers:
   const { store, logger, handlers } = options;
   const self = randomUUID().slice(0, 8);
   const outgoing = new Set<string>();
-  const state = {
-    ...{ timer: null as NodeJS.Timeout | null, sending: false, stopped: false },
-    sentAt: Number.NEGATIVE_INFINITY,
-  };
+  /** `timer`: the next message, or the end of the pause after the last one. */
+  const state = { timer: null as NodeJS.Timeout | null, sending: false, stopped: false };
 
   const flush = async (): Promise<void> => {
     state.timer = null;
-    if (state.sending || outgoing.size === 0) return;
+    if (outgoing.size === 0) return;
     state.sending = true;
-    state.sentAt = performance.now();
     try {
       await store.wakeups.send(takePayload(self, outgoing));
     } catch (err) {
       logger.debug({ err }, 'a wakeup was not sent; the other instances poll');
     }
     state.sending = false;
-    schedule();
+    schedule(PAUSE_MS);
   };
-  const schedule = (): void => {
-    if (outgoing.size === 0 || state.timer !== null || state.sending || state.stopped) return;
-    // Not before the present turn of the event loop is over, in which there may be more to say.
-    state.timer = setTimeout(() => void flush(), Math.max(0, state.sentAt + PAUSE_MS - performance.now()));
+  const schedule = (ms: number): void => {
+    if (state.timer === null && !state.sending && !state.stopped) state.timer = setTimeout(() => void flush(), ms);
   };
   const tell = (word: string): void => {
     outgoing.add(word);
-    schedule();
+    // Not before the present turn of the event loop is over, in which there may be more to say.
+    schedule(0);
   };
 
   return {
