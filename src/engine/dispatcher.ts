@@ -92,6 +92,8 @@ export class Dispatcher {
   #parkedUntil = Number.NEGATIVE_INFINITY;
   #running = false;
   #dirty = false;
+  /** The last look left somebody without, though there was room, and nothing was heard since. */
+  #knownEmpty = false;
   readonly #deferredFloor = new DeferredFloor();
   #leaseFloor = 0;
   #fullLookAt = 0;
@@ -145,7 +147,7 @@ export class Dispatcher {
    * looked for.
    */
   #isLookNeedless(receiveKey: string | null): boolean {
-    if (receiveKey !== null || this.#dirty || this.#running) return false;
+    if (receiveKey !== null || !this.#knownEmpty || this.#dirty || this.#running) return false;
     const { hears, reach } = this.#options;
     const waitsOn = this.#parked > 0 || performance.now() - this.#parkedUntil <= WAITS_ON_MS;
     return waitsOn && hears() && reach.isThere(this.#goOnLooking);
@@ -160,6 +162,7 @@ export class Dispatcher {
   /** Something may be receivable. */
   wake(): void {
     this.#dirty = true;
+    this.#knownEmpty = false;
     if (!this.#running && this.#waiters.size > 0) void this.#run();
   }
 
@@ -239,6 +242,7 @@ export class Dispatcher {
 
   /** Looks again only while there may be more: what found nothing for those in front has nothing for those behind. */
   #goOn({ unserved, more }: { unserved: number; more: boolean }, behind: readonly Waiter[]): void {
+    this.#knownEmpty = !more && !this.#dirty;
     if (more && unserved + behind.length > 0) this.#dirty = true;
     if (more) return;
     for (const waiter of behind) {

@@ -123,6 +123,22 @@ describe('who comes to wait', () => {
     expect(looks).toBeGreaterThan(2);
   });
 
+  it('is looked for when the last one got messages a moment after others had waited in vain', async () => {
+    await parkOne();
+    await settle(WAIT_MS + 100);
+    const served = wait();
+    await settle();
+    expect(looks).toBe(1);
+    found = [{ sequence: 1, body: Buffer.alloc(1) } as HandedMessage];
+    dispatcher.wake();
+    await settle();
+    expect([served.messages, looks]).toEqual([1, 2]);
+    // There may be more than it had room for.
+    wait();
+    await settle();
+    expect(looks).toBe(3);
+  });
+
   it('is looked for while other instances are not heard', async () => {
     await parkOne();
     hears = false;
