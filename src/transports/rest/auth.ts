@@ -72,19 +72,15 @@ const SHOWN_MS = 60_000;
 const SHOWN_CHARACTERS_MAX = 512;
 /** What was shown lately, which mostly is what is shown next, on whatever connection. */
 const shown = new Map<string, Credentials | null>();
-let shownSince = 0;
 
 function credentialsOf({ headers }: FastifyRequest): Credentials | null {
   const header = headers.authorization ?? '';
-  const now = performance.now();
-  if (shown.size >= SHOWN_MAX || now - shownSince > SHOWN_MS) {
-    shown.clear();
-    shownSince = now;
-  }
   const known = shown.get(header);
   if (known !== undefined) return known;
   const credentials = readCredentials(header);
-  if (header.length <= SHOWN_CHARACTERS_MAX) shown.set(header, credentials);
+  if (header.length > SHOWN_CHARACTERS_MAX) return credentials;
+  if (shown.size === 0) setTimeout(() => shown.clear(), SHOWN_MS).unref();
+  if (shown.size < SHOWN_MAX) shown.set(header, credentials);
   return credentials;
 }
 
