@@ -7,7 +7,10 @@ import { OpenAnswer } from '../../../src/transports/rest/open-answers.ts';
 function openHolding() {
   const answer = new OpenAnswer({} as ServerResponse);
   const state = { released: 0 };
-  const held = { take: () => {}, add: () => {}, release: () => void (state.released += 1) };
+  const release = (): void => {
+    state.released += 1;
+  };
+  const held = { take: () => {}, add: () => {}, release };
   return { answer, held, state };
 }
 
