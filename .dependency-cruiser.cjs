@@ -76,8 +76,8 @@ module.exports = {
     ),
     forbid(
       'sql-clients-in-the-store',
-      'SQL is the business of the store.',
-      { path: '^src/', pathNot: '^src/store/' },
+      'SQL is the business of the store, and of what starts its database.',
+      { path: '^src/', pathNot: '^src/(store|embedded)/' },
       { path: 'node_modules/(pg|kysely|@types/pg)/' },
     ),
     forbid(

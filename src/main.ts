@@ -3,8 +3,8 @@
 
 import { AdminKeyError } from './admin-key.ts';
 import { ConfigError, parseConfig } from './config.ts';
-import { EmbeddedPostgresError } from './store/embedded.ts';
-import { MigrationError } from './store/migrate.ts';
+import { EmbeddedPostgresError } from './embedded/index.ts';
+import { MigrationError } from './store/schema/migrate.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { startWillcall, type Willcall } from './willcall.ts';
 

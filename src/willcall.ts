@@ -4,12 +4,12 @@
 import { type AdminKey, openAdminKey } from './admin-key.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './domain/logger.ts';
+import { startEmbeddedPostgres } from './embedded/index.ts';
+import { Traffic } from './engine/fair-use/byte-budget.ts';
 import { createEngine } from './engine/index.ts';
-import { Traffic } from './engine/traffic.ts';
 import { createJobs } from './jobs/index.ts';
-import { startEmbeddedPostgres } from './store/embedded.ts';
 import { createStore, type Store } from './store/index.ts';
-import { migrate } from './store/migrate.ts';
+import { migrate } from './store/schema/migrate.ts';
 import { createDoors } from './transports/index.ts';
 
 /** A running service. */

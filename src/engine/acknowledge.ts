@@ -4,7 +4,7 @@
 import type { Subscription } from '../domain/subscription.ts';
 import { createSettleBatcher, type SettleEntry, type SettleReply, type SettleRooms, settleReceipts } from './settle.ts';
 import type { AcknowledgeRequest, Engine } from './types.ts';
-import type { Wakeups } from './wakeups.ts';
+import type { Wakeups } from './waiting/wakeups.ts';
 
 export function createAcknowledge(options: SettleRooms) {
   const { store, directory, wakeups, lockWaits } = options;

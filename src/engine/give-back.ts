@@ -2,9 +2,9 @@
 
 import type { SettleItem } from '../store/settling.ts';
 import { wakeIfBounded } from './acknowledge.ts';
-import type { SubscriptionIds } from './dispatcher.ts';
 import { createSettleBatcher, type SettleRooms, settleReceipts } from './settle.ts';
 import type { Engine } from './types.ts';
+import type { SubscriptionIds } from './waiting/dispatcher.ts';
 
 export function createGiveBack(options: SettleRooms) {
   const { store, directory, wakeups } = options;

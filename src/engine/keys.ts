@@ -7,9 +7,9 @@ import { type ApiKey, formatKey, formatKeyId, isKeyId } from '../domain/api-key.
 import { type FieldError, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
-import { digest } from './keyring.ts';
+import { digest } from './lookups/keyring.ts';
 import type { CreateKeyRequest, Engine, KeyQuery } from './types.ts';
-import type { Wakeups } from './wakeups.ts';
+import type { Wakeups } from './waiting/wakeups.ts';
 
 const SECRET_BYTES = 32;
 const ID_RANDOM_BYTES = 4;

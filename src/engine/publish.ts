@@ -7,12 +7,12 @@ import type { Logger } from '../domain/logger.ts';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
-import { Batcher, type Group } from './batcher.ts';
-import type { Directory } from './directory.ts';
-import type { FlushTurns } from './flush-turns.ts';
-import type { LockWaits } from './lock-waits.ts';
+import { Batcher, type Group } from './batching/batcher.ts';
+import type { FlushTurns } from './batching/flush-turns.ts';
+import type { LockWaits } from './batching/lock-waits.ts';
+import type { Directory } from './lookups/directory.ts';
 import type { Engine, PublishRequest } from './types.ts';
-import type { Wakeups } from './wakeups.ts';
+import type { Wakeups } from './waiting/wakeups.ts';
 
 const MIB = 1024 * 1024;
 const TRIES_MAX = 3;

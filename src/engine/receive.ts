@@ -4,13 +4,13 @@
 import { WillcallError } from '../domain/errors.ts';
 import type { ReceivedMessage } from '../domain/message.ts';
 import { formatReceipt } from '../domain/receipt.ts';
-import type { HandedMessage } from '../store/handed-messages.ts';
-import type { CallerSignal } from './departure.ts';
-import type { Directory } from './directory.ts';
-import type { SubscriptionIds, WaiterRequest } from './dispatcher.ts';
-import type { Dispatchers } from './dispatchers.ts';
-import type { ParkedReceives } from './parked-receives.ts';
+import type { HandedMessage } from '../store/packing/handed-messages.ts';
+import type { Directory } from './lookups/directory.ts';
 import type { Engine, ReceiveRequest } from './types.ts';
+import type { CallerSignal } from './waiting/abort-signal.ts';
+import type { SubscriptionIds, WaiterRequest } from './waiting/dispatcher.ts';
+import type { Dispatchers } from './waiting/dispatchers.ts';
+import type { ParkedReceives } from './waiting/parked-receives.ts';
 
 export interface ReceiveOptions {
   readonly directory: Directory;

@@ -7,11 +7,11 @@ import { isOk } from '../domain/settling.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import type { Store } from '../store/index.ts';
 import type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from '../store/settling.ts';
-import { Batcher } from './batcher.ts';
-import type { Directory } from './directory.ts';
-import type { FlushTurns } from './flush-turns.ts';
-import type { LockWaits } from './lock-waits.ts';
-import type { Wakeups } from './wakeups.ts';
+import { Batcher } from './batching/batcher.ts';
+import type { FlushTurns } from './batching/flush-turns.ts';
+import type { LockWaits } from './batching/lock-waits.ts';
+import type { Directory } from './lookups/directory.ts';
+import type { Wakeups } from './waiting/wakeups.ts';
 
 const GROUPS_MAX = 200;
 const ITEMS_MAX = 5_000;

@@ -6,10 +6,10 @@ import { limits } from '../domain/limits.ts';
 import type { StartPosition, Subscription, SubscriptionSettings } from '../domain/subscription.ts';
 import type { Topic } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
-import type { Directory } from './directory.ts';
+import type { Directory } from './lookups/directory.ts';
 import { requireTopic, topicDefaults, toSnakeCase } from './topics.ts';
 import type { CreateSubscriptionRequest, Engine, NamePageRequest, SubscriptionChanges } from './types.ts';
-import type { Wakeups } from './wakeups.ts';
+import type { Wakeups } from './waiting/wakeups.ts';
 
 const defaults: SubscriptionSettings = {
   visibilityTimeoutSeconds: limits.visibilityTimeoutSecondsDefault,

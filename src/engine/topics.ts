@@ -4,9 +4,9 @@ import { WillcallError } from '../domain/errors.ts';
 import { limits } from '../domain/limits.ts';
 import type { Topic, TopicSettings } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
-import type { Directory } from './directory.ts';
+import type { Directory } from './lookups/directory.ts';
 import type { CreateTopicRequest, Engine, NamePageRequest, TopicChanges } from './types.ts';
-import type { Wakeups } from './wakeups.ts';
+import type { Wakeups } from './waiting/wakeups.ts';
 
 const defaults: TopicSettings = {
   retentionSeconds: limits.retentionSecondsDefault,

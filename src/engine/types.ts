@@ -16,7 +16,7 @@ import type {
 } from '../domain/settling.ts';
 import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
 import type { Topic, TopicSettings } from '../domain/topic.ts';
-import type { CallerSignal } from './departure.ts';
+import type { CallerSignal } from './waiting/abort-signal.ts';
 
 /** Who is calling, as the door established it; stamped on every record, never taken from a request's body. */
 export type Principal = string;

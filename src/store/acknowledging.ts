@@ -2,8 +2,6 @@
 
 import { messageIdBytes } from '../domain/message-id.ts';
 import type { Outcome } from '../domain/settling.ts';
-import type { Db } from './db.ts';
-import { plainFirst } from './plain-first.ts';
 import {
   batchValues,
   type ItemOutcome,
@@ -12,7 +10,9 @@ import {
   type SettleBatch,
   type SettleOutcome,
   settleBatches,
-} from './settle-batches.ts';
+} from './packing/settle-batches.ts';
+import { plainFirst } from './plain-first.ts';
+import type { Db } from './postgres/db.ts';
 
 /** What the plain statement says of a group; of a busy batch it says nothing else. */
 interface PlainRow {

@@ -1,8 +1,8 @@
 // Receiving: one statement hands out messages to the waiters of many subscriptions.
 
-import type { Db } from './db.ts';
-import { type DeliveryRow, deliveryReaders, type HandedMessage, unpackDelivery } from './handed-messages.ts';
+import { type DeliveryRow, deliveryReaders, type HandedMessage, unpackDelivery } from './packing/handed-messages.ts';
 import { plainFirst } from './plain-first.ts';
+import type { Db } from './postgres/db.ts';
 
 export interface WaiterRow {
   readonly maxMessages: number;

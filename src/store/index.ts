@@ -1,17 +1,17 @@
 // The store: everything that speaks SQL, put together on one pool. It holds no state of its own besides connections.
 
 import type { Logger } from '../domain/logger.ts';
-import { createDb } from './db.ts';
 import { createDeliveryStore } from './deliveries.ts';
-import { createFallingDueStore } from './falling-due.ts';
+import { createFallingDueStore } from './due.ts';
 import { createKeyStore } from './keys.ts';
 import { createLedgerStore } from './ledger.ts';
 import { createMessageStore } from './messages.ts';
+import { createDb } from './postgres/db.ts';
+import { createWakeupListener, wakeupChannel } from './postgres/listen.ts';
 import { createRetentionStore } from './retention.ts';
 import { createSettlingStore } from './settling.ts';
 import { createSubscriptionStore } from './subscriptions.ts';
 import { createTopicStore } from './topics.ts';
-import { createWakeupListener, wakeupChannel } from './wakeup.ts';
 
 export interface StoreOptions {
   /** Where the service logs in. */

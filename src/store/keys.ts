@@ -3,8 +3,8 @@
 import { type Selectable, sql } from 'kysely';
 import type { Grant } from '../domain/access.ts';
 import type { ApiKey } from '../domain/api-key.ts';
-import type { Db } from './db.ts';
-import type { ApiKeyTable } from './tables.ts';
+import type { Db } from './postgres/db.ts';
+import type { ApiKeyTable } from './postgres/tables.ts';
 
 export type KeyStore = ReturnType<typeof createKeyStore>;
 

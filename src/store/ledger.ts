@@ -3,9 +3,9 @@
 import { type Selectable, sql } from 'kysely';
 import type { Acknowledgment, DeadLetter, DeadLetterReason } from '../domain/ledger.ts';
 import { limits } from '../domain/limits.ts';
-import type { Db } from './db.ts';
+import type { Db } from './postgres/db.ts';
+import type { AcknowledgmentTable, DeadLetterTable } from './postgres/tables.ts';
 import type { SubscriptionKey } from './subscriptions.ts';
-import type { AcknowledgmentTable, DeadLetterTable } from './tables.ts';
 
 export interface AcknowledgmentFilter {
   readonly after: number;

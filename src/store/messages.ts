@@ -2,9 +2,9 @@
 
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import { formatMessageId } from '../domain/message-id.ts';
-import type { Db } from './db.ts';
 import { plainFirst } from './plain-first.ts';
-import { random64 } from './random.ts';
+import type { Db } from './postgres/db.ts';
+import { random64 } from './postgres/random.ts';
 
 export interface PublishCall {
   readonly messages: readonly NewMessage[];

@@ -2,7 +2,7 @@
 
 import type { ExpressionBuilder, ExpressionWrapper, SqlBool } from 'kysely';
 import { sql } from 'kysely';
-import type { Tables } from './tables.ts';
+import type { Tables } from './postgres/tables.ts';
 
 /** One page of a list by name: at most `limit` rows, from the first one after `after`. */
 export interface NamePage {

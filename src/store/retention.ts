@@ -1,7 +1,7 @@
-// Retention: looks for what there is to do, many at once (migrations/functions/due-retention.sql), and bounded steps that
+// Retention: looks for what there is to do, many at once (migrations/functions/retention/due-retention.sql), and bounded steps that
 // expire, bury, mark and prune it (retain.sql, prune-ledger.sql, prune-topic.sql).
 
-import type { Db } from './db.ts';
+import type { Db } from './postgres/db.ts';
 import type { SubscriptionKey } from './subscriptions.ts';
 
 export interface RetainOutcome {

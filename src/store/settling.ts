@@ -1,10 +1,10 @@
 // Settling: one statement per verb settles receipts of many callers and subscriptions.
 
 import { createAcknowledging } from './acknowledging.ts';
-import type { Db } from './db.ts';
-import { type Packed, type SettleBatch, settleBatches } from './settle-batches.ts';
+import { type Packed, type SettleBatch, settleBatches } from './packing/settle-batches.ts';
+import type { Db } from './postgres/db.ts';
 
-export type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from './settle-batches.ts';
+export type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from './packing/settle-batches.ts';
 
 export type SettlingStore = ReturnType<typeof createSettlingStore>;
 

@@ -3,10 +3,10 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { WillcallError } from '../domain/errors.ts';
 import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
-import type { Db } from './db.ts';
-import { violates } from './errors.ts';
 import { isInScopes, type NamePage } from './name-scopes.ts';
-import type { SubscriptionTable, Tables } from './tables.ts';
+import type { Db } from './postgres/db.ts';
+import { violates } from './postgres/errors.ts';
+import type { SubscriptionTable, Tables } from './postgres/tables.ts';
 
 export type SubscriptionStore = ReturnType<typeof createSubscriptionStore>;
 

@@ -2,10 +2,10 @@
 
 import { sql } from 'kysely';
 import type { Topic, TopicSettings } from '../domain/topic.ts';
-import type { Db } from './db.ts';
-import { violates } from './errors.ts';
 import { isInScopes, type NamePage } from './name-scopes.ts';
-import type { Tables } from './tables.ts';
+import type { Db } from './postgres/db.ts';
+import { violates } from './postgres/errors.ts';
+import type { Tables } from './postgres/tables.ts';
 
 export type TopicStore = ReturnType<typeof createTopicStore>;
 

@@ -2,10 +2,10 @@
 // they are.
 
 import type { Logger } from '../domain/logger.ts';
-import type { Traffic } from '../engine/traffic.ts';
+import type { Traffic } from '../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../engine/types.ts';
+import type { Timeouts } from './http/timeouts.ts';
 import { createRestDoor } from './rest/index.ts';
-import type { Timeouts } from './rest/timeouts.ts';
 
 /** One way in. */
 export interface Door {

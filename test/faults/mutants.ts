@@ -26,8 +26,8 @@ const SETTLE_LOCK_TRY = `not pg_try_advisory_xact_lock(hashtext('willcall.settle
 /** Instead of a lock: long enough that others come between. */
 const NO_LOCK = 'if true then\n    perform pg_sleep(0.02);';
 
-const ACKNOWLEDGE_PLAIN = 'acknowledge-plain.sql';
-const PUBLISH_PLAIN = 'publish-plain.sql';
+const ACKNOWLEDGE_PLAIN = 'settle/acknowledge-plain.sql';
+const PUBLISH_PLAIN = 'publish/publish-plain.sql';
 
 /** Of the functions that do the plain case in one pass. */
 const plainMutants: readonly Mutant[] = [
@@ -39,13 +39,13 @@ const plainMutants: readonly Mutant[] = [
   },
   {
     name: 'receive in one pass takes no lock',
-    file: 'receive-plain.sql',
+    file: 'receive/receive-plain.sql',
     edits: [['not pg_try_advisory_xact_lock(_class, _subscription_ids[_g])', 'pg_sleep(0.02) is null']],
     caughtBy: ['calls fail'],
   },
   {
     name: 'receive in one pass does not move the head',
-    file: 'receive-plain.sql',
+    file: 'receive/receive-plain.sql',
     edits: [
       [
         's.subscription_id, s.delivery_no, s.head, s.at,',
@@ -78,25 +78,25 @@ export const mutants: readonly Mutant[] = [
   ...plainMutants,
   {
     name: 'receive takes no lock',
-    file: 'receive.sql',
+    file: 'receive/receive.sql',
     edits: [[RECEIVE_LOCK, NO_LOCK]],
     caughtBy: ['calls fail'],
   },
   {
     name: 'receive does not move the head',
-    file: 'receive.sql',
+    file: 'receive/receive.sql',
     edits: [['      _head := _seqs[_to];', '      _head := _head;']],
     caughtBy: ['leasesAreExclusive', 'nothingIsSkipped'],
   },
   {
     name: 'receive moves the head too far',
-    file: 'receive.sql',
+    file: 'receive/receive.sql',
     edits: [['      _head := _seqs[_to];', '      _head := _seqs[_to] + 1;']],
     caughtBy: ['nothingIsSkipped', 'everyMessageIsInOnePlace'],
   },
   {
     name: 'receive leaves what it hands out among the deferred',
-    file: 'receive.sql',
+    file: 'receive/receive.sql',
     edits: [
       ['delete from willcall.deferred f where f.ctid = any', 'perform from willcall.deferred f where f.ctid = any'],
     ],
@@ -104,25 +104,25 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'receive counts every attempt as the first',
-    file: 'receive.sql',
+    file: 'receive/receive.sql',
     edits: [['select e.seq, coalesce(e.attempt, 1) as attempt,', 'select e.seq, 1 as attempt,']],
     caughtBy: ['attemptsAreCounted', 'calls fail'],
   },
   {
     name: 'receive does not find the delivery that is asked for again',
-    file: 'receive.sql',
+    file: 'receive/receive.sql',
     edits: [['        and d.receive_key = _receive_keys[_waiter]', '        and d.receive_key is null and false']],
     caughtBy: ['repetitionsAreAnsweredAlike', 'deliveriesWereAsked'],
   },
   {
     name: 'receive promises a longer lease than it gives',
-    file: 'expire.sql',
+    file: 'upkeep/expire.sql',
     edits: [['and l.expires_at <= _at', `and l.expires_at <= _at + interval '700 milliseconds'`]],
     caughtBy: ['leasesLastTheirTime', 'outcomesAreAllowed'],
   },
   {
     name: 'expire takes no lock and does not look again',
-    file: 'expire.sql',
+    file: 'upkeep/expire.sql',
     edits: [
       [SETTLE_LOCK, NO_LOCK],
       ['and l.expires_at <= _at', `and l.expires_at <= _at + interval '400 milliseconds'`],
@@ -131,7 +131,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'acknowledge takes no lock',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [
       [SETTLE_LOCK, NO_LOCK],
       [SETTLE_LOCK_TRY, 'false'],
@@ -140,7 +140,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'acknowledge answers without a row in the ledger',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [
       [
         `        insert into willcall.acknowledgment (
@@ -161,19 +161,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'acknowledge signs and leaves the lease as it is',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [['        perform willcall.shrink_lease(_topic_id, _subscription_id, _delivery_nos[_g], _done);\n', '']],
     caughtBy: ['everyMessageIsInOnePlace', 'receiptsFence', 'calls fail'],
   },
   {
     name: 'acknowledge takes a receipt for the whole delivery',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [['        where l.outstanding @> e.seq\n', '']],
     caughtBy: ['receiptsFence', 'answersHaveRecords', 'everyMessageIsInOnePlace', 'outcomesAreAllowed', 'calls fail'],
   },
   {
     name: 'acknowledge does not ask for the nonce',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [
       ['\n      and d.nonce = _nonces[_g];', ';'],
       ['\n        and d.nonce = _nonces[g.no]', '', ACKNOWLEDGE_PLAIN],
@@ -182,22 +182,26 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'acknowledge numbers with gaps',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [['  _tail := coalesce(_tail, 0);', '  _tail := coalesce(_tail, 0) + 1;']],
     caughtBy: ['ackNumbersAreDense'],
   },
   {
     name: 'acknowledge forgets the reference',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [['_principals[_g], v.ref\n', '_principals[_g], null\n']],
     caughtBy: ['answersHaveRecords'],
   },
   {
     name: 'acknowledge does not mark what is late',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [
       ['v.attempt, m.body_bytes, v.expires_at <= _now,', 'v.attempt, m.body_bytes, false,'],
-      ['_copy.body_bytes, true, _copy.message_id', '_copy.body_bytes, false, _copy.message_id', 'acknowledge-late.sql'],
+      [
+        '_copy.body_bytes, true, _copy.message_id',
+        '_copy.body_bytes, false, _copy.message_id',
+        'settle/acknowledge-late.sql',
+      ],
       [
         's.generation, s.attempt, s.body_bytes, s.late,',
         's.generation, s.attempt, s.body_bytes, false,',
@@ -208,13 +212,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'an atomic acknowledge does what it can',
-    file: 'acknowledge.sql',
+    file: 'settle/acknowledge.sql',
     edits: [['  if _atomic then', '  if false then']],
     caughtBy: ['outcomesAreAllowed'],
   },
   {
     name: 'a late acknowledgment does not ask who has the message now',
-    file: 'acknowledge-late.sql',
+    file: 'settle/acknowledge-late.sql',
     edits: [
       [
         `    if not found then
@@ -226,33 +230,33 @@ export const mutants: readonly Mutant[] = [
       [
         `  if exists (\n    select from willcall.deferred f`,
         `  if true or exists (\n    select from willcall.deferred f`,
-        'judge-receipt.sql',
+        'settle/judge-receipt.sql',
       ],
     ],
     caughtBy: ['receiptsFence', 'everyMessageIsInOnePlace'],
   },
   {
     name: 'nobody is told that a newer delivery is there',
-    file: 'judge-receipt.sql',
+    file: 'settle/judge-receipt.sql',
     edits: [[`  else\n    outcome := 'superseded';`, `  else\n    outcome := 'gone';`]],
     caughtBy: ['outcomesAreAllowed'],
   },
   {
     name: 'nobody is told that the receipt was released before',
-    file: 'judge-receipt.sql',
+    file: 'settle/judge-receipt.sql',
     edits: [[`in ('released', 'rejected')`, `in ('rejected')`]],
     caughtBy: ['outcomesAreAllowed'],
   },
   {
     name: 'a lease that is over can be given back',
-    file: 'judge-receipt.sql',
+    file: 'settle/judge-receipt.sql',
     edits: [['    if _expires_at <= _at then', `    if _expires_at <= _at - interval '10 seconds' then`]],
     caughtBy: ['endsAreInTime', 'outcomesAreAllowed'],
     sweepPauseMs: 4_000,
   },
   {
     name: 'failed attempts are not counted',
-    file: 'end-attempts.sql',
+    file: 'settle/end-attempts.sql',
     edits: [
       [`l.failures + (_ended = 'expired' or e.error_code is not null)::integer as failures`, 'l.failures as failures'],
     ],
@@ -260,7 +264,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a dead letter is handed out again',
-    file: 'end-attempts.sql',
+    file: 'settle/end-attempts.sql',
     edits: [
       [
         '    select _topic_id, _subscription_id, v.seq, v.due_at, v.attempt, v.failures\n    from verdict v\n    where v.reason is null',
@@ -271,19 +275,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'there is no back-off',
-    file: 'end-attempts.sql',
+    file: 'settle/end-attempts.sql',
     edits: [['        when e.failed then least(', '        when false then least(']],
     caughtBy: ['redeliveryWaits'],
   },
   {
     name: 'extend promises and does nothing',
-    file: 'extend.sql',
+    file: 'settle/extend.sql',
     edits: [['        set expires_at = _until\n', '        set expires_at = l.expires_at\n']],
     caughtBy: ['leasesLastTheirTime'],
   },
   {
     name: 'publish answers and appends nothing',
-    file: 'publish.sql',
+    file: 'publish/publish.sql',
     edits: [
       [
         '    cross join lateral (select substring(_bodies from e.start for e.bytes) as body) b;',
@@ -295,7 +299,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'publish leaves gaps',
-    file: 'publish.sql',
+    file: 'publish/publish.sql',
     edits: [
       ['  first_seq := coalesce(_tail, 0) + 1;', '  first_seq := coalesce(_tail, 0) + 2;'],
       ['coalesce(tail.seq, 0) as tail', 'coalesce(tail.seq, 0) + 1 as tail', PUBLISH_PLAIN],
@@ -304,7 +308,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'publish takes no lock',
-    file: 'publish.sql',
+    file: 'publish/publish.sql',
     edits: [
       [
         `if _wait then
@@ -316,7 +320,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'publish does not remember dedupe keys',
-    file: 'publish-each.sql',
+    file: 'publish/publish-each.sql',
     edits: [
       ['  if turn % 2 = 0 or _rotation.both_read then', '  if false then'],
       ['  if turn % 2 = 1 or _rotation.both_read then', '  if false then'],

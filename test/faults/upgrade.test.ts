@@ -2,7 +2,7 @@
 // functions again and again, and then serves beside them. No call of any client may fail meanwhile.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../src/store/migrate.ts';
+import { migrate } from '../../src/store/schema/migrate.ts';
 import { describeFailure } from './failure.ts';
 import type { Fault } from './faults/index.ts';
 import { createInstance, type Instance } from './lab/instance.ts';

@@ -3,10 +3,10 @@
 // by an index each time and touch a bounded number of pages, however much there is.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDb, type Db } from '../../src/store/db.ts';
 import { createDeliveryStore } from '../../src/store/deliveries.ts';
-import { createFallingDueStore } from '../../src/store/falling-due.ts';
+import { createFallingDueStore } from '../../src/store/due.ts';
 import { createMessageStore } from '../../src/store/messages.ts';
+import { createDb, type Db } from '../../src/store/postgres/db.ts';
 import { createRetentionStore } from '../../src/store/retention.ts';
 import { createSettlingStore } from '../../src/store/settling.ts';
 import { createSubscriptionStore } from '../../src/store/subscriptions.ts';

@@ -1,6 +1,6 @@
 // What a session touched, by PostgreSQL's own count: pages and sequential scans by table, scans by index.
 
-import type { Db } from '../../src/store/db.ts';
+import type { Db } from '../../src/store/postgres/db.ts';
 import type { StoreBench } from './store.ts';
 
 export interface Counters {

@@ -2,11 +2,11 @@
 
 import { vi } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';
-import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/dispatcher.ts';
+import { Traffic } from '../../src/engine/fair-use/byte-budget.ts';
 import { TimerWheel } from '../../src/engine/timer-wheel.ts';
-import { Traffic } from '../../src/engine/traffic.ts';
+import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/waiting/dispatcher.ts';
 import type { ReceiveOutcome } from '../../src/store/deliveries.ts';
-import type { HandedMessage } from '../../src/store/handed-messages.ts';
+import type { HandedMessage } from '../../src/store/packing/handed-messages.ts';
 
 export const BYTES_MAX = 1000;
 export const TRAFFIC_BYTES = 100_000;

@@ -6,8 +6,8 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { type FieldError, WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
+import { findShapeFault } from '../http/json-shape.ts';
 import { DoorError } from './errors.ts';
-import { findShapeFault } from './json-shape.ts';
 import { idempotencyKeyPattern, NAME_RULE } from './schemas/fields.ts';
 
 /** More than these are counted, not listed. */

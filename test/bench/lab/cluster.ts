@@ -5,7 +5,7 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../../src/store/embedded.ts';
+import { startEmbeddedPostgres } from '../../../src/embedded/index.ts';
 import { findParent } from './cpu.ts';
 
 /** Settings that decide what the figures mean; they are printed with them. */

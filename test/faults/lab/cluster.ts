@@ -4,12 +4,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type Binaries, findBinaries } from '../../../src/store/embedded-binaries.ts';
-import { openCluster as openDirectory, type Cluster as Place } from '../../../src/store/embedded-cluster.ts';
-import { runCommand } from '../../../src/store/embedded-command.ts';
-import { clusterUrl } from '../../../src/store/embedded-lock.ts';
-import { readPostmaster, startPostmaster } from '../../../src/store/embedded-postmaster.ts';
-import { chooseProcessUser } from '../../../src/store/embedded-user.ts';
+import { type Binaries, findBinaries } from '../../../src/embedded/binaries.ts';
+import { openCluster as openDirectory, type Cluster as Place } from '../../../src/embedded/cluster.ts';
+import { runCommand } from '../../../src/embedded/command.ts';
+import { clusterUrl } from '../../../src/embedded/lock.ts';
+import { readPostmaster, startPostmaster } from '../../../src/embedded/postmaster.ts';
+import { chooseProcessUser } from '../../../src/embedded/user.ts';
 import { pause, until } from './waiting.ts';
 
 export interface Cluster {

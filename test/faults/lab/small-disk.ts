@@ -2,7 +2,7 @@
 
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from '../../../src/store/embedded-command.ts';
+import { runCommand } from '../../../src/embedded/command.ts';
 
 export interface SmallDisk {
   readonly directory: string;

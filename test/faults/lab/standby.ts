@@ -3,7 +3,7 @@
 
 import { chown, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from '../../../src/store/embedded-command.ts';
+import { runCommand } from '../../../src/embedded/command.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { until } from './waiting.ts';
 

@@ -32,7 +32,8 @@ export async function makeNewerVersion(directory: string): Promise<Version> {
 /** Gives every function another text, which means the same. */
 export async function changeFunctions({ migrations }: Version, mark: string): Promise<void> {
   const functions = join(migrations, 'functions');
-  for (const name of await readdir(functions)) {
+  for (const name of await readdir(functions, { recursive: true })) {
+    if (!name.endsWith('.sql')) continue;
     const text = await readFile(join(functions, name), 'utf8');
     await writeFile(join(functions, name), `${text.replaceAll(/\n-- Text: .*\n$/g, '\n')}\n-- Text: ${mark}\n`);
   }

@@ -5,11 +5,11 @@ import { adminAccess } from '../../../src/domain/access.ts';
 import { fairUseDefaults } from '../../../src/domain/fair-use.ts';
 import type { Logger } from '../../../src/domain/logger.ts';
 import type { ReceivedMessage } from '../../../src/domain/message.ts';
-import type { CallerSignal } from '../../../src/engine/departure.ts';
-import { Traffic } from '../../../src/engine/traffic.ts';
+import { Traffic } from '../../../src/engine/fair-use/byte-budget.ts';
 import type { Engine } from '../../../src/engine/types.ts';
+import type { CallerSignal } from '../../../src/engine/waiting/abort-signal.ts';
+import type { Timeouts } from '../../../src/transports/http/timeouts.ts';
 import { createDoors } from '../../../src/transports/index.ts';
-import type { Timeouts } from '../../../src/transports/rest/timeouts.ts';
 import { type Client, createClient } from '../../support/client.ts';
 import { callWitness } from '../../support/witness.ts';
 

@@ -1,8 +1,8 @@
 // GET /v1/topics: a page of those that the caller may see, in order of name.
 
 import { visibleNames } from '../../../domain/access.ts';
+import { accessOf } from '../../http/auth.ts';
 import { topicAnswer } from '../answers.ts';
-import { accessOf } from '../auth.ts';
 import { parseQuery } from '../requests.ts';
 import { topicPage } from '../schemas/directory-answers.ts';
 import { namePageQuery } from '../schemas/pages.ts';

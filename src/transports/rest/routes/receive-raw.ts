@@ -1,6 +1,6 @@
 // POST /v1/subscriptions/{subscription}/receive/raw: one message as the answer's body; 204 when none came.
 
-import { openAnswerOf } from '../open-answers.ts';
+import { openAnswerOf } from '../../http/open-answers.ts';
 import { addOutcomes, sendRawMessage } from '../raw-messages.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveRawBody } from '../schemas/consuming.ts';

@@ -1,7 +1,7 @@
 // POST /v1/subscriptions/{subscription}/receive: leases messages, waiting for some when there are none.
 
+import { openAnswerOf } from '../../http/open-answers.ts';
 import { receiveAnswer } from '../answers.ts';
-import { openAnswerOf } from '../open-answers.ts';
 import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveBody } from '../schemas/consuming.ts';
 import { received } from '../schemas/message-answers.ts';

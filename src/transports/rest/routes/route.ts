@@ -5,10 +5,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Operation } from '../../../domain/access.ts';
 import type { Engine } from '../../../engine/types.ts';
+import type { WhenFull } from '../../http/byte-budget.ts';
 import type { Tag } from '../description/tags.ts';
 import type { ProblemCode } from '../errors.ts';
 import type { HandBacks } from '../hang-up.ts';
-import type { WhenFull } from '../traffic.ts';
 
 export interface RouteRooms {
   readonly engine: Engine;

@@ -1,7 +1,7 @@
 // Problem documents (RFC 9457) as answers show them.
 
 import { z } from 'zod';
-import { authenticateChallenge } from '../auth.ts';
+import { authenticateChallenge } from '../../http/auth.ts';
 import { problemCodes } from '../errors.ts';
 import { components } from './components.ts';
 import { exampleIds } from './examples.ts';

@@ -1,0 +1,217 @@
+// Micro-batching. Callers that arrive while a flush is on its way join the next one; an idle batcher flushes as soon as those
+// who arrived together are there, so a lone caller waits for nobody. A caller is answered only after its flush committed.
+// Strangers do not couple: entries have a key (a topic, a subscription), a key is in one flush at a time, and a key whose
+// lock is busy elsewhere leaves the shared flush and goes alone, waiting for that lock, while the others go on.
+
+import { WillcallError } from '../../domain/errors.ts';
+import type { FlushTurns } from './flush-turns.ts';
+import type { LockWaits } from './lock-waits.ts';
+
+/** The entries of one key in one flush, in the order of their arrival. */
+export interface Group<Entry> {
+  readonly key: number;
+  readonly entries: readonly Entry[];
+}
+
+export interface BatcherOptions<Entry, Result> {
+  /**
+   * Does the work of all groups in one transaction; one list of results per group, in the order of its entries, or
+   * 'busy' (nothing of that group was done). With `wait` it waits for a busy lock instead.
+   */
+  readonly flush: (groups: readonly Group<Entry>[], wait: boolean) => Promise<readonly (readonly Result[] | 'busy')[]>;
+  /** What an entry weighs, for the bounds of a flush: messages, and bytes. */
+  readonly weigh: (entry: Entry) => { readonly items: number; readonly bytes: number };
+  readonly groupsMax: number;
+  readonly itemsMax: number;
+  readonly bytesMax: number;
+  /** Shared flushes on their way at once. */
+  readonly flushesMax: number;
+  /** What may wait in all, before callers are told to come back. */
+  readonly pendingBytesMax: number;
+  readonly pendingEntriesMax: number;
+  /** Where shared flushes take their turn, with those of other batchers; absent: they leave at once. */
+  readonly turns?: FlushTurns;
+  /** Where flushes that wait for a lock take their turn; absent for those that never do. */
+  readonly lockWaits?: LockWaits;
+}
+
+interface Pending<Entry, Result> {
+  readonly entry: Entry;
+  readonly bytes: number;
+  readonly items: number;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+type Batch<Entry, Result> = { key: number; pending: Pending<Entry, Result>[] };
+
+/** Groups entries by key into flushes. The order of one key's entries is kept. */
+export class Batcher<Entry, Result> {
+  readonly #options: BatcherOptions<Entry, Result>;
+  readonly #queues = new Map<number, Pending<Entry, Result>[]>();
+  /** Keys in a flush that is on its way, or going alone. */
+  readonly #active = new Set<number>();
+  #flushes = 0;
+  /** A turn was asked for. */
+  #called = false;
+  #pendingBytes = 0;
+  #pendingEntries = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(options: BatcherOptions<Entry, Result>) {
+    this.#options = options;
+  }
+
+  /** Resolves after the entry's flush committed; throws what the flush threw, or `overloaded`. */
+  submit(key: number, entry: Entry): Promise<Result> {
+    const { items, bytes } = this.#options.weigh(entry);
+    const { pendingBytesMax, pendingEntriesMax } = this.#options;
+    if (
+      this.#pendingEntries >= pendingEntriesMax ||
+      (this.#pendingBytes > 0 && this.#pendingBytes + bytes > pendingBytesMax)
+    ) {
+      return Promise.reject(
+        new WillcallError('overloaded', 'Too much work is waiting already; try again in a moment.'),
+      );
+    }
+    return new Promise<Result>((resolve, reject) => {
+      const queue = this.#queues.get(key);
+      const pending = { entry, items, bytes, resolve, reject };
+      this.#pendingBytes += bytes;
+      this.#pendingEntries += 1;
+      if (queue === undefined) this.#queues.set(key, [pending]);
+      else queue.push(pending);
+      this.#pump();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is on its way. */
+  async drained(): Promise<void> {
+    if (this.#pendingEntries === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #pump(): void {
+    if (this.#called || this.#flushes >= this.#options.flushesMax || this.#queues.size === 0) return;
+    const { turns } = this.#options;
+    if (turns === undefined) {
+      this.#begin();
+      return;
+    }
+    this.#called = true;
+    turns.take(() => {
+      this.#called = false;
+      return this.#begin();
+    });
+  }
+
+  /** Whether there was something to flush. */
+  #begin(): boolean {
+    const batches = this.#takeBatches();
+    if (batches.length === 0) return false;
+    this.#flushes += 1;
+    void this.#runShared(batches);
+    this.#pump();
+    return true;
+  }
+
+  /** What fits into one flush, of keys that are in none, oldest keys first. */
+  #takeBatches(): Batch<Entry, Result>[] {
+    const batches: Batch<Entry, Result>[] = [];
+    const room = { items: this.#options.itemsMax, bytes: this.#options.bytesMax };
+    for (const key of this.#queues.keys()) {
+      if (this.#active.has(key)) continue;
+      if (batches.length === this.#options.groupsMax || room.items <= 0 || room.bytes <= 0) break;
+      const pending = this.#takeOf(key, room, batches.length === 0);
+      if (pending.length === 0) break;
+      batches.push({ key, pending });
+      this.#active.add(key);
+    }
+    // Locks are taken in order of id.
+    return batches.sort((a, b) => a.key - b.key);
+  }
+
+  #takeOf(key: number, room: { items: number; bytes: number }, first: boolean): Pending<Entry, Result>[] {
+    const queue = this.#queues.get(key) ?? [];
+    let count = 0;
+    for (const { items, bytes } of queue) {
+      const fits = items <= room.items && bytes <= room.bytes;
+      if (!fits && !(first && count === 0)) break;
+      room.items -= items;
+      room.bytes -= bytes;
+      count += 1;
+    }
+    if (count === queue.length) {
+      this.#queues.delete(key);
+      return queue;
+    }
+    return queue.splice(0, count);
+  }
+
+  /** Never waits for a lock, be it for one key only: those that wait must not keep others from the shared flushes. */
+  async #runShared(batches: Batch<Entry, Result>[]): Promise<void> {
+    const busy = await this.#flush(batches, false);
+    this.#flushes -= 1;
+    this.#options.turns?.end();
+    const alone = new Set(busy.map((batch) => batch.key));
+    for (const { key } of batches) if (!alone.has(key)) this.#active.delete(key);
+    for (const batch of busy) void this.#runAlone(batch);
+    this.#pump();
+  }
+
+  /** The key stays active, so what arrives for it meanwhile waits for the next shared flush. */
+  async #runAlone(batch: Batch<Entry, Result>): Promise<void> {
+    const flush = () => this.#flush([batch], true);
+    await (this.#options.lockWaits?.run(flush) ?? flush());
+    this.#active.delete(batch.key);
+    this.#pump();
+  }
+
+  /** Settles every entry but those of busy groups, which it returns. */
+  async #flush(batches: Batch<Entry, Result>[], wait: boolean): Promise<Batch<Entry, Result>[]> {
+    const groups = batches.map(({ key, pending }) => ({ key, entries: pending.map(({ entry }) => entry) }));
+    try {
+      const results = await this.#options.flush(groups, wait);
+      return batches.filter((batch, i) => {
+        const ofGroup = results[i];
+        if (ofGroup === 'busy') return true;
+        for (const [j, pending] of batch.pending.entries()) this.#settle(pending, ofGroup?.[j]);
+        return false;
+      });
+    } catch (error) {
+      await this.#bisect(batches, error, wait);
+      return [];
+    }
+  }
+
+  /**
+   * An unexpected error may be one entry's fault: halve until it is alone with it. Known faults are everybody's. The halves wait
+   * for locks, in the turn that the whole has if it has one.
+   */
+  async #bisect(batches: Batch<Entry, Result>[], error: unknown, hasTurn: boolean): Promise<void> {
+    const all = batches.flatMap(({ key, pending }) => pending.map((one) => ({ key, one })));
+    if (all.length === 1 || !(error instanceof WillcallError) || error.code !== 'internal') {
+      for (const { one } of all) this.#settle(one, undefined, error);
+      return;
+    }
+    const half = Math.ceil(all.length / 2);
+    for (const part of [all.slice(0, half), all.slice(half)]) {
+      const byKey = new Map<number, Pending<Entry, Result>[]>();
+      for (const { key, one } of part) byKey.set(key, [...(byKey.get(key) ?? []), one]);
+      for (const [key, pending] of byKey) {
+        const flush = () => this.#flush([{ key, pending }], true);
+        await (hasTurn ? flush() : (this.#options.lockWaits?.run(flush) ?? flush()));
+      }
+    }
+  }
+
+  #settle(pending: Pending<Entry, Result>, result: Result | undefined, error?: unknown): void {
+    this.#pendingBytes -= pending.bytes;
+    this.#pendingEntries -= 1;
+    if (error !== undefined) pending.reject(error);
+    else if (result === undefined) pending.reject(new WillcallError('internal', 'A flush left an entry unanswered.'));
+    else pending.resolve(result);
+    if (this.#pendingEntries > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}

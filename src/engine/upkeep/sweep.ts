@@ -1,0 +1,203 @@
+// The sweep, once a second on every instance: ends leases that are over, appends what is scheduled, and looks ahead, so
+// that what falls due in the next seconds happens on time and not a second late. Nothing is owned by an instance: the
+// functions look again under their lock, so two instances that sweep at once do nothing twice.
+
+import type { Logger } from '../../domain/logger.ts';
+import type { DueLease, ExpireBatch, ExpireOutcome, FallingDue } from '../../store/due.ts';
+import type { Store } from '../../store/index.ts';
+import { Batcher } from '../batching/batcher.ts';
+import type { LockWaits } from '../batching/lock-waits.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+import type { Dispatchers } from '../waiting/dispatchers.ts';
+import type { Wakeups } from '../waiting/wakeups.ts';
+
+const AHEAD_MS = 2_000;
+const ROWS_MAX = 1_000;
+const ROUNDS_MAX = 50;
+/** How far the floor stays behind the last complete look: longer than a statement that is still running may take. */
+const FLOOR_MARGIN_MS = 12_000;
+/** A deferred message that shows up later than that is found by the next receive or poll. */
+const DEFERRED_FLOOR_MARGIN_MS = 2_000;
+/** After so long everything is looked at again. */
+const FULL_LOOK_MS = 60_000;
+const APPEND_MAX = 500;
+
+export interface SweepReport {
+  readonly ended: number;
+  readonly dead: number;
+  readonly appended: number;
+}
+
+export interface Sweeper {
+  /** One whole sweep. What fails keeps nothing else from being done; its first fault is thrown at the end. */
+  run(): Promise<SweepReport>;
+  drained(): Promise<void>;
+}
+
+export interface SweepOptions {
+  readonly store: Store;
+  readonly dispatchers: Dispatchers;
+  readonly wakeups: Wakeups;
+  readonly wheel: TimerWheel;
+  readonly logger: Logger;
+  readonly lockWaits: LockWaits;
+}
+
+export function createSweeper(options: SweepOptions): Sweeper {
+  const { store, wheel, logger } = options;
+  const floors = { leases: null as Date | null, deferred: null as Date | null, fullLookAt: 0 };
+  const expiries = createExpiryBatcher(store, options.lockWaits);
+  const context = { ...options, expiries };
+
+  const run = async (): Promise<SweepReport> => {
+    if (performance.now() - floors.fullLookAt > FULL_LOOK_MS) {
+      floors.leases = null;
+      floors.fullLookAt = performance.now();
+    }
+    const tally = createTally();
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      const due = await store.fallingDue.find(floors.leases, floors.deferred, AHEAD_MS, ROWS_MAX);
+      const now = due.checkedAt.getTime();
+      const isDue = ({ dueAt }: { dueAt: Date }) => dueAt.getTime() <= now;
+      await expireLeases(context, due.leases.filter(isDue), tally);
+      await appendScheduled(options, due.scheduled.filter(isDue), tally);
+      lookAhead(due, round === 0);
+      floors.deferred = new Date(now - DEFERRED_FLOOR_MARGIN_MS);
+      if (isWhole(due.leases, now) && isWhole(due.scheduled, now)) {
+        // What failed is found again.
+        if (tally.faults.length === 0) floors.leases = new Date(now - FLOOR_MARGIN_MS);
+        break;
+      }
+    }
+    return report(tally);
+  };
+
+  /** What falls due in the next seconds, to the millisecond, as far as somebody here waits for it. */
+  const lookAhead = (due: FallingDue, first: boolean): void => {
+    const now = due.checkedAt.getTime();
+    for (const { subscriptionId, dueAt } of due.deferred) {
+      options.dispatchers.wakeSubscriptionIn(subscriptionId, Math.max(0, dueAt.getTime() - now));
+    }
+    if (!first) return;
+    for (const [delayMs, leases] of upcoming(due.leases, now)) {
+      const awaited = leases.filter((lease) => options.dispatchers.hasWaiters(lease.subscriptionId));
+      if (awaited.length > 0) at(delayMs, (tally) => expireLeases(context, awaited, tally));
+    }
+    for (const [delayMs, scheduled] of upcoming(due.scheduled, now)) {
+      at(delayMs, (tally) => appendScheduled(options, scheduled, tally));
+    }
+  };
+
+  const at = (delayMs: number, work: (tally: Tally) => Promise<void>): void => {
+    const tally = createTally();
+    const complain = () => {
+      for (const err of tally.faults) {
+        logger.warn({ err }, 'something due was not done on time; the next sweep does it');
+      }
+    };
+    wheel.in(delayMs, () => void work(tally).then(complain));
+  };
+
+  return { run, drained: () => expiries.drained() };
+}
+
+/** What a sweep did, and what it could not do. */
+interface Tally {
+  ended: number;
+  dead: number;
+  appended: number;
+  readonly faults: unknown[];
+}
+
+function createTally(): Tally {
+  return { ended: 0, dead: 0, appended: 0, faults: [] };
+}
+
+function report({ faults, ...done }: Tally): SweepReport {
+  if (faults.length > 0) throw faults[0];
+  return done;
+}
+
+type LeaseKey = Pick<DueLease, 'topicId' | 'subscriptionId' | 'deliveryNo' | 'leaseNo'>;
+
+function createExpiryBatcher(store: Store, lockWaits: LockWaits): Batcher<LeaseKey, ExpireOutcome> {
+  return new Batcher<LeaseKey, ExpireOutcome>({
+    flush: async (groups, wait) => {
+      const batches = groups.map(
+        ({ entries }): ExpireBatch => ({
+          topicId: entries[0]?.topicId ?? 0,
+          subscriptionId: entries[0]?.subscriptionId ?? 0,
+          leases: entries,
+        }),
+      );
+      const outcomes = await store.fallingDue.expire(batches, wait);
+      // The batch's outcome is told once, to the first of its leases; the others count nothing more.
+      return outcomes.map((outcome, i) =>
+        outcome.outcome === 'busy'
+          ? 'busy'
+          : (groups[i]?.entries ?? []).map((_, j) => (j === 0 ? outcome : { ...outcome, ended: 0, dead: 0 })),
+      );
+    },
+    weigh: () => ({ items: 1, bytes: 0 }),
+    groupsMax: 50,
+    itemsMax: ROWS_MAX,
+    lockWaits,
+    bytesMax: Number.POSITIVE_INFINITY,
+    flushesMax: 1,
+    pendingBytesMax: Number.POSITIVE_INFINITY,
+    pendingEntriesMax: 100_000,
+  });
+}
+
+/** Adds to the tally; throws nothing. Each subscription is woken when its own leases have ended. */
+async function expireLeases(
+  { wakeups, expiries }: SweepOptions & { expiries: Batcher<LeaseKey, ExpireOutcome> },
+  leases: readonly LeaseKey[],
+  tally: Tally,
+): Promise<void> {
+  const end = async (lease: LeaseKey): Promise<void> => {
+    try {
+      const { ended, dead } = await expiries.submit(lease.subscriptionId, lease);
+      tally.ended += ended;
+      tally.dead += dead;
+      // Whatever became of the messages, there is room now under max_in_flight. A receive that finds nothing due yet
+      // learns from the database when to look again.
+      if (ended > 0) wakeups.wakeSubscription(lease.subscriptionId);
+    } catch (error) {
+      tally.faults.push(error);
+    }
+  };
+  await Promise.all(leases.map(end));
+}
+
+/** Adds to the tally; throws nothing. */
+async function appendScheduled(
+  { store, wakeups }: SweepOptions,
+  scheduled: readonly { topicId: number; scheduledNo: number }[],
+  tally: Tally,
+): Promise<void> {
+  for (const [topicId, ofTopic] of Map.groupBy(scheduled, ({ topicId }) => topicId)) {
+    for (let i = 0; i < ofTopic.length; i += APPEND_MAX) {
+      const numbers = ofTopic.slice(i, i + APPEND_MAX).map(({ scheduledNo }) => scheduledNo);
+      try {
+        const appended = await store.fallingDue.appendScheduled(topicId, numbers);
+        tally.appended += appended;
+        if (appended > 0) wakeups.wakeTopic(topicId);
+      } catch (error) {
+        tally.faults.push(error);
+        break;
+      }
+    }
+  }
+}
+
+/** Whether a look saw everything that was due then: rows come in order of time, so one from the future ends it. */
+function isWhole(rows: readonly { dueAt: Date }[], now: number): boolean {
+  return rows.length < ROWS_MAX || (rows.at(-1)?.dueAt.getTime() ?? 0) > now;
+}
+
+/** By how many milliseconds from now, coalesced to hundredths of a second; what is due already is left out. */
+function upcoming<T extends { dueAt: Date }>(rows: readonly T[], now: number): Map<number, T[]> {
+  const future = rows.filter((row) => row.dueAt.getTime() > now);
+  return Map.groupBy(future, (row) => Math.ceil((row.dueAt.getTime() - now) / 10) * 10 + 1);
+}

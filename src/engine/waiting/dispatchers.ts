@@ -1,0 +1,174 @@
+// The dispatchers of this instance, one per subscription that was asked for lately, and what they share: the statement
+// that looks for many subscriptions at once, and the safety poll, which is the truth that remains when wakeups get lost.
+
+import type { Logger } from '../../domain/logger.ts';
+import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
+import type { Store } from '../../store/index.ts';
+import type { HandedMessage } from '../../store/packing/handed-messages.ts';
+import { Batcher } from '../batching/batcher.ts';
+import type { FlushTurns } from '../batching/flush-turns.ts';
+import type { LockWaits } from '../batching/lock-waits.ts';
+import type { Traffic } from '../fair-use/byte-budget.ts';
+import type { TimerWheel } from '../timer-wheel.ts';
+import { Dispatcher, type Look, type SubscriptionIds } from './dispatcher.ts';
+
+/** Bodies that one look may bring, so that no lock is held while tens of megabytes travel. */
+const LOOK_BYTES_MAX = 4 * 1024 * 1024;
+/** What the looks of one statement may be expected to bring together. */
+const FLUSH_BYTES_MAX = 64 * 1024 * 1024;
+const GROUPS_MAX = 200;
+const FLUSHES_MAX = 1;
+const IDLE_MS_MAX = 120_000;
+const POLL_MS = 5_000;
+const POLL_KEYS_MAX = 1_000;
+/** What is deferred longer than that is looked for in every POLLS_FULL-th poll only. */
+const POLL_FLOOR_MS = 60_000;
+const POLLS_FULL = 12;
+
+export interface DispatchersOptions {
+  readonly store: Store;
+  readonly wheel: TimerWheel;
+  readonly logger: Logger;
+  readonly traffic: Traffic;
+  readonly turns: FlushTurns;
+  readonly lockWaits: LockWaits;
+  readonly handBack: (ids: SubscriptionIds, messages: readonly HandedMessage[], row: WaiterRow) => void;
+}
+
+type ReceiveEntry = Look & SubscriptionIds;
+
+export class Dispatchers {
+  readonly #options: DispatchersOptions;
+  readonly #all = new Map<number, { ids: SubscriptionIds; dispatcher: Dispatcher }>();
+  readonly #byTopic = new Map<number, Set<Dispatcher>>();
+  readonly #batcher: Batcher<ReceiveEntry, ReceiveOutcome>;
+  #polls = 0;
+  #stopped = false;
+
+  constructor(options: DispatchersOptions) {
+    this.#options = options;
+    this.#batcher = new Batcher<ReceiveEntry, ReceiveOutcome>({
+      flush: async (groups, wait) => {
+        // A dispatcher has one look on its way, so a group has one entry.
+        const looks = groups.flatMap(({ entries }) => entries);
+        const outcomes = await options.store.deliveries.receive(looks, wait, LOOK_BYTES_MAX);
+        options.traffic.pass(countBytes(outcomes));
+        return outcomes.map((outcome) => (outcome.outcome === 'busy' ? 'busy' : [outcome]));
+      },
+      weigh: (look) => ({ items: look.waiters.length, bytes: look.expectedBytes }),
+      groupsMax: GROUPS_MAX,
+      itemsMax: 2_000,
+      bytesMax: FLUSH_BYTES_MAX,
+      turns: options.turns,
+      lockWaits: options.lockWaits,
+      flushesMax: FLUSHES_MAX,
+      pendingBytesMax: Number.POSITIVE_INFINITY,
+      pendingEntriesMax: 100_000,
+    });
+  }
+
+  /** The subscription's dispatcher, made when there is none yet. */
+  of(ids: SubscriptionIds): Dispatcher {
+    const known = this.#all.get(ids.subscriptionId);
+    if (known !== undefined) return known.dispatcher;
+    const dispatcher = new Dispatcher({
+      ids: { topicId: ids.topicId, subscriptionId: ids.subscriptionId },
+      wheel: this.#options.wheel,
+      traffic: this.#options.traffic,
+      reach: this.#options.store.reach,
+      hears: () => this.#options.store.wakeups.isListening(),
+      bytesMax: LOOK_BYTES_MAX,
+      receive: (look) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...look }),
+      handBack: (messages, row) => this.#options.handBack(ids, messages, row),
+    });
+    if (this.#stopped) dispatcher.stop();
+    this.#all.set(ids.subscriptionId, { ids, dispatcher });
+    const siblings = this.#byTopic.get(ids.topicId);
+    if (siblings === undefined) this.#byTopic.set(ids.topicId, new Set([dispatcher]));
+    else siblings.add(dispatcher);
+    return dispatcher;
+  }
+
+  /** How many waiters are parked here. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const { dispatcher } of this.#all.values()) waiting += dispatcher.waiting;
+    return waiting;
+  }
+
+  hasWaiters(subscriptionId: number): boolean {
+    return (this.#all.get(subscriptionId)?.dispatcher.waiting ?? 0) > 0;
+  }
+
+  wakeTopic(topicId: number): void {
+    for (const dispatcher of this.#byTopic.get(topicId) ?? []) dispatcher.wake();
+  }
+
+  wakeSubscription(subscriptionId: number): void {
+    this.#all.get(subscriptionId)?.dispatcher.wake();
+  }
+
+  wakeSubscriptionIn(subscriptionId: number, delayMs: number): void {
+    this.#all.get(subscriptionId)?.dispatcher.wakeIn(delayMs);
+  }
+
+  wakeEverybody(): void {
+    for (const { dispatcher } of this.#all.values()) dispatcher.wake();
+  }
+
+  start(): void {
+    this.#schedulePoll();
+  }
+
+  /** Answers every waiter, and waits for receives that are on their way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { dispatcher } of this.#all.values()) dispatcher.stop();
+    await this.#batcher.drained();
+  }
+
+  /** Asks the database about everybody who waits, and wakes those who need not. */
+  async poll(): Promise<void> {
+    this.#polls += 1;
+    this.#forgetIdle();
+    const waiting = [...this.#all.values()].filter(({ dispatcher }) => dispatcher.waiting > 0).map(({ ids }) => ids);
+    const floorMs = this.#polls % POLLS_FULL === 0 ? null : POLL_FLOOR_MS;
+    for (let i = 0; i < waiting.length; i += POLL_KEYS_MAX) {
+      const receivable = await this.#options.store.deliveries.receivable(waiting.slice(i, i + POLL_KEYS_MAX), floorMs);
+      for (const { subscriptionId } of receivable) this.wakeSubscription(subscriptionId);
+    }
+  }
+
+  /** Jittered, so that instances do not ask in step. */
+  #schedulePoll(): void {
+    this.#options.wheel.in(POLL_MS * (0.75 + Math.random() / 2), () => void this.#pollAgain());
+  }
+
+  async #pollAgain(): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      await this.poll();
+    } catch (err) {
+      this.#options.logger.warn({ err }, 'the safety poll failed; it is tried again in a few seconds');
+    }
+    if (!this.#stopped) this.#schedulePoll();
+  }
+
+  #forgetIdle(): void {
+    const before = performance.now() - IDLE_MS_MAX;
+    for (const [id, { ids, dispatcher }] of this.#all) {
+      if (dispatcher.waiting > 0 || dispatcher.usedAt > before) continue;
+      this.#all.delete(id);
+      const siblings = this.#byTopic.get(ids.topicId);
+      siblings?.delete(dispatcher);
+      if (siblings?.size === 0) this.#byTopic.delete(ids.topicId);
+    }
+  }
+}
+
+function countBytes(outcomes: readonly ReceiveOutcome[]): number {
+  let bytes = 0;
+  for (const { handed } of outcomes)
+    for (const messages of handed) for (const { body } of messages) bytes += body.length;
+  return bytes;
+}

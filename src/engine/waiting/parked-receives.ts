@@ -1,0 +1,114 @@
+// The receives of this instance that are under way, most of them parked. They are bounded, in all and by key, because each takes
+// memory for up to half a minute; what is beyond is refused before anything is settled or leased. And a key that is
+// revoked or expires ends its waits with an empty answer: at once when a wakeup says so, else within about a second.
+
+import { WillcallError } from '../../domain/errors.ts';
+import type { FairUse } from '../../domain/fair-use.ts';
+import type { Logger } from '../../domain/logger.ts';
+import type { Keyring } from '../lookups/keyring.ts';
+import type { ReceiveRequest } from '../types.ts';
+import { type CallerSignal, Departure } from './abort-signal.ts';
+
+/** Nobody knows when one of the others ends; half a minute is the longest. */
+const RETRY_AFTER_SECONDS = 5;
+
+export interface ParkedReceivesOptions {
+  readonly keyring: Keyring;
+  readonly logger: Logger;
+  readonly fairUse: Pick<FairUse, 'keyParkedReceives' | 'parkedReceives'>;
+}
+
+export interface ParkedReceive {
+  readonly signal: CallerSignal;
+}
+
+/** A receive that waits under a key: its signal tells also that the key has ended. */
+class KeyWait implements ParkedReceive {
+  readonly keyId: string;
+  readonly signal = new Departure();
+  readonly #caller: CallerSignal;
+  readonly #leave = () => this.signal.abort();
+
+  constructor(keyId: string, caller: CallerSignal) {
+    this.keyId = keyId;
+    this.#caller = caller;
+    if (caller.aborted) this.#leave();
+    else caller.addEventListener('abort', this.#leave, { once: true });
+  }
+
+  forgetCaller(): void {
+    this.#caller.removeEventListener('abort', this.#leave);
+  }
+}
+
+export class ParkedReceives {
+  readonly #options: ParkedReceivesOptions;
+  readonly #waits = new Map<string, Set<KeyWait>>();
+  #underWay = 0;
+
+  constructor(options: ParkedReceivesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Lets a receive in, to be let out when it is over. Its signal tells that its client has gone or its key has ended. Throws
+   * `overloaded` or `too_many_receives`.
+   */
+  enter(request: ReceiveRequest): ParkedReceive {
+    this.#checkRoom(request);
+    this.#underWay += 1;
+    const { keyId, signal: caller } = request;
+    if (keyId === undefined || keyId === null || request.waitSeconds === 0) return { signal: caller };
+    const wait = new KeyWait(keyId, caller);
+    const waits = this.#waits.get(keyId);
+    if (waits === undefined) this.#waits.set(keyId, new Set([wait]));
+    else waits.add(wait);
+    return wait;
+  }
+
+  leave(receive: ParkedReceive): void {
+    this.#underWay -= 1;
+    if (!(receive instanceof KeyWait)) return;
+    receive.forgetCaller();
+    const waits = this.#waits.get(receive.keyId);
+    waits?.delete(receive);
+    if (waits?.size === 0) this.#waits.delete(receive.keyId);
+  }
+
+  /** Ends the waits of keys that are no more. To be called each second. */
+  async check(): Promise<void> {
+    this.#endThoseOf(await this.#options.keyring.tend([...this.#waits.keys()]));
+  }
+
+  /** The same for one key, of which something was heard. */
+  hear(keyId: string): void {
+    if (!this.#waits.has(keyId)) return;
+    this.#options.keyring.findEnded([keyId]).then(
+      (ended) => this.#endThoseOf(ended),
+      (err: unknown) => this.#options.logger.debug({ err, keyId }, 'the key of a parked receive was not looked at'),
+    );
+  }
+
+  /** What does not wait is none of its key's parked ones, but takes its place among all. */
+  #checkRoom({ keyId, waitSeconds }: ReceiveRequest): void {
+    const { keyParkedReceives, parkedReceives } = this.#options.fairUse;
+    if (this.#underWay >= parkedReceives) {
+      throw new WillcallError('overloaded', 'This instance has as many receives waiting as it may; try again.', {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
+    }
+    if (waitSeconds === 0 || keyId === undefined || keyId === null) return;
+    if ((this.#waits.get(keyId)?.size ?? 0) < keyParkedReceives) return;
+    throw new WillcallError(
+      'too_many_receives',
+      `The key has ${keyParkedReceives} receives waiting, as many as it may: wait for one of them.`,
+      { retryAfterSeconds: RETRY_AFTER_SECONDS },
+    );
+  }
+
+  #endThoseOf(keyIds: readonly string[]): void {
+    for (const keyId of keyIds) {
+      for (const { signal } of this.#waits.get(keyId) ?? []) signal.abort();
+    }
+  }
+}

@@ -1,0 +1,74 @@
+// What a receive hands out, unpacked: its function answers with a row per delivery, not per message, since most of what such
+// a row costs is the row. How it is packed is said in migrations/functions/receive/pack-messages.sql, why in docs/decisions/0018.
+
+import { messageIdBytes } from '../../domain/message-id.ts';
+import type { ColumnReaders } from '../postgres/hot-call.ts';
+
+export interface HandedMessage {
+  readonly deliveryNo: number;
+  readonly sequence: number;
+  readonly attempt: number;
+  readonly publishedAt: Date;
+  readonly expiresAt: Date;
+  readonly messageId: Buffer;
+  /** The delivery's, where it is an earlier one that was asked for again; null: the waiter's. */
+  readonly nonce: bigint | null;
+  readonly contentType: string | null;
+  readonly attributes: Record<string, string> | null;
+  readonly orderingKey: string | null;
+  /** A part of what the delivery's bodies lie in together. */
+  readonly body: Buffer;
+}
+
+/** A delivery as receive and receive_plain hand it out. What may be missing is not said of the plain. */
+export interface DeliveryRow {
+  readonly waiter: number;
+  readonly delivery_no: number;
+  readonly nonce?: string | null;
+  readonly expires_at: Date;
+  readonly messages: number;
+  readonly seqs: readonly number[];
+  readonly attempts?: readonly number[];
+  readonly published_ats: readonly Date[];
+  readonly message_ids: Buffer;
+  readonly content_types: readonly (string | null)[];
+  /** By sequence, like the ordering keys; null: none has any. */
+  readonly attributes: Readonly<Record<string, Record<string, string>>> | null;
+  readonly ordering_keys: Readonly<Record<string, string>> | null;
+  readonly body_sizes: readonly number[];
+  readonly bodies: Buffer;
+}
+
+/** Bodies become bytes row by row, so that no more than one delivery's text is held. */
+export const deliveryReaders: ColumnReaders = { bodies: (text) => Buffer.from(text, 'base64') };
+
+/** The messages of a delivery, in its order. */
+export function unpackDelivery(row: DeliveryRow): HandedMessage[] {
+  const nonce = row.nonce ? BigInt(row.nonce) : null;
+  const messages: HandedMessage[] = [];
+  let end = 0;
+  for (let i = 0; i < row.messages; i += 1) {
+    const sequence = row.seqs.length === 1 ? (row.seqs[0] as number) + i : (row.seqs[i] as number);
+    const start = end;
+    end += at(row.body_sizes, i);
+    messages.push({
+      deliveryNo: row.delivery_no,
+      sequence,
+      attempt: row.attempts === undefined ? 1 : at(row.attempts, i),
+      publishedAt: at(row.published_ats, i),
+      expiresAt: row.expires_at,
+      messageId: row.message_ids.subarray(i * messageIdBytes, (i + 1) * messageIdBytes),
+      nonce,
+      contentType: at(row.content_types, i),
+      attributes: row.attributes?.[sequence] ?? null,
+      orderingKey: row.ordering_keys?.[sequence] ?? null,
+      body: row.bodies.subarray(start, end),
+    });
+  }
+  return messages;
+}
+
+/** Of a list whose only element may speak for all. */
+function at<T>(list: readonly T[], i: number): T {
+  return list[list.length === 1 ? 0 : i] as T;
+}

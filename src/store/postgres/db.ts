@@ -1,0 +1,141 @@
+// The pool and the two ways to speak to it: prepared statements for the hot verbs, Kysely for everything else.
+// A statement that certainly did nothing (deadlock, serialization failure, lock time-out) is tried again here, boundedly;
+// one whose connection was lost is not, because nobody knows whether it was done.
+
+import { Kysely, PostgresDialect, type PostgresPool, WithSchemaPlugin } from 'kysely';
+import pg from 'pg';
+import type { Logger } from '../../domain/logger.ts';
+import { localize } from '../schema/migration-files.ts';
+import { createConnect } from './connections.ts';
+import { isRetryable, toWillcallError } from './errors.ts';
+import { type Reach, Watch } from './health.ts';
+import type { ColumnReaders, HotStatement } from './hot-call.ts';
+import { createProbe } from './probe.ts';
+import { followConnections } from './streams.ts';
+import type { Tables } from './tables.ts';
+import { parserOf } from './types.ts';
+
+const TRIES_MAX = 5;
+const RETRY_PAUSE_MS = 10;
+const STATEMENT_TIMEOUT_MS = 10_000;
+const LOCK_TIMEOUT_MS = 3_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+/** How long an answer may be overdue before its connection is given up. */
+const ANSWER_TIMEOUT_MS = 15_000;
+
+export interface DbOptions {
+  readonly url: string;
+  readonly schema: string;
+  /** The role to take on after login; null keeps the login's own. */
+  readonly runtimeRole: string | null;
+  readonly connectionsMax: number;
+  readonly logger: Logger;
+}
+
+export interface Db {
+  readonly schema: string;
+  readonly reach: Reach;
+  /** Makes a hot statement out of a text that is written against the schema `willcall`. */
+  prepare(name: string, text: string, readers?: ColumnReaders): HotStatement;
+  /** Runs a hot statement; throws WillcallError. */
+  call<Row>(statement: HotStatement, values: unknown[]): Promise<Row[]>;
+  /** Runs several statements of one transaction, tried again as a whole; throws WillcallError. */
+  transaction<T>(work: (trx: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /** Runs a query built with Kysely; throws WillcallError. */
+  run<T>(query: (kysely: Kysely<Tables>) => Promise<T>): Promise<T>;
+  stop(): Promise<void>;
+}
+
+/** `onBack` is called when the database had been away. */
+export function createDb(options: DbOptions, onBack = () => {}): Db {
+  const pool = new pg.Pool({ ...connectionOptions(options), max: options.connectionsMax });
+  const watch = createWatch(pool, options, onBack);
+  // A connection that dies while idle is replaced; the next statement reports whether the database is away.
+  pool.on('error', (err) => {
+    if (!watch.isAway) options.logger.warn({ err }, 'an idle database connection was lost');
+  });
+  // One that dies under a statement fails that statement; pg also tells the connection itself, and an error that nobody
+  // listens to would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
+  const connect = createConnect(pool, watch, parserOf);
+  const call = async (statement: HotStatement, values: readonly unknown[]) => {
+    const connection = await connect();
+    return connection.call(statement, values).finally(() => connection.release());
+  };
+  const kysely = new Kysely<Tables>({
+    // Nothing here reads by cursor, which is all that a connection of ours lacks.
+    dialect: new PostgresDialect({
+      pool: { connect: connect as unknown as PostgresPool['connect'], end: () => pool.end() },
+    }),
+    plugins: [new WithSchemaPlugin(options.schema)],
+  });
+
+  return {
+    schema: options.schema,
+    reach: watch,
+    prepare: (name, text, readers = {}) => ({
+      readers,
+      name: `willcall_${name}`,
+      text: localize(text, { schema: options.schema, runtimeRole: 'willcall_runtime' }),
+    }),
+    call: <Row>(statement: HotStatement, values: unknown[]) =>
+      withRetries(async () => (await call(statement, values)) as Row[]),
+    transaction: (work) => withRetries(() => kysely.transaction().execute(work)),
+    run: (query) => withRetries(() => query(kysely)),
+    stop: async () => {
+      watch.stop();
+      await kysely.destroy();
+    },
+  };
+}
+
+/** Listens to the pool's connections, and cuts them when the database is away: nobody knows whether one of them is still good. */
+function createWatch(pool: pg.Pool, options: DbOptions, onBack: () => void): Watch {
+  const hear = () => watch.hear();
+  const connections = followConnections(pool, hear);
+  const askElsewhere = async (): Promise<boolean> => {
+    if (pool.idleCount === 0) return false;
+    return pool.query('select 1').then(
+      () => true,
+      () => false,
+    );
+  };
+  const probe = createProbe({
+    connection: { ...connectionOptions(options), application_name: 'willcall probe' },
+    ...{ askElsewhere, hear },
+  });
+  const watch = new Watch({ probe, logger: options.logger, onAway: connections.cutAll, onBack });
+  return watch;
+}
+
+/** What every connection of the service has in common, the listening one too. */
+export function connectionOptions(options: Pick<DbOptions, 'url' | 'runtimeRole'>): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    application_name: 'willcall',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    keepAlive: true,
+    options: [
+      // No JIT: hot statements are short, and compiling one costs more than running it.
+      '-c jit=off',
+      // An instance that vanished between two statements of a transaction holds its locks no longer than a statement may.
+      `-c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT_MS}`,
+      ...(options.runtimeRole === null ? [] : [`-c role=${options.runtimeRole}`]),
+    ].join(' '),
+    types: { getTypeParser: parserOf } as unknown as pg.CustomTypesConfig,
+  };
+}
+
+async function withRetries<T>(work: () => Promise<T>): Promise<T> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tried === TRIES_MAX || !isRetryable(error)) throw toWillcallError(error);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * RETRY_PAUSE_MS * 2 ** tried));
+    }
+  }
+}

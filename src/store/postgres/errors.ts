@@ -1,0 +1,67 @@
+// From what pg and Postgres throw to the product's faults. SQLSTATEs are read here and nowhere else
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+
+import { WillcallError } from '../../domain/errors.ts';
+
+const DEADLOCK = '40P01';
+const SERIALIZATION_FAILURE = '40001';
+const LOCK_NOT_AVAILABLE = '55P03';
+const STATEMENT_CANCELLED = '57014';
+
+/** Whether the statement certainly did nothing and may succeed if tried again at once. */
+export function isRetryable(error: unknown): boolean {
+  const code = sqlState(error);
+  return code === DEADLOCK || code === SERIALIZATION_FAILURE || code === LOCK_NOT_AVAILABLE;
+}
+
+/** Whether the server refused a statement and its connection is good for the next one; after anything else nobody knows. */
+export function isStatementOnly(error: unknown): boolean {
+  return /^(22|23|40|55|57014|P0)/.test(sqlState(error));
+}
+
+/** Whether only a server that is up and takes connections can have said so, be it to one caller too many. */
+export function tellsOfLife(error: unknown): boolean {
+  return error instanceof Error && 'severity' in error && !/^(08|57P)/.test(sqlState(error));
+}
+
+/** Whether a unique key of that name was violated. */
+export function violates(error: unknown, constraint: string): boolean {
+  return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;
+}
+
+/** The fault that a caller is told about; the original is its cause. */
+export function toWillcallError(error: unknown): WillcallError {
+  if (error instanceof WillcallError) return error;
+  const code = sqlState(error);
+  if (code === STATEMENT_CANCELLED || isRetryable(error) || isClientTimeout(error)) {
+    return new WillcallError('database_timeout', 'The database did not answer in time; try again.', { cause: error });
+  }
+  if (isUnavailable(error, code)) {
+    return new WillcallError('database_unavailable', 'The database is not reachable now; try again in a moment.', {
+      cause: error,
+    });
+  }
+  return new WillcallError('internal', 'Something went wrong on our side; it has been logged.', { cause: error });
+}
+
+function sqlState(error: unknown): string {
+  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return typeof code === 'string' ? code : '';
+}
+
+/** pg reports its own time-outs and lost connections by message alone. */
+function isClientTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
+}
+
+function isUnavailable(error: unknown, code: string): boolean {
+  // 08: connection; 53: resources, a full disk among them; 57P: shutting down, crashed, starting up; 25006: read-only.
+  if (/^(08|53|57P)/.test(code) || code === '25006') return true;
+  if (/^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(code)) return true;
+  return (
+    error instanceof Error &&
+    /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/.test(
+      error.message,
+    )
+  );
+}

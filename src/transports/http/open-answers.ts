@@ -1,0 +1,144 @@
+// Answers under way, from the head of their request until their last byte went to the operating system or their connection
+// ended. So the door closes after the last byte of each has left (Node's own closing cuts a connection whose answer was handed over
+// but not yet written out), what a request holds is let go of, and who hung up is told of.
+// There are thousands while receives are parked: one object for each, and one listener for each connection.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyRequest } from 'fastify';
+import type { Held } from '../../engine/fair-use/byte-budget.ts';
+import { type CallerSignal, Departure } from '../../engine/waiting/abort-signal.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null where no hook was run for the request: of what has no route, and of what was refused because the door closes. */
+    answer: OpenAnswer | null;
+  }
+}
+
+/** One answer under way. */
+export class OpenAnswer {
+  readonly response: ServerResponse;
+  #state: 'open' | 'written' | 'lost' = 'open';
+  #held: Held | null = null;
+  #departure: Departure | null = null;
+  #onLost: (() => void) | null = null;
+
+  constructor(response: ServerResponse) {
+    this.response = response;
+  }
+
+  /** Aborted when the connection ends before the last byte of the answer was written. */
+  get signal(): CallerSignal {
+    if (this.#departure === null) {
+      this.#departure = new Departure();
+      if (this.#state === 'lost') this.#departure.abort();
+    }
+    return this.#departure;
+  }
+
+  /** What is to be let go of when the answer is over. */
+  hold(held: Held): void {
+    if (this.#state === 'open') this.#held = held;
+    else held.release();
+  }
+
+  /** Runs the function once if the answer is lost, at once if it already is. */
+  ifLost(run: () => void): void {
+    if (this.#state === 'lost') run();
+    else this.#onLost = run;
+  }
+
+  /** For the keeper of all: the answer was written, or its connection ended before. */
+  end(state: 'written' | 'lost'): void {
+    this.#state = state;
+    this.#held?.release();
+    this.#held = null;
+    if (state === 'lost') {
+      this.#departure?.abort();
+      this.#onLost?.();
+    }
+    this.#onLost = null;
+  }
+}
+
+/** The answer to a request that a route handles: there is one by then. */
+export function openAnswerOf({ answer }: FastifyRequest): OpenAnswer {
+  if (answer === null) throw new Error('No hook has counted this request.');
+  return answer;
+}
+
+export interface OpenAnswers {
+  /** Counts an answer until it is written out or its connection ends. */
+  add(request: IncomingMessage, response: ServerResponse): OpenAnswer;
+  /** Whether one request of the connection is under way, and nothing of its answer was written yet. */
+  isUnanswered(socket: Socket): boolean;
+  /** Whether an answer would come between those that are under way: several are, or one is half written. */
+  isAnswering(socket: Socket): boolean;
+  /** Resolves as soon as there is none. */
+  whenNone(): Promise<void>;
+  /** Ends the connections of all. */
+  cutAll(): void;
+}
+
+export function createOpenAnswers(): OpenAnswers {
+  // By connection: of several answers that wait in line on one, only the first learns of its end.
+  const openBySocket = new Map<Socket, OpenAnswer[]>();
+  const none = Promise.withResolvers<void>();
+  let open = 0;
+  let awaited = false;
+  const end = (answer: OpenAnswer, state: 'written' | 'lost') => {
+    answer.end(state);
+    open -= 1;
+    if (awaited && open === 0) none.resolve();
+  };
+  // Two functions for all connections and answers: closures of their own would be most of what an answer takes.
+  function onClose(this: Socket): void {
+    const lost = openBySocket.get(this) ?? [];
+    openBySocket.delete(this);
+    for (const answer of lost) end(answer, 'lost');
+  }
+  function onFinish(this: ServerResponse): void {
+    const ofSocket = openBySocket.get(this.req.socket) ?? [];
+    const index = ofSocket.findIndex(({ response }) => response === this);
+    const [answer] = index === -1 ? [] : ofSocket.splice(index, 1);
+    if (answer !== undefined) end(answer, 'written');
+  }
+  const openOn = (socket: Socket): OpenAnswer[] => openBySocket.get(socket) ?? [];
+  return {
+    add({ socket }, response) {
+      const answer = new OpenAnswer(response);
+      open += 1;
+      // Nobody would tell of its end.
+      if (socket.destroyed) {
+        end(answer, 'lost');
+        return answer;
+      }
+      const known = openBySocket.get(socket);
+      if (known !== undefined) {
+        known.push(answer);
+      } else {
+        openBySocket.set(socket, [answer]);
+        socket.on('close', onClose);
+      }
+      response.on('finish', onFinish);
+      return answer;
+    },
+    isUnanswered(socket) {
+      const ofSocket = openOn(socket);
+      return ofSocket.length === 1 && ofSocket[0]?.response.headersSent === false;
+    },
+    isAnswering(socket) {
+      const ofSocket = openOn(socket);
+      return ofSocket.length > 1 || ofSocket.some(({ response }) => response.headersSent);
+    },
+    whenNone() {
+      awaited = true;
+      if (open === 0) none.resolve();
+      return none.promise;
+    },
+    cutAll() {
+      for (const [socket, answers] of [...openBySocket]) if (answers.length !== 0) socket.destroy();
+    },
+  };
+}

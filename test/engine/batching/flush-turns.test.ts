@@ -1,0 +1,116 @@
+// Flushes take turns: who asks while all are taken waits, in the order of asking, and who asked together begins together.
+
+import { describe, expect, it } from 'vitest';
+import { Batcher } from '../../../src/engine/batching/batcher.ts';
+import { FlushTurns } from '../../../src/engine/batching/flush-turns.ts';
+
+const nextTurnOfTheLoop = () => new Promise((resolve) => setImmediate(resolve));
+
+function begun(turns: FlushTurns) {
+  const names: string[] = [];
+  const take = (name: string, took = true) =>
+    turns.take(() => {
+      names.push(name);
+      return took;
+    });
+  return { names, take };
+}
+
+describe('turns', () => {
+  it('are given in the order of asking, as many as there are', async () => {
+    const turns = new FlushTurns(2);
+    const { names, take } = begun(turns);
+    for (const name of ['a', 'b', 'c', 'd']) take(name);
+    expect(names).toEqual([]);
+    await nextTurnOfTheLoop();
+    expect(names).toEqual(['a', 'b']);
+    turns.end();
+    expect(names).toEqual(['a', 'b', 'c']);
+    turns.end();
+    expect(names).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('go on to the next where there was nothing to flush', async () => {
+    const turns = new FlushTurns(1);
+    const { names, take } = begun(turns);
+    take('empty', false);
+    take('full');
+    take('late');
+    await nextTurnOfTheLoop();
+    expect(names).toEqual(['empty', 'full']);
+  });
+});
+
+describe('batchers that share turns', () => {
+  function open(turns: FlushTurns, name: string, flushed: string[]) {
+    const release: (() => void)[] = [];
+    const batcher = new Batcher<string, string>({
+      flush: async (groups) => {
+        flushed.push(`${name}: ${groups.flatMap(({ entries }) => entries).join(' ')}`);
+        await new Promise<void>((resolve) => release.push(resolve));
+        return groups.map(({ entries }) => [...entries]);
+      },
+      weigh: () => ({ items: 1, bytes: 0 }),
+      ...{ groupsMax: 10, itemsMax: 10, bytesMax: 10, flushesMax: 1, turns },
+      ...{ pendingBytesMax: 10, pendingEntriesMax: 1_000 },
+    });
+    return { batcher, release: () => release.shift()?.() };
+  }
+
+  it('flush one after the other, each with all who came meanwhile', async () => {
+    const turns = new FlushTurns(1);
+    const flushed: string[] = [];
+    const publish = open(turns, 'publish', flushed);
+    const receive = open(turns, 'receive', flushed);
+    const first = [publish.batcher.submit(1, 'a'), publish.batcher.submit(2, 'b'), receive.batcher.submit(1, 'c')];
+    await nextTurnOfTheLoop();
+    const second = [receive.batcher.submit(1, 'd'), publish.batcher.submit(1, 'e')];
+    expect(flushed).toEqual(['publish: a b']);
+    publish.release();
+    await expect.poll(() => flushed).toEqual(['publish: a b', 'receive: c d']);
+    receive.release();
+    await expect.poll(() => flushed).toEqual(['publish: a b', 'receive: c d', 'publish: e']);
+    publish.release();
+    expect(await Promise.all([...first, ...second])).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+
+  it('wait for one flush of each other at most, however much those have to do', async () => {
+    const turns = new FlushTurns(1);
+    const flushed: string[] = [];
+    const others = ['publish', 'receive'].map((name) => open(turns, name, flushed));
+    const acknowledge = open(turns, 'acknowledge', flushed);
+    // Many flushes of ten each.
+    const answers = others.flatMap(({ batcher }) => Array.from({ length: 100 }, (_, i) => batcher.submit(i, `${i}`)));
+    const mine = acknowledge.batcher.submit(1, 'mine');
+    for (let done = 0; done < 2; done += 1) {
+      await expect.poll(() => flushed.length).toBe(done + 1);
+      others[done]?.release();
+    }
+    await expect.poll(() => flushed.length).toBe(3);
+    expect(flushed[2]).toBe('acknowledge: mine');
+    acknowledge.release();
+    expect(await mine).toBe('mine');
+    for (let done = 3; done < 21; done += 1) {
+      await expect.poll(() => flushed.length).toBe(done + 1);
+      for (const other of others) other.release();
+    }
+    expect(await Promise.all(answers)).toHaveLength(200);
+  });
+
+  it('give the turn back when a flush fails', async () => {
+    const turns = new FlushTurns(1);
+    const failing = new Batcher<string, string>({
+      flush: () => Promise.reject(new Error('no')),
+      weigh: () => ({ items: 1, bytes: 0 }),
+      ...{ groupsMax: 10, itemsMax: 10, bytesMax: 10, flushesMax: 1, turns },
+      ...{ pendingBytesMax: 10, pendingEntriesMax: 10 },
+    });
+    await expect(failing.submit(1, 'a')).rejects.toThrow('no');
+    const flushed: string[] = [];
+    const other = open(turns, 'other', flushed);
+    const answer = other.batcher.submit(1, 'b');
+    await expect.poll(() => flushed).toEqual(['other: b']);
+    other.release();
+    expect(await answer).toBe('b');
+  });
+});

@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { ReceiveAnswer, ReceiveRequest, ReleaseRequest } from '../../../src/engine/types.ts';
+import { departed, type FakeDoor, makeReceived, openDoor, requestHead } from '../rest/fake-engine.ts';
+
+interface Parked {
+  request: ReceiveRequest;
+  answer: PromiseWithResolvers<ReceiveAnswer>;
+}
+
+let door: FakeDoor;
+afterEach(() => door.stop());
+
+/** A door whose receives wait until the test answers them, and whose releases the test awaits. */
+const openParkingDoor = async () => {
+  const received = Promise.withResolvers<Parked>();
+  const released = Promise.withResolvers<ReleaseRequest>();
+  door = await openDoor({
+    receive: (request) => {
+      const answer = Promise.withResolvers<ReceiveAnswer>();
+      received.resolve({ request, answer });
+      return answer.promise;
+    },
+    release: async (request) => {
+      released.resolve(request);
+      return { results: [], failed: 0, refused: false };
+    },
+  });
+  return { received: received.promise, released: released.promise };
+};
+const ask = async (path: string): Promise<Socket> => {
+  const socket = connect(Number(new URL(door.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(requestHead(path));
+  return socket;
+};
+
+describe('a client that hangs up', () => {
+  it.each(['receive', 'receive/raw'])('while its %s is parked is told to the engine', async (verb) => {
+    const { received } = await openParkingDoor();
+    const socket = await ask(`/v1/subscriptions/s/${verb}`);
+    const { request, answer } = await received;
+    expect(request.signal.aborted).toBe(false);
+    socket.destroy();
+    await departed(request.signal);
+    answer.resolve({ messages: [], acknowledged: [] });
+  });
+
+  it.each(['receive', 'receive/raw'])('before its %s was answered has its messages handed back', async (verb) => {
+    const { received, released } = await openParkingDoor();
+    const socket = await ask(`/v1/subscriptions/s/${verb}`);
+    const { request, answer } = await received;
+    socket.destroy();
+    await departed(request.signal);
+    answer.resolve({ messages: [makeReceived(), makeReceived({ receipt: 'receipt-2' })], acknowledged: [] });
+    expect(await released).toEqual({
+      subscription: 's',
+      caller: 'admin',
+      receipts: [
+        { receipt: 'receipt-1', delaySeconds: null, error: null },
+        { receipt: 'receipt-2', delaySeconds: null, error: null },
+      ],
+    });
+  });
+
+  it('with half of the answer read has its messages handed back', async () => {
+    const { received, released } = await openParkingDoor();
+    const socket = await ask('/v1/subscriptions/s/receive');
+    const { answer } = await received;
+    // More than the buffers of both ends of a connection hold, so that the answer cannot be written whole.
+    answer.resolve({ messages: [makeReceived({ body: Buffer.alloc(64 * 1024 * 1024, 'x') })], acknowledged: [] });
+    await once(socket, 'readable');
+    socket.destroy();
+    expect((await released).receipts).toHaveLength(1);
+  });
+
+  it('while another request of its connection is answered first is told to the engine too', async () => {
+    const { received } = await openParkingDoor();
+    const socket = await ask('/v1/subscriptions/s/receive');
+    const { request, answer } = await received;
+    socket.write(requestHead('/v1/subscriptions/s/receive'));
+    socket.destroy();
+    await departed(request.signal);
+    answer.resolve({ messages: [], acknowledged: [] });
+  });
+
+  it('causes no error, whatever the engine says then', async () => {
+    const { received } = await openParkingDoor();
+    const socket = await ask('/v1/subscriptions/s/receive');
+    const { request, answer } = await received;
+    socket.destroy();
+    await departed(request.signal);
+    answer.reject(new DOMException('The caller has gone.', 'AbortError'));
+    expect((await door.client.call('GET', '/healthz')).status).toBe(200);
+    expect(door.errors).toEqual([]);
+  });
+});
+
+describe('a client that stays', () => {
+  it('keeps its messages, also when its connection ends later', async () => {
+    const { received, released } = await openParkingDoor();
+    const socket = await ask('/v1/subscriptions/s/receive');
+    const { request, answer } = await received;
+    answer.resolve({ messages: [makeReceived()], acknowledged: [] });
+    const [bytes] = (await once(socket, 'data')) as [Buffer];
+    expect(bytes.toString()).toContain('receipt-1');
+    socket.end();
+    await once(socket, 'close');
+    expect((await door.client.call('GET', '/healthz')).status).toBe(200);
+    expect(request.signal.aborted).toBe(false);
+    expect(await Promise.race([released, 'nothing released'])).toBe('nothing released');
+  });
+});
