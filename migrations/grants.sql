@@ -1,10 +1,11 @@
--- What the runtime role may do: everything that the verbs need, and nothing to the ledger but read and append.
--- The owner's functions are its only other way in; re-applied with the functions.
+-- What the runtime role may do: everything that the verbs need, and nothing to the ledger but read
+-- and append. The owner's functions are its only other way in; re-applied with the functions.
 
 grant usage on schema willcall to willcall_runtime;
 grant usage on sequence willcall.scheduled_number to willcall_runtime;
 grant select, insert, update on willcall.topic, willcall.subscription to willcall_runtime;
--- A key's roles and hash are as they were made; it can be revoked and used, never changed or deleted.
+-- A key's roles and hash are as they were made; it can be revoked and used, never changed or
+-- deleted.
 grant select, insert, update (revoked_at, revoked_by, last_used_at) on willcall.api_key to willcall_runtime;
 grant select, insert, delete on
   willcall.message, willcall.delivery, willcall.failure, willcall.scheduled_sequence, willcall.settled_mark

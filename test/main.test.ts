@@ -1,4 +1,5 @@
-// The service as an operator starts it: a process with an environment, lines on standard output, and signals.
+// The service as an operator starts it: a process with an environment, lines on standard output,
+// and signals.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +13,10 @@ import { createTestDatabase, type TestDatabase } from './support/database.ts';
 import { openOwner } from './support/lock.ts';
 
 interface Process {
-  /** Standard output up to the line that says where it listens; rejects when the process ends before. */
+  /**
+   * Standard output up to the line that says where it listens; rejects when the process ends
+   * before.
+   */
   lines: Promise<string[]>;
   url(): Promise<string>;
   /** The exit code and all of standard error. */
@@ -192,7 +196,8 @@ describe('the process', () => {
 describe('the process with a PostgreSQL of its own', () => {
   it('keeps what was published through a SIGKILL, and refuses a second one on its directory', async () => {
     const own = await mkdtemp(join(tmpdir(), 'willcall-main-own-'));
-    // Root's temporary directories are closed to the account that runs PostgreSQL; it would put its data elsewhere.
+    // Root's temporary directories are closed to the account that runs PostgreSQL; it would put its
+    // data elsewhere.
     await chmod(own, 0o755);
     const env = { WILLCALL_DATA_DIR: own };
     const killed = start(env);

@@ -1,6 +1,6 @@
-// npm run test:matrix: the whole test suite over each PostgreSQL that the service supports, one after the other, each in a
-// container of its own. `--versions 15,17` chooses; what follows `--` goes to vitest. Ends with 1 when a version failed, and
-// when there is no Docker.
+// npm run test:matrix: the whole test suite over each PostgreSQL that the service supports, one
+// after the other, each in a container of its own. `--versions 15,17` chooses; what follows `--`
+// goes to vitest. Ends with 1 when a version failed, and when there is no Docker.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,10 @@ import { getContainerRuntimeClient } from 'testcontainers';
 const SUPPORTED = ['15', '16', '17', '18'];
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const VITEST = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-/** Settings that cost a test nothing but time, or that the suite needs: see test/support/global-setup.ts. */
+/**
+ * Settings that cost a test nothing but time, or that the suite needs: see
+ * test/support/global-setup.ts.
+ */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'max_connections=300', 'search_path=public'];
 
 process.exitCode = await runMatrix(process.argv.slice(2));
@@ -57,7 +60,10 @@ function readArguments(args: string[]): Arguments {
   }
 }
 
-/** Whether the suite passed over that version; a container that does not start is told of and counts as failed. */
+/**
+ * Whether the suite passed over that version; a container that does not start is told of and counts
+ * as failed.
+ */
 async function testOver(version: string, vitestArgs: string[]): Promise<boolean> {
   try {
     const container = await new PostgreSqlContainer(`postgres:${version}`)

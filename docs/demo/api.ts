@@ -41,7 +41,10 @@ interface RawRequest {
 }
 
 export interface Api {
-  /** A call with a JSON body, or none. `Body` is what the caller expects; the story checks what matters of it. */
+  /**
+   * A call with a JSON body, or none. `Body` is what the caller expects; the story checks what
+   * matters of it.
+   */
   call<Body>(method: string, path: string, body?: unknown): Promise<Answer<Body>>;
   /** A call whose body is sent as it stands. */
   send<Body>(path: string, request: RawRequest): Promise<Answer<Body>>;

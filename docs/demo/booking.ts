@@ -1,5 +1,5 @@
-// What a vendor's own system does with a document, in small: it decodes it, finds the sender's reference and checks the
-// sums. No more XML than that: the demo is about the transport.
+// What a vendor's own system does with a document, in small: it decodes it, finds the sender's
+// reference and checks the sums. No more XML than that: the demo is about the transport.
 
 /** A document that this system took over; `reference` is its own transaction number. */
 export interface Booked {
@@ -32,7 +32,10 @@ export function book(body: Buffer, prefix: string): Booked | Refused {
   return { booked: true, reference: `${prefix}-${sendersId}`, document };
 }
 
-/** Decodes as the byte order mark or the prolog says (XML 1.0, appendix F), which the transport left alone. */
+/**
+ * Decodes as the byte order mark or the prolog says (XML 1.0, appendix F), which the transport left
+ * alone.
+ */
 function decode(body: Buffer): string {
   if (body[0] === 0xff && body[1] === 0xfe) return new TextDecoder('utf-16le').decode(body);
   const declared = /encoding="([^"]+)"/.exec(body.subarray(0, 100).toString('latin1'))?.[1];

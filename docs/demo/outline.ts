@@ -1,11 +1,14 @@
-// JSON for the eye: long texts and long lists are cut with a note of what is missing, lines are filled up to a width.
+// JSON for the eye: long texts and long lists are cut with a note of what is missing, lines are
+// filled up to a width.
 
 const TEXT_CHARACTERS = 80;
 const START_CHARACTERS = 19;
 const TOKEN_CHARACTERS = 44;
 const LIST_ITEMS = 2;
 
-/** The value as lines no wider than `width`. A Buffer is shown as its first characters and its size. */
+/**
+ * The value as lines no wider than `width`. A Buffer is shown as its first characters and its size.
+ */
 export function outline(value: unknown, width: number): string[] {
   const short = shorten(value);
   return render(short, width);

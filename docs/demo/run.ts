@@ -1,5 +1,6 @@
-// npm run demo: starts the real service on a temporary directory and plays a story with it, every step as request and
-// answer. Ends with 1 and a sentence where the service did something else. Leaves nothing behind, on Ctrl-C too.
+// npm run demo: starts the real service on a temporary directory and plays a story with it, every
+// step as request and answer. Ends with 1 and a sentence where the service did something else.
+// Leaves nothing behind, on Ctrl-C too.
 
 import { Disproved } from './proof.ts';
 import { createScreen, type Screen } from './screen.ts';

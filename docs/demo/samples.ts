@@ -9,7 +9,9 @@ export interface Sample {
   readonly name: string;
   readonly bytes: Buffer;
   readonly contentType: string;
-  /** The attribute `document`: what kind of document it is, so that nobody has to open it to know. */
+  /**
+   * The attribute `document`: what kind of document it is, so that nobody has to open it to know.
+   */
   readonly document: string;
 }
 

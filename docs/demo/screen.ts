@@ -1,5 +1,5 @@
-// What the demo prints: chapters, requests and answers, proven claims, tables. Fits 100 columns; colours only on a
-// terminal. Bodies are shortened for the eye, never on the wire.
+// What the demo prints: chapters, requests and answers, proven claims, tables. Fits 100 columns;
+// colours only on a terminal. Bodies are shortened for the eye, never on the wire.
 
 import { outline } from './outline.ts';
 

@@ -1,5 +1,5 @@
-// Starts the real service as a child process on a directory of its own and stops it again. Nothing of the caller's
-// configuration reaches it, so that a demo never speaks to somebody's database.
+// Starts the real service as a child process on a directory of its own and stops it again. Nothing
+// of the caller's configuration reaches it, so that a demo never speaks to somebody's database.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// What every chapter of the story needs: who speaks to the service, what is published, and how to prove a claim.
+// What every chapter of the story needs: who speaks to the service, what is published, and how to
+// prove a claim.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';

@@ -1,4 +1,5 @@
-// The story, first half: a bank publishes, one vendor works without a hitch, another one dies in the middle of its work.
+// The story, first half: a bank publishes, one vendor works without a hitch, another one dies in
+// the middle of its work.
 
 import { bodyOf, type Message, type SettleAnswer } from './api.ts';
 import { book } from './booking.ts';

@@ -1,4 +1,5 @@
-// The story, second half: a message that nobody can process, a call that waits, and the records at the end.
+// The story, second half: a message that nobody can process, a call that waits, and the records at
+// the end.
 
 import { createHash } from 'node:crypto';
 import { type Api, bodyOf, type Message, type SettleAnswer } from './api.ts';

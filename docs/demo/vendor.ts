@@ -1,5 +1,6 @@
-// A vendor's back end as a process of its own: it collects, books and signs. Told to, it hangs in the middle of its work
-// instead, so that somebody can kill it there. Settings come from the environment, news go to the parent over IPC.
+// A vendor's back end as a process of its own: it collects, books and signs. Told to, it hangs in
+// the middle of its work instead, so that somebody can kill it there. Settings come from the
+// environment, news go to the parent over IPC.
 
 import { type Api, bodyOf, createApi, type Message, type SettleAnswer } from './api.ts';
 import { book } from './booking.ts';
@@ -15,7 +16,10 @@ export interface VendorSettings {
   readonly VENDOR_URL: string;
   readonly VENDOR_KEY: string;
   readonly VENDOR_SUBSCRIPTION: string;
-  /** How many messages it has to sign for before it is done; `hang` stops for good when the first ones are in its hands. */
+  /**
+   * How many messages it has to sign for before it is done; `hang` stops for good when the first
+   * ones are in its hands.
+   */
   readonly VENDOR_TASK: string;
 }
 

@@ -1,4 +1,5 @@
-// Topics, subscriptions, their records, and keys. Each call may be repeated, but making a key: nobody would know the first one.
+// Topics, subscriptions, their records, and keys. Each call may be repeated, but making a key:
+// nobody would know the first one.
 
 import type { Caller, CallOptions } from './calls.ts';
 import type * as api from './types.ts';

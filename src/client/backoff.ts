@@ -1,5 +1,5 @@
-// How long to wait before trying again: doubling, with half of it left to chance, so that clients which failed together do
-// not come back together; never shorter than the service asked for.
+// How long to wait before trying again: doubling, with half of it left to chance, so that clients
+// which failed together do not come back together; never shorter than the service asked for.
 
 export interface RetrySettings {
   /** How often a call is made at most, the first time included; 1 never repeats. */

@@ -1,4 +1,5 @@
-// Bodies are bytes. On the wire they are text where they are valid UTF-8, and base64 where they are not.
+// Bodies are bytes. On the wire they are text where they are valid UTF-8, and base64 where they are
+// not.
 
 import type { NewMessage, ReceivedMessage } from './types.ts';
 

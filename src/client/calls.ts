@@ -1,5 +1,5 @@
-// One call over fetch: sends JSON, reads JSON, turns what went wrong into one error, and repeats where that is safe.
-// A call that is not repeatable is repeated only when it certainly did nothing.
+// One call over fetch: sends JSON, reads JSON, turns what went wrong into one error, and repeats
+// where that is safe. A call that is not repeatable is repeated only when it certainly did nothing.
 
 import { chooseDelayMs, pause, type RetrySettings } from './backoff.ts';
 import { isTemporary, isUndone, type Problem, WillcallClientError } from './errors.ts';

@@ -1,7 +1,8 @@
-// The consumer loop: one long poll at a time asks for as many messages as there are hands free, each message goes to the
-// handler, and what was handled is signed for with the next poll, or at once where a poll is parked already. Leases are
-// extended as long as messages are in hand. Nothing is signed for before its handler has ended well; what a crash leaves
-// behind comes again when its visibility timeout ends.
+// The consumer loop: one long poll at a time asks for as many messages as there are hands free,
+// each message goes to the handler, and what was handled is signed for with the next poll, or at
+// once where a poll is parked already. Leases are extended as long as messages are in hand. Nothing
+// is signed for before its handler has ended well; what a crash leaves behind comes again when its
+// visibility timeout ends.
 
 import { chooseDelayMs, pause, type RetrySettings } from './backoff.ts';
 import type { CallOptions } from './calls.ts';
@@ -18,7 +19,10 @@ export interface Handled {
 }
 
 export interface HandlerContext {
-  /** Aborted when the work is in vain: the message went to somebody else, or was given back at the shutdown. */
+  /**
+   * Aborted when the work is in vain: the message went to somebody else, or was given back at the
+   * shutdown.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -33,14 +37,14 @@ export interface ConsumeFault {
 export interface ConsumeOptions {
   readonly subscription: string;
   /**
-   * Does the work. When it returns, the message is acknowledged; when it throws a Rejection, the message becomes a dead
-   * letter; when it throws anything else, the message is released as a failed attempt. It may see a message again, with the
-   * same id, and has to bear that.
+   * Does the work. When it returns, the message is acknowledged; when it throws a Rejection, the
+   * message becomes a dead letter; when it throws anything else, the message is released as a
+   * failed attempt. It may see a message again, with the same id, and has to bear that.
    */
   readonly handler: (
     message: ReceivedMessage,
     context: HandlerContext,
-    // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing is the usual one
+    // biome-ignore lint/suspicious/noConfusingVoidType: most handlers return nothing
   ) => Promise<Handled | undefined | void> | Handled | undefined | void;
   /** Ends the loop in order: no new messages, those in hand are finished or released. */
   readonly signal?: AbortSignal;
@@ -48,9 +52,15 @@ export interface ConsumeOptions {
   readonly concurrency?: number;
   /** How long a poll waits; default 20, at most 30. */
   readonly waitSeconds?: number;
-  /** How soon messages go to somebody else when this process dies; it is extended while they are in hand. Default 30. */
+  /**
+   * How soon messages go to somebody else when this process dies; it is extended while they are in
+   * hand. Default 30.
+   */
   readonly visibilityTimeoutSeconds?: number;
-  /** How long handlers under way may go on after the signal; what is unfinished then is released. Default 10. */
+  /**
+   * How long handlers under way may go on after the signal; what is unfinished then is released.
+   * Default 10.
+   */
   readonly shutdownSeconds?: number;
   /** Told of everything that went wrong; meant for logging. */
   readonly onError?: (fault: ConsumeFault) => void;
@@ -64,7 +74,10 @@ const ERROR_MESSAGE_CHARACTERS_MAX = 2048;
 const defaults = { concurrency: 1, waitSeconds: 20, visibilityTimeoutSeconds: 30, shutdownSeconds: 10 };
 const backoff: RetrySettings = { attemptsMax: Number.POSITIVE_INFINITY, minDelayMs: 250, maxDelayMs: 30_000 };
 
-/** Runs until the signal is aborted and the shutdown is done; rejects when the service refuses the receive for good. */
+/**
+ * Runs until the signal is aborted and the shutdown is done; rejects when the service refuses the
+ * receive for good.
+ */
 export async function consume(calls: MessageCalls, options: ConsumeOptions): Promise<void> {
   const { subscription, concurrency, waitSeconds, visibilityTimeoutSeconds, ...rest } = { ...defaults, ...options };
   const stop = rest.signal ?? new AbortController().signal;
@@ -74,7 +87,8 @@ export async function consume(calls: MessageCalls, options: ConsumeOptions): Pro
   const signatures = createSignatures({ calls, subscription, holdings, report });
   const hands = createHands(concurrency, stop);
   let polling = false;
-  // A poll whose answer was lost is asked again by its key, and gets the messages that the answer held.
+  // A poll whose answer was lost is asked again by its key, and gets the messages that the answer
+  // held.
   let idempotencyKey = crypto.randomUUID();
 
   const work = async (holding: Holding) => {
@@ -103,8 +117,9 @@ export async function consume(calls: MessageCalls, options: ConsumeOptions): Pro
       polling = false;
     }
   };
-  // The service may not have seen yet that the poll is gone, and would hand it what is given back now. Asking again with its
-  // key takes its place, and brings what it may have been handed already.
+  // The service may not have seen yet that the poll is gone, and would hand it what is given back
+  // now. Asking again with its key takes its place, and brings what it may have been handed
+  // already.
   const withdraw = async () => {
     try {
       const { messages } = await receive(
@@ -137,7 +152,10 @@ interface RepeatRooms {
   readonly report: (fault: ConsumeFault) => void;
 }
 
-/** Polls whenever a hand is free, until the signal; after a failure not before a while. Throws what waiting cannot mend. */
+/**
+ * Polls whenever a hand is free, until the signal; after a failure not before a while. Throws what
+ * waiting cannot mend.
+ */
 async function repeat(poll: () => Promise<void>, { hands, stop, report }: RepeatRooms): Promise<void> {
   let failures = 0;
   for (;;) {

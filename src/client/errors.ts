@@ -1,5 +1,5 @@
-// What can go wrong with a call, as one class: the service's problem (RFC 9457) with its stable code, or no answer at all.
-// Outcomes of receipts are no errors; they are values of the answer.
+// What can go wrong with a call, as one class: the service's problem (RFC 9457) with its stable
+// code, or no answer at all. Outcomes of receipts are no errors; they are values of the answer.
 
 /** What the service said, in its own words; some codes carry further members. */
 export interface Problem {
@@ -14,8 +14,9 @@ export interface Problem {
 }
 
 /**
- * Codes of this client's own, beside those of the service: no connection or one that broke; no answer in time; an answer
- * that is not the service's, such as a proxy's page; a receipt whose outcome was not the one wanted (told by `consume`).
+ * Codes of this client's own, beside those of the service: no connection or one that broke; no
+ * answer in time; an answer that is not the service's, such as a proxy's page; a receipt whose
+ * outcome was not the one wanted (told by `consume`).
  */
 export const clientCodes = ['connection_failed', 'timed_out', 'unexpected_answer', 'not_settled'] as const;
 
@@ -26,7 +27,10 @@ export interface WillcallClientErrorOptions {
   readonly cause?: unknown;
 }
 
-/** A call that did not do what was asked. `code` is stable and the one to branch on; the message is for people. */
+/**
+ * A call that did not do what was asked. `code` is stable and the one to branch on; the message is
+ * for people.
+ */
 export class WillcallClientError extends Error {
   /** The problem's code, or one of `clientCodes`. */
   readonly code: string;
@@ -47,7 +51,10 @@ export class WillcallClientError extends Error {
   }
 }
 
-/** To be thrown by a handler of `consume` for a message that no further attempt will mend: it goes to the dead letters. */
+/**
+ * To be thrown by a handler of `consume` for a message that no further attempt will mend: it goes
+ * to the dead letters.
+ */
 export class Rejection extends Error {
   readonly code: string;
 
@@ -58,7 +65,10 @@ export class Rejection extends Error {
   }
 }
 
-/** Whether the same call may succeed later: no answer, too many requests, or a fault on the other side. */
+/**
+ * Whether the same call may succeed later: no answer, too many requests, or a fault on the other
+ * side.
+ */
 export function isTemporary(error: unknown): error is WillcallClientError {
   if (!(error instanceof WillcallClientError)) return false;
   const { status } = error;

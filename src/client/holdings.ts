@@ -1,6 +1,7 @@
-// The messages in our hands: their visibility timeouts are moved on until they are settled, so that slow work is not done
-// twice. The clock of the service is never compared with ours; the consumer asks for a visibility timeout and extends at a
-// third of it, which leaves two chances after a failed one.
+// The messages in our hands: their visibility timeouts are moved on until they are settled, so that
+// slow work is not done twice. The clock of the service is never compared with ours; the consumer
+// asks for a visibility timeout and extends at a third of it, which leaves two chances after a
+// failed one.
 
 import { WillcallClientError } from './errors.ts';
 import type { MessageCalls } from './message-calls.ts';
@@ -10,7 +11,10 @@ export interface Holding {
   readonly message: ReceivedMessage;
   /** Aborted when the message is no longer ours. */
   readonly signal: AbortSignal;
-  /** `signing`: handled, and the acknowledgment is on its way; `settled`: nothing is left to do for it. */
+  /**
+   * `signing`: handled, and the acknowledgment is on its way; `settled`: nothing is left to do for
+   * it.
+   */
   state: 'held' | 'signing' | 'settled';
 }
 
@@ -110,8 +114,8 @@ export function createHoldings(options: HoldingsOptions): Holdings {
 }
 
 /**
- * `gone` is not lost yet: the visibility timeout is over, but as long as nobody else was handed the message, signing for it
- * late is still good.
+ * `gone` is not lost yet: the visibility timeout is over, but as long as nobody else was handed the
+ * message, signing for it late is still good.
  */
 function isLost(outcome: Outcome): boolean {
   return outcome !== 'extended' && outcome !== 'gone';

@@ -1,6 +1,6 @@
-// Publishing, receiving and settling. All may be repeated, except a publish of messages without dedupe keys: its lost answer
-// may mean that they are in, and nobody would know. A receive carries a key, so that a repeated one gets what the lost
-// answer held.
+// Publishing, receiving and settling. All may be repeated, except a publish of messages without
+// dedupe keys: its lost answer may mean that they are in, and nobody would know. A receive carries
+// a key, so that a repeated one gets what the lost answer held.
 
 import { packBody } from './bodies.ts';
 import type { Call, Caller, CallOptions } from './calls.ts';

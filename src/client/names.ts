@@ -1,5 +1,6 @@
-// Names on the wire are snake_case, here they are camelCase. They are turned over one by one, so that a field that a newer
-// service adds arrives too. Names of attributes are the publisher's and stay what they are.
+// Names on the wire are snake_case, here they are camelCase. They are turned over one by one, so
+// that a field that a newer service adds arrives too. Names of attributes are the publisher's and
+// stay what they are.
 
 const OPAQUE = 'attributes';
 

@@ -1,5 +1,5 @@
-// Acknowledgments on their way. They are kept until the service has said what became of them: repeating one is safe, losing
-// one would mean the work is done again.
+// Acknowledgments on their way. They are kept until the service has said what became of them:
+// repeating one is safe, losing one would mean the work is done again.
 
 import { WillcallClientError } from './errors.ts';
 import type { Holding, Holdings } from './holdings.ts';

@@ -1,5 +1,5 @@
-// What is sent and what is answered, with the words of the API (docs/api) in camelCase. Times are RFC 3339 strings in UTC,
-// durations whole seconds.
+// What is sent and what is answered, with the words of the API (docs/api) in camelCase. Times are
+// RFC 3339 strings in UTC, durations whole seconds.
 
 export interface NewMessage {
   /** Text, or bytes as they stand. */
@@ -7,7 +7,9 @@ export interface NewMessage {
   readonly contentType?: string;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly orderingKey?: string;
-  /** The same key is the same message, within the topic's window; what makes a publish repeatable. */
+  /**
+   * The same key is the same message, within the topic's window; what makes a publish repeatable.
+   */
   readonly dedupeKey?: string;
   readonly delaySeconds?: number;
   readonly deliverAt?: string;
@@ -179,7 +181,9 @@ export interface FailedAttempt {
 
 export type DeadLetterReason = 'max_attempts' | 'max_deliveries' | 'rejected' | 'retention' | 'expired';
 
-/** A message that was set aside, or (reason `expired`) a range of messages that nobody collected. */
+/**
+ * A message that was set aside, or (reason `expired`) a range of messages that nobody collected.
+ */
 export interface DeadLetter {
   readonly deadLetterNo: number;
   readonly reason: DeadLetterReason;

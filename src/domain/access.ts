@@ -1,13 +1,16 @@
-// Access: which role may do which call on which names. The table below is the only place that says so, whatever the
-// door; a call that has no row in it cannot be made. What is not granted is forbidden, in the same words whether or not
-// what was asked for exists.
+// Access: which role may do which call on which names. The table below is the only place that says
+// so, whatever the door; a call that has no row in it cannot be made. What is not granted is
+// forbidden, in the same words whether or not what was asked for exists.
 
 import { WillcallError } from './errors.ts';
 
 export const roles = ['publisher', 'consumer', 'operator', 'auditor', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
-/** A role and the names it is for: each a whole name, or the beginning of names and `*`. An empty list opens nothing. */
+/**
+ * A role and the names it is for: each a whole name, or the beginning of names and `*`. An empty
+ * list opens nothing.
+ */
 export interface Grant {
   readonly role: Role;
   readonly topics: readonly string[];
@@ -21,11 +24,17 @@ export interface Access {
   /** Null for the admin key, which is in no table. */
   readonly keyId: string | null;
   readonly grants: readonly Grant[];
-  /** How often it may call; 0 is no bound, null what the instance sets. The admin key is never bounded. */
+  /**
+   * How often it may call; 0 is no bound, null what the instance sets. The admin key is never
+   * bounded.
+   */
   readonly requestsPerSecond: number | null;
 }
 
-/** What a call is about. Lists (in the plural) show what the caller may see; keys are for those who may do everything. */
+/**
+ * What a call is about. Lists (in the plural) show what the caller may see; keys are for those who
+ * may do everything.
+ */
 type Subject = 'topic' | 'subscription' | 'topics' | 'subscriptions' | 'keys';
 
 interface Rule {
@@ -46,7 +55,10 @@ export const accessRules = {
   publish: { on: 'topic', roles: ['publisher', 'admin'] },
 
   createSubscription: { on: 'subscription', roles: ['admin'] },
-  /** The other half of creating a subscription: whoever reads a topic through it sees the topic's messages. */
+  /**
+   * The other half of creating a subscription: whoever reads a topic through it sees the topic's
+   * messages.
+   */
   subscribeToTopic: { on: 'topic', roles: ['admin'] },
   getSubscription: { on: 'subscription', roles: ['consumer', ...readers] },
   listSubscriptions: { on: 'subscriptions', roles: ['consumer', ...readers] },

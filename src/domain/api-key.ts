@@ -1,5 +1,6 @@
-// API keys: what is known of one, and how its text is made up. `wk_`, 20 hexadecimal digits (together the id, which is no
-// secret), an underscore, and 43 characters of base64url for 32 random bytes. So a key names its row by itself.
+// API keys: what is known of one, and how its text is made up. `wk_`, 20 hexadecimal digits
+// (together the id, which is no secret), an underscore, and 43 characters of base64url for 32
+// random bytes. So a key names its row by itself.
 
 import type { Grant } from './access.ts';
 
@@ -25,7 +26,10 @@ export interface ApiKey {
   readonly lastUsedAt: Date | null;
 }
 
-/** What a caller showed: a whole key, or an id and a secret. `id` is the user name of HTTP's Basic scheme, for one. */
+/**
+ * What a caller showed: a whole key, or an id and a secret. `id` is the user name of HTTP's Basic
+ * scheme, for one.
+ */
 export interface Credentials {
   readonly id: string | null;
   readonly secret: string;
@@ -52,7 +56,10 @@ export function isKeyId(text: string): boolean {
   return ID.test(text);
 }
 
-/** Which key the credentials mean: a whole key under any user name, or a secret under its id; null when neither. */
+/**
+ * Which key the credentials mean: a whole key under any user name, or a secret under its id; null
+ * when neither.
+ */
 export function readKey({ id, secret }: Credentials): KeyParts | null {
   const [, keyId, keySecret] = KEY.exec(secret) ?? [];
   if (keyId !== undefined && keySecret !== undefined) return { id: keyId, secret: keySecret };

@@ -1,5 +1,6 @@
-// Faults that a caller can be told about. Expected outcomes (a superseded receipt, an empty receive) are values, not
-// faults. Codes are API and never change meaning; messages are for people and may.
+// Faults that a caller can be told about. Expected outcomes (a superseded receipt, an empty
+// receive) are values, not faults. Codes are API and never change meaning; messages are for people
+// and may.
 
 export const errorCodes = [
   'invalid_request',
@@ -27,7 +28,10 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** One field of a request that is wrong: where (a path such as `messages[3].body`) and what would be right. */
+/**
+ * One field of a request that is wrong: where (a path such as `messages[3].body`) and what would be
+ * right.
+ */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
@@ -39,7 +43,10 @@ export interface WillcallErrorOptions {
   readonly retryAfterSeconds?: number;
 }
 
-/** A fault with a stable code; the message says what to do next. `fields` names what was wrong with a request. */
+/**
+ * A fault with a stable code; the message says what to do next. `fields` names what was wrong with
+ * a request.
+ */
 export class WillcallError extends Error {
   readonly code: ErrorCode;
   readonly fields: readonly FieldError[];

@@ -24,8 +24,8 @@ export interface Acknowledgment {
 export const deadLetterReasons = ['max_attempts', 'max_deliveries', 'rejected', 'retention', 'expired'] as const;
 
 /**
- * Why a message was set aside. `retention`: tried and failed, then too old; `expired`: a range of messages that was never
- * handed out within the topic's retention.
+ * Why a message was set aside. `retention`: tried and failed, then too old; `expired`: a range of
+ * messages that was never handed out within the topic's retention.
  */
 export type DeadLetterReason = (typeof deadLetterReasons)[number];
 
@@ -40,7 +40,10 @@ export interface FailedAttempt {
   readonly errorMessage: string | null;
 }
 
-/** A quarantined message with a full copy of it, or (`reason` is `expired`) a range of messages that nobody collected. */
+/**
+ * A quarantined message with a full copy of it, or (`reason` is `expired`) a range of messages that
+ * nobody collected.
+ */
 export interface DeadLetter {
   readonly deadLetterNo: number;
   readonly reason: DeadLetterReason;

@@ -27,7 +27,10 @@ export const limits = {
   keyParkedReceivesDefault: 1_000,
   parkedReceivesDefault: 20_000,
   parkedReceivesMax: 1_000_000,
-  /** On their way through one instance; the least lets a key send the largest request, which is a quarter of it. */
+  /**
+   * On their way through one instance; the least lets a key send the largest request, which is a
+   * quarter of it.
+   */
   trafficBytesDefault: 256 * MIB,
   trafficBytesMin: 64 * MIB,
   trafficBytesMax: 64 * 1024 * MIB,

@@ -1,7 +1,9 @@
 // What a room needs of a logger, so that no room knows which one it is. Pino satisfies it as it is.
 
 export interface Logger {
-  /** Fields first, then a sentence that stays the same from call to call; what varies is a field. */
+  /**
+   * Fields first, then a sentence that stays the same from call to call; what varies is a field.
+   */
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -1,6 +1,7 @@
-// Message ids: which numbering (1: the topic's log, 2: the delayed ones), topic, number, and the salt of the publish that
-// made it, so that after a failover which lost commits an old id never names a message that reuses its numbers.
-// 21 bytes, as 28 characters of base64url. Stored with the message and in the ledger as these bytes.
+// Message ids: which numbering (1: the topic's log, 2: the delayed ones), topic, number, and the
+// salt of the publish that made it, so that after a failover which lost commits an old id never
+// names a message that reuses its numbers. 21 bytes, as 28 characters of base64url. Stored with the
+// message and in the ledger as these bytes.
 
 /** Of an id as it is stored. */
 export const messageIdBytes = 21;

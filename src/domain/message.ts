@@ -6,16 +6,22 @@ export interface NewMessage {
   readonly contentType: string | null;
   readonly attributes: Readonly<Record<string, string>> | null;
   readonly orderingKey: string | null;
-  /** Within the topic's window the publisher's repetition of it publishes nothing and answers with the original. */
+  /**
+   * Within the topic's window the publisher's repetition of it publishes nothing and answers with
+   * the original.
+   */
   readonly dedupeKey: string | null;
-  /** Seconds until the message enters the log; null is now. At most one of delaySeconds and deliverAt is set. */
+  /**
+   * Seconds until the message enters the log; null is now. At most one of delaySeconds and
+   * deliverAt is set.
+   */
   readonly delaySeconds: number | null;
   readonly deliverAt: Date | null;
 }
 
 /**
- * What a publisher gets back; `sequence` is null until a delayed message has entered the log. `duplicate`: the dedupe key
- * was known, and id and sequence are those of the original.
+ * What a publisher gets back; `sequence` is null until a delayed message has entered the log.
+ * `duplicate`: the dedupe key was known, and id and sequence are those of the original.
  */
 export interface PublishedMessage {
   readonly id: string;

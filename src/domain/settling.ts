@@ -19,7 +19,10 @@ export const outcomes = [
   'not_done',
 ] as const;
 
-/** `not_done`: the receipt was good, but an atomic call in which another one was not leaves it as it was. */
+/**
+ * `not_done`: the receipt was good, but an atomic call in which another one was not leaves it as it
+ * was.
+ */
 export type Outcome = (typeof outcomes)[number];
 
 const okOutcomes: Record<SettleVerb, ReadonlySet<Outcome>> = {

@@ -1,6 +1,9 @@
 // A subscription: one client's claim on a topic, a cursor into its log plus what is in flight.
 
-/** Where a new subscription begins to read: the oldest message kept, only what comes, or from an instant on. */
+/**
+ * Where a new subscription begins to read: the oldest message kept, only what comes, or from an
+ * instant on.
+ */
 export type StartPosition = 'earliest' | 'latest' | Date;
 
 /** What may be changed at any time. Durations are whole seconds. */

@@ -1,4 +1,5 @@
-// A topic: an append-only log of messages with dense sequence numbers, read by any number of subscriptions.
+// A topic: an append-only log of messages with dense sequence numbers, read by any number of
+// subscriptions.
 
 /** What may be chosen for a topic. Durations are whole seconds. */
 export interface TopicSettings {
@@ -6,7 +7,10 @@ export interface TopicSettings {
   readonly retentionSeconds: number;
   /** How long a message that every subscription settled stays for replay and peek. */
   readonly retainAcknowledgedSeconds: number;
-  /** How long a message that outlived its retention stays replayable after it was recorded as expired. */
+  /**
+   * How long a message that outlived its retention stays replayable after it was recorded as
+   * expired.
+   */
   readonly expiredRetentionSeconds: number;
   /** How long a publisher's dedupe key names the message that it was first used for. */
   readonly dedupeWindowSeconds: number;

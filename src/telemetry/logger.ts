@@ -1,5 +1,5 @@
-// The logger of the service: pino, one JSON object a line, on standard error. Standard output is left to the few lines
-// that a person reads at the start.
+// The logger of the service: pino, one JSON object a line, on standard error. Standard output is
+// left to the few lines that a person reads at the start.
 
 import { destination, pino } from 'pino';
 import type { Logger } from '../domain/logger.ts';

@@ -1,4 +1,5 @@
-// What the report makes of figures: places on axes, plots, and pages of which only the marked parts are written anew.
+// What the report makes of figures: places on axes, plots, and pages of which only the marked parts
+// are written anew.
 
 import { describe, expect, it } from 'vitest';
 import { type Block, fillPage } from './report/page.ts';

@@ -1,5 +1,6 @@
-// `npm run bench`: measures Willcall against the usual design and the floor, in one run on one machine.
-// Everything listens on loopback and is ended by pid, also on Ctrl-C; nothing stays on the disk but the JSON file.
+// `npm run bench`: measures Willcall against the usual design and the floor, in one run on one
+// machine. Everything listens on loopback and is ended by pid, also on Ctrl-C; nothing stays on the
+// disk but the JSON file.
 
 import { Lab } from './lab/lab.ts';
 import { describeMachine, type Machine, machineLines } from './lab/machine.ts';

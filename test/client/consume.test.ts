@@ -1,4 +1,5 @@
-// The consumer loop of the TypeScript client against a server that plays a queue and every kind of trouble.
+// The consumer loop of the TypeScript client against a server that plays a queue and every kind of
+// trouble.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -23,7 +24,10 @@ interface Desk {
   deliver(...bodies: string[]): void;
   /** The receipts that were acknowledged, in order, however they came. */
   readonly signed: string[];
-  /** What to answer next to a call of the verb, instead of doing it; `lost` does it and breaks the connection. */
+  /**
+   * What to answer next to a call of the verb, instead of doing it; `lost` does it and breaks the
+   * connection.
+   */
   trouble(verb: string, ...answers: (Scripted | 'lost')[]): void;
   /** What to say of a receipt, instead of what the verb wanted. */
   outcomes: Map<string, string>;

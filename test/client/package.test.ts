@@ -1,4 +1,5 @@
-// The client as a package: what npm would pack compiles in a strict project of somebody else's and stands alone.
+// The client as a package: what npm would pack compiles in a strict project of somebody else's and
+// stands alone.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// Every call of the TypeScript client against the real service: what it sends is understood, and its types say what comes.
+// Every call of the TypeScript client against the real service: what it sends is understood, and
+// its types say what comes.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bytesOf, type Client, createClient } from '../../src/client/index.ts';

@@ -1,5 +1,5 @@
-// Two consumers keep working while the service is killed under them again and again. Afterwards the ledger has every message
-// exactly once, however often one was handed out.
+// Two consumers keep working while the service is killed under them again and again. Afterwards the
+// ledger has every message exactly once, however often one was handed out.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Client, createClient } from '../../src/client/index.ts';

@@ -1,5 +1,5 @@
-// Every call with every role: what the table of docs/api says, on the role's names; on others 403, in the same words
-// whether or not there is something of that name.
+// Every call with every role: what the table of docs/api says, on the role's names; on others 403,
+// in the same words whether or not there is something of that name.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Answer, CallOptions, Client, Problem } from '../support/client.ts';

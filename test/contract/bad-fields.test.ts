@@ -1,4 +1,5 @@
-// Whatever is wrong with a field of a request, the answer names it with its limit, and nothing is done.
+// Whatever is wrong with a field of a request, the answer names it with its limit, and nothing is
+// done.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CallOptions, Client } from '../support/client.ts';
@@ -29,7 +30,10 @@ afterAll(async () => {
 });
 
 describe('a wrong field of a JSON body', () => {
-  /** What only words can describe: JSON Schema has none for it. All else is wrong by the service's own description too. */
+  /**
+   * What only words can describe: JSON Schema has none for it. All else is wrong by the service's
+   * own description too.
+   */
   const beyondSchemas = new Set([
     'a body with a lone surrogate',
     'base64 without padding',

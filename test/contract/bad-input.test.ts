@@ -1,4 +1,5 @@
-// Whatever is wrong with a request, the answer is a 4xx problem that names the field and the limit, and nothing is done.
+// Whatever is wrong with a request, the answer is a 4xx problem that names the field and the limit,
+// and nothing is done.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

@@ -1,5 +1,6 @@
-// What a browser could be made to do with this service: run or frame an answer, read one for a page of another site, or
-// make a call with a key that it keeps. The client here sends what browsers send; nothing else does.
+// What a browser could be made to do with this service: run or frame an answer, read one for a page
+// of another site, or make a call with a key that it keeps. The client here sends what browsers
+// send; nothing else does.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

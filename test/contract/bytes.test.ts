@@ -1,4 +1,5 @@
-// What was published is what is received, byte for byte, whichever way it went in and whichever way it comes out.
+// What was published is what is received, byte for byte, whichever way it went in and whichever way
+// it comes out.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

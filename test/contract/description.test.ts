@@ -1,6 +1,7 @@
-// Walks the service's own description and makes every call in it, with nothing but what the description says: rightly,
-// by its examples, and wrongly, in every way that it says something about. Whether the answers are as described is the
-// client's to check, here as in every other contract test.
+// Walks the service's own description and makes every call in it, with nothing but what the
+// description says: rightly, by its examples, and wrongly, in every way that it says something
+// about. Whether the answers are as described is the client's to check, here as in every other
+// contract test.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client } from '../support/client.ts';
@@ -69,7 +70,9 @@ const bodiesOf = ({ operation }: Call): Body[] => {
   return bodies.length > 0 ? bodies : [{}];
 };
 
-/** A body of the description with receipts that are good, since those that it shows are nobody's. */
+/**
+ * A body of the description with receipts that are good, since those that it shows are nobody's.
+ */
 const withReceipts = ({ json, ...body }: Body, receipts: string[]): Body => {
   if (json === undefined) return body;
   const renew = (entry: unknown, index: number) =>
@@ -80,7 +83,9 @@ const withReceipts = ({ json, ...body }: Body, receipts: string[]): Body => {
   };
 };
 
-/** The name of a topic and subscription with three messages, the receipts of two of them, and a key. */
+/**
+ * The name of a topic and subscription with three messages, the receipts of two of them, and a key.
+ */
 const arrange = async () => {
   const name = await client.freshSubscription();
   await client.publish(name, 'a', 'b', 'c');

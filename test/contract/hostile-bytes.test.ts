@@ -1,5 +1,6 @@
-// Bytes that no library sends: half requests, too much of them, headers that contradict each other. Each is answered with a
-// problem or with the end of the connection, does nothing, and leaves the service well.
+// Bytes that no library sends: half requests, too much of them, headers that contradict each other.
+// Each is answered with a problem or with the end of the connection, does nothing, and leaves the
+// service well.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

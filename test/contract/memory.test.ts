@@ -1,5 +1,6 @@
-// A process under thirty times the load that its budget allows: senders that stall and readers that do not read would hold two
-// gigabytes between them, and the process refuses instead of growing. Memory is read from /proc, so this runs on Linux alone.
+// A process under thirty times the load that its budget allows: senders that stall and readers that
+// do not read would hold two gigabytes between them, and the process refuses instead of growing.
+// Memory is read from /proc, so this runs on Linux alone.
 
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -12,7 +13,10 @@ import { type ServiceProcess, startServiceProcess } from '../support/service-pro
 const MIB = 1024 * 1024;
 /** The least that may be set. */
 const BUDGET_MIB = 64;
-/** The budget counts bodies as they travel; each is copied, packed and written out some times on its way. */
+/**
+ * The budget counts bodies as they travel; each is copied, packed and written out some times on its
+ * way.
+ */
 const GROWTH_MIB_MAX = 8 * BUDGET_MIB;
 const CLIENTS = 16;
 const BODY_BYTES = 4 * MIB;

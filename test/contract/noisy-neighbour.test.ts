@@ -1,5 +1,5 @@
-// One client that does everything at once that it should not, and another one that works beside it: the first is refused, the
-// second notices nothing.
+// One client that does everything at once that it should not, and another one that works beside it:
+// the first is refused, the second notices nothing.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

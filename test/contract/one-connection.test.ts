@@ -1,5 +1,5 @@
-// Several callers on one connection, as behind a proxy: each request is judged by the key that it brings, and by what has become
-// of that key.
+// Several callers on one connection, as behind a proxy: each request is judged by the key that it
+// brings, and by what has become of that key.
 
 import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

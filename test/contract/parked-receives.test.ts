@@ -13,7 +13,10 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-/** Waits as often as said; resolves to the first answer, and to all of them once there is a message for each. */
+/**
+ * Waits as often as said; resolves to the first answer, and to all of them once there is a message
+ * for each.
+ */
 const waitTogether = async (count: number, key?: string) => {
   const name = await client.freshSubscription();
   const path = `/v1/subscriptions/${name}/receive`;

@@ -22,7 +22,10 @@ const makeKey = async (fields: object = {}) => {
 };
 const ask = (key: string | undefined, path = '/v1/topics') =>
   client.call('GET', path, key === undefined ? {} : { key });
-/** Asks until the rate is used up. The rate is two a second, so that a machine has to be very slow never to get there. */
+/**
+ * Asks until the rate is used up. The rate is two a second, so that a machine has to be very slow
+ * never to get there.
+ */
 const askUntilRefused = async (key: string): Promise<Answer<Problem>> => {
   for (let asked = 0; asked < 1_000; asked += 1) {
     const answer = await ask(key);

@@ -1,5 +1,6 @@
-// A client that stops reading in the middle of its answer, and neither goes on nor goes away. It holds its connection and its share
-// of the budget; its messages it holds no longer than it was told.
+// A client that stops reading in the middle of its answer, and neither goes on nor goes away. It
+// holds its connection and its share of the budget; its messages it holds no longer than it was
+// told.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// What may be on its way through an instance at once, seen from outside: senders that stall, readers that do not read, and
-// the calls of others meanwhile.
+// What may be on its way through an instance at once, seen from outside: senders that stall,
+// readers that do not read, and the calls of others meanwhile.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// What npm's audit says, judged. A registry that gives no advisories has found nothing wrong, and nothing right either: that is
-// a verdict of its own, never a pass.
+// What npm's audit says, judged. A registry that gives no advisories has found nothing wrong, and
+// nothing right either: that is a verdict of its own, never a pass.
 
 /** The exit codes of `npm run audit`. */
 export const exitCodes = { clean: 0, vulnerable: 1, unknown: 3 } as const;

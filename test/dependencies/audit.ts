@@ -1,6 +1,7 @@
-// npm run audit: asks the registry for advisories about the packages of production, moderate ones and worse. Ends with 0 when
-// there is none, 1 when there is one, and 3 when the registry gave no advisories at all. Needs a network; what
-// can be checked without one is in dependencies.test.ts, which is part of the gate.
+// npm run audit: asks the registry for advisories about the packages of production, moderate ones
+// and worse. Ends with 0 when there is none, 1 when there is one, and 3 when the registry gave no
+// advisories at all. Needs a network; what can be checked without one is in dependencies.test.ts,
+// which is part of the gate.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,6 @@
-// The packages, as far as they can be judged without a network: each one of production is on the list with its reason, pinned by
-// its bytes, under a licence that asks for nothing, and runs no program at its installation that nobody decided about.
+// The packages, as far as they can be judged without a network: each one of production is on the
+// list with its reason, pinned by its bytes, under a licence that asks for nothing, and runs no
+// program at its installation that nobody decided about.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

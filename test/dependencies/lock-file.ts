@@ -1,5 +1,5 @@
-// What can be said of the packages without asking anybody: out of package.json, package-lock.json and the list in
-// docs/development.md. Each rule returns what breaks it, in sentences.
+// What can be said of the packages without asking anybody: out of package.json, package-lock.json
+// and the list in docs/development.md. Each rule returns what breaks it, in sentences.
 
 export interface Package {
   readonly version?: string;
@@ -30,7 +30,9 @@ export interface Listed {
   readonly brings: readonly string[];
 }
 
-/** Ask for nothing but that they are named; PSF-2.0 and MPL-2.0 are of tools that are not handed on. */
+/**
+ * Ask for nothing but that they are named; PSF-2.0 and MPL-2.0 are of tools that are not handed on.
+ */
 const LICENSES = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', 'Apache-2.0', '0BSD', 'BlueOak-1.0.0'];
 const TOOL_LICENSES = [...LICENSES, 'MIT OR Apache-2.0', 'Unlicense', 'PSF-2.0', 'MPL-2.0'];
 /** These say it in a way of long ago (`licenses`), which npm does not copy. */
@@ -50,7 +52,10 @@ export function readList(page: string): Listed[] {
   });
 }
 
-/** What is in production and on no list, on the list and not in production, or there without a reason. */
+/**
+ * What is in production and on no list, on the list and not in production, or there without a
+ * reason.
+ */
 export function findUnlisted(manifest: Manifest, lock: LockFile, list: readonly Listed[]): string[] {
   const asked = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.optionalDependencies)];
   const listedAsked = list.flatMap(({ names }) => names);
@@ -78,7 +83,10 @@ export function findUnpinned(manifest: Manifest, lock: LockFile): string[] {
   ];
 }
 
-/** Packages that run a program when they are installed, and that nobody has decided about; and decisions about none. */
+/**
+ * Packages that run a program when they are installed, and that nobody has decided about; and
+ * decisions about none.
+ */
 export function findUndecidedScripts({ allowScripts }: Manifest, lock: LockFile): string[] {
   const withScript = installed(lock).filter(([, { hasInstallScript }]) => hasInstallScript === true);
   const names = withScript.map(([path]) => nameOf(path));

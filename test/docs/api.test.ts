@@ -21,7 +21,9 @@ beforeAll(async () => {
 
 afterAll(() => desk?.stop(), startMs);
 
-/** The page's id of a key is nobody's: the examples that follow use that of the key which was made. */
+/**
+ * The page's id of a key is nobody's: the examples that follow use that of the key which was made.
+ */
 const documentedKeyId = /wk_[0-9a-f]{20}/g;
 let keyId: string | undefined;
 

@@ -1,5 +1,6 @@
-// The consumers of docs/clients, each as a process before a live service: killed in the middle of its work, troubled by
-// refusals and lost answers, and stopped in order. Those whose toolchain is not here are not run, and the last test says so.
+// The consumers of docs/clients, each as a process before a live service: killed in the middle of
+// its work, troubled by refusals and lost answers, and stopped in order. Those whose toolchain is
+// not here are not run, and the last test says so.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

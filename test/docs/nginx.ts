@@ -1,4 +1,5 @@
-// nginx with the configuration of docs/proxies.md, on loopback, with addresses and certificate exchanged.
+// nginx with the configuration of docs/proxies.md, on loopback, with addresses and certificate
+// exchanged.
 
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

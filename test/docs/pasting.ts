@@ -1,5 +1,6 @@
-// Runs what documents show: a service started as `npm start` starts it, with nothing but a directory, and bash to paste
-// into. Only the port differs from the documents, because 8080 may be taken.
+// Runs what documents show: a service started as `npm start` starts it, with nothing but a
+// directory, and bash to paste into. Only the port differs from the documents, because 8080 may be
+// taken.
 
 import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';

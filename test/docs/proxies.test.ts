@@ -1,4 +1,5 @@
-// The documented nginx before a live service. Where there is no nginx, the text alone is checked, and a test says so.
+// The documented nginx before a live service. Where there is no nginx, the text alone is checked,
+// and a test says so.
 
 import { once } from 'node:events';
 import { Agent, type RequestOptions, request } from 'node:https';
@@ -115,7 +116,8 @@ function describeNginx(nginxProgram: string) {
 
   it('lets the service notice a client that hangs up, and nothing is leased to it', async () => {
     const name = await openQueue({ visibility_timeout_seconds: 600 });
-    // By another path, which is answered after a look of its own: what came before it has looked, too.
+    // By another path, which is answered after a look of its own: what came before it has looked,
+    // too.
     const look = async () =>
       expect((await call('POST', `${pathOf(name)}/raw`, '{"wait_seconds": 0}')).status).toBe(204);
     await look();

@@ -1,5 +1,5 @@
-// A TCP relay between a proxy and the service that knows which requests passed and when the proxy let go of one, so that
-// tests await that instead of sleeping.
+// A TCP relay between a proxy and the service that knows which requests passed and when the proxy
+// let go of one, so that tests await that instead of sleeping.
 
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -8,7 +8,10 @@ export interface Relay {
   readonly url: string;
   /** Resolves when the next request to the path has gone through to the service. */
   whenPassed(path: string): Promise<void>;
-  /** Resolves when the proxy has closed the connection whose last request was to the path, and the service was told. */
+  /**
+   * Resolves when the proxy has closed the connection whose last request was to the path, and the
+   * service was told.
+   */
   whenHungUp(path: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
-// The samples are what their README says: encoded as they declare, well-formed, with check digits and sums that hold.
+// The samples are what their README says: encoded as they declare, well-formed, with check digits
+// and sums that hold.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -9,7 +10,9 @@ const poison = 'camt.054-wrong-control-sum.xml';
 
 const byteOrderMarks: Readonly<Record<string, readonly number[]>> = { 'UTF-16': [0xff, 0xfe] };
 
-/** The text of a sample, decoded as its prolog declares; throws where the bytes say something else. */
+/**
+ * The text of a sample, decoded as its prolog declares; throws where the bytes say something else.
+ */
 function decode(bytes: Buffer): { encoding: string; text: string } {
   const wide = bytes[0] === 0xff && bytes[1] === 0xfe;
   const prolog = bytes.subarray(0, 160).toString(wide ? 'utf16le' : 'latin1');
@@ -18,7 +21,10 @@ function decode(bytes: Buffer): { encoding: string; text: string } {
   return { encoding, text };
 }
 
-/** What is wrong with the nesting of elements, or null. Enough for documents without CDATA, comments and entities of their own. */
+/**
+ * What is wrong with the nesting of elements, or null. Enough for documents without CDATA, comments
+ * and entities of their own.
+ */
 function findNestingFault(text: string): string | null {
   const open: string[] = [];
   const content = text.replace(/^<\?xml[^>]*\?>\s*/, '');
@@ -31,7 +37,10 @@ function findNestingFault(text: string): string | null {
   return /[<>]|&(?!(amp|lt|gt|quot|apos);)/.test(bare) ? 'a bare <, > or & in the text' : null;
 }
 
-/** ISO 7064, modulus 97-10, as IBAN, RF references and LEI use it: the remainder of a valid one is 1. */
+/**
+ * ISO 7064, modulus 97-10, as IBAN, RF references and LEI use it: the remainder of a valid one is
+ * 1.
+ */
 function remainder97(digitsAndLetters: string): number {
   const digits = [...digitsAndLetters].map((character) => Number.parseInt(character, 36)).join('');
   return Number(BigInt(digits) % 97n);

@@ -1,5 +1,6 @@
-// The threat model held to the code: the table of calls and roles is that of the routes and rules, each file and test that the
-// page names exists, and each threat has a test or says that there can be none.
+// The threat model held to the code: the table of calls and roles is that of the routes and rules,
+// each file and test that the page names exists, and each threat has a test or says that there can
+// be none.
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// The consumers of docs/clients, and how each is made ready and run where its toolchain is on the machine.
+// The consumers of docs/clients, and how each is made ready and run where its toolchain is on the
+// machine.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { cp, mkdir, writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// A proxy before a live service that makes the trouble a test asks for: refusals, connections that break, answers that get
-// lost after the service has done what it was told.
+// A proxy before a live service that makes the trouble a test asks for: refusals, connections that
+// break, answers that get lost after the service has done what it was told.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request as sendRequest } from 'node:http';
@@ -19,7 +19,10 @@ export interface Passage {
 export interface TroubleProxy {
   readonly url: string;
   readonly passages: readonly Passage[];
-  /** What happens to the next calls of a verb, one after the other; `receive/raw` counts as `receive`. */
+  /**
+   * What happens to the next calls of a verb, one after the other; `receive/raw` counts as
+   * `receive`.
+   */
   plan(verb: string, ...troubles: Trouble[]): void;
   close(): Promise<void>;
 }

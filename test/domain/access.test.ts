@@ -1,4 +1,5 @@
-// The table of who may do what, held against the same thing said a second time, and names against scopes.
+// The table of who may do what, held against the same thing said a second time, and names against
+// scopes.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// The service's own PostgreSQL, against everything that may befall it: stops, kills, races, and a root that it may not be.
+// The service's own PostgreSQL, against everything that may befall it: stops, kills, races, and a
+// root that it may not be.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// Who may do what with the embedded PostgreSQL: what its service can become, what lies on the disk and who may read it, and
-// what its processes show of themselves.
+// Who may do what with the embedded PostgreSQL: what its service can become, what lies on the disk
+// and who may read it, and what its processes show of themselves.
 
 import { existsSync } from 'node:fs';
 import { chmod, lstat, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';

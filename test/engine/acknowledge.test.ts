@@ -1,4 +1,5 @@
-// acknowledge: what is signed for is in the ledger, once, with the record it needs to stand on its own.
+// acknowledge: what is signed for is in the ledger, once, with the record it needs to stand on its
+// own.
 
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,5 @@
-// What auditors and operators read: the ledger and the dead letters, in pages that neither skip nor repeat.
+// What auditors and operators read: the ledger and the dead letters, in pages that neither skip nor
+// repeat.
 
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// A topic's bound on the backlog of its subscriptions: no publish makes any of them exceed it, however many there are at once,
-// and none is refused that would not.
+// A topic's bound on the backlog of its subscriptions: no publish makes any of them exceed it,
+// however many there are at once, and none is refused that would not.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';

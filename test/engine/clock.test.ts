@@ -1,5 +1,5 @@
-// An instance whose clock is an hour wrong: what is due, and until when something holds, is the database's business. The time of
-// day of this process is set wrong; the database's is right.
+// An instance whose clock is an hour wrong: what is due, and until when something holds, is the
+// database's business. The time of day of this process is set wrong; the database's is right.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createQueue, newMessage, queueOf } from '../support/calls.ts';

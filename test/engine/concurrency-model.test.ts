@@ -1,6 +1,7 @@
-// Random sequences of commands on one subscription, alternating between two instances, against a small model in memory.
-// After each command the answer, and in the end every row, is what the model says. Leases end and back-offs pass at a word
-// of the owner's, not by waiting. fast-check shrinks a failure and prints how to run it again.
+// Random sequences of commands on one subscription, alternating between two instances, against a
+// small model in memory. After each command the answer, and in the end every row, is what the model
+// says. Leases end and back-offs pass at a word of the owner's, not by waiting. fast-check shrinks
+// a failure and prints how to run it again.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -42,7 +43,9 @@ interface Real {
   readonly queue: Queue;
 }
 
-/** Each command does the same to the model and to the real subscription, by one of the instances. */
+/**
+ * Each command does the same to the model and to the real subscription, by one of the instances.
+ */
 abstract class Command implements fc.AsyncCommand<SubscriptionModel, Real> {
   abstract readonly instance: number;
   abstract run(model: SubscriptionModel, real: Real): Promise<void>;

@@ -1,6 +1,7 @@
-// Many publishers and consumers on few subscriptions, over two instances on one database, doing everything that clients do,
-// right and wrong. What they saw and what the database holds is then judged (test/support/history-check.ts).
-// A failure names its seed; the plan comes back by it, though the machine may deal out other interleavings.
+// Many publishers and consumers on few subscriptions, over two instances on one database, doing
+// everything that clients do, right and wrong. What they saw and what the database holds is then
+// judged (test/support/history-check.ts). A failure names its seed; the plan comes back by it,
+// though the machine may deal out other interleavings.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -74,7 +75,8 @@ describe('many clients on few subscriptions over two instances', () => {
     TEST_MS_MAX,
   );
 
-  // What depends on the clock of a busy machine is left to concurrency-model.test.ts, which meets every outcome.
+  // What depends on the clock of a busy machine is left to concurrency-model.test.ts, which meets
+  // every outcome.
   it('have met what the histories are about', () => {
     const outcomes = ['acknowledged', 'already_acknowledged', 'released', 'already_released', 'superseded', 'extended'];
     const others = ['rejected', 'already_rejected', 'invalid_receipt'];

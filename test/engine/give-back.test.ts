@@ -1,4 +1,5 @@
-// release, extend and reject: when a message comes back, how long it stays away, and what is recorded of it.
+// release, extend and reject: when a message comes back, how long it stays away, and what is
+// recorded of it.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -87,7 +88,8 @@ describe('release', () => {
     await bench.letTimePass(89);
     expect(await queue.receive()).toEqual([]);
     await bench.letTimePass(2);
-    // An instance that saw the time pass does not look for what was due before; one that did not see it does.
+    // An instance that saw the time pass does not look for what was due before; one that did not
+    // see it does.
     expect((await queueOf(bench.openEngine(), queue.name, queue).receiveOne()).attempt).toBe(2);
   });
 

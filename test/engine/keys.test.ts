@@ -1,5 +1,6 @@
 // Keys as several instances on one database see them: who is taken for a key's holder, and how soon
-// everybody knows that it has ended. A deaf instance hears nothing of the others, so that only looking again helps it.
+// everybody knows that it has ended. A deaf instance hears nothing of the others, so that only
+// looking again helps it.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Access } from '../../src/domain/access.ts';

@@ -1,4 +1,5 @@
-// publish: order, ids, bounds; all of a call or nothing of it, and nothing of it decides about its neighbours.
+// publish: order, ids, bounds; all of a call or nothing of it, and nothing of it decides about its
+// neighbours.
 
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -48,7 +49,10 @@ async function openGatedEngine(...topics: string[]) {
   const publish = (topic: string, ...bodies: string[]) =>
     gated.publish({ topic, messages: bodies.map((body) => newMessage(body, { contentType: body })), caller: CALLER });
   for (const topic of topics) await publish(topic, '0');
-  /** Makes the calls while the gate is shut: the first is on its way alone, and the others wait together. */
+  /**
+   * Makes the calls while the gate is shut: the first is on its way alone, and the others wait
+   * together.
+   */
   const publishTogether = async (
     first: [topic: string, body: string],
     ...calls: [topic: string, ...bodies: string[]][]

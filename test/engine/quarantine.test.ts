@@ -1,4 +1,5 @@
-// Quarantine: after its last attempt a message is a dead letter, with a full copy and everything that happened to it.
+// Quarantine: after its last attempt a message is a dead letter, with a full copy and everything
+// that happened to it.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeadLetter } from '../../src/domain/ledger.ts';

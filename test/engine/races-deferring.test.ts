@@ -1,5 +1,6 @@
-// What defers a message commits while other looks go on, and those raise the floor below which nothing deferred is looked
-// for: a message that was due before they looked, and shows up after, must not be below it.
+// What defers a message commits while other looks go on, and those raise the floor below which
+// nothing deferred is looked for: a message that was due before they looked, and shows up after,
+// must not be below it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createQueue, type Queue } from '../support/calls.ts';
@@ -23,8 +24,8 @@ beforeEach(async () => {
 const sequencesOf = (messages: readonly { sequence: number }[]) => messages.map(({ sequence }) => sequence);
 
 /**
- * Publishes and receives one message after the other, until the database's clock has gone on by more than the floor leaves to
- * it: each look hands something out and learns from the last one.
+ * Publishes and receives one message after the other, until the database's clock has gone on by
+ * more than the floor leaves to it: each look hands something out and learns from the last one.
  */
 async function lookOften(): Promise<void> {
   const begunAt = await bench.value<Date>('select clock_timestamp()');

@@ -1,4 +1,5 @@
-// Races against deletion: whoever comes after it is refused, whoever came before it is done, and nothing is in between.
+// Races against deletion: whoever comes after it is refused, whoever came before it is done, and
+// nothing is in between.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CALLER, codeOf, queueOf } from '../support/calls.ts';

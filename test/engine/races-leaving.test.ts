@@ -1,5 +1,5 @@
-// Races between a receive and its end: the client leaves, or the instance stops, while it is on its way. What was handed out
-// to nobody goes on to somebody at once, and does not count as a failure.
+// Races between a receive and its end: the client leaves, or the instance stops, while it is on its
+// way. What was handed out to nobody goes on to somebody at once, and does not count as a failure.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { queueOf } from '../support/calls.ts';
@@ -18,7 +18,10 @@ beforeAll(async () => {
 afterAll(() => bench.stop());
 beforeEach(() => bench.owner.letGo());
 
-/** An instance over a store that shows and holds back answers; it notices nothing that it is not told itself. */
+/**
+ * An instance over a store that shows and holds back answers; it notices nothing that it is not
+ * told itself.
+ */
 async function withDeafInstance(work: (instance: TestEngine, lookout: Lookout) => Promise<void>): Promise<void> {
   const lookout = createLookout();
   const instance = await createTestEngine(bench.database, { wrapStore: lookout.wrapStore, deaf: true });

@@ -1,6 +1,6 @@
-// Races between a receive and whatever brings it messages or takes them first: another receive, a publish, a wake. Where a
-// lock decides, both orders are run; where a statement has to be caught half-way, an unfinished row of the owner's stands in
-// its way.
+// Races between a receive and whatever brings it messages or takes them first: another receive, a
+// publish, a wake. Where a lock decides, both orders are run; where a statement has to be caught
+// half-way, an unfinished row of the owner's stands in its way.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Queue, queueOf } from '../support/calls.ts';
@@ -20,7 +20,10 @@ beforeEach(() => bench.owner.letGo());
 const sequencesOf = (messages: readonly { sequence: number }[]) => messages.map(({ sequence }) => sequence);
 const bodies = (count: number) => Array.from({ length: count }, (_, i) => `message ${i + 1}`);
 
-/** An instance over a store that shows and holds back answers; it notices nothing that it is not told itself. */
+/**
+ * An instance over a store that shows and holds back answers; it notices nothing that it is not
+ * told itself.
+ */
 async function withDeafInstance(work: (instance: TestEngine, lookout: Lookout) => Promise<void>): Promise<void> {
   const lookout = createLookout();
   const instance = await createTestEngine(bench.database, { wrapStore: lookout.wrapStore, deaf: true });
@@ -78,7 +81,10 @@ describe('two instances receiving at once', () => {
 });
 
 describe('publish against a receive at the tail', () => {
-  /** Keeps publishes to this topic from finishing: the key of its next message is taken until the owner lets go. */
+  /**
+   * Keeps publishes to this topic from finishing: the key of its next message is taken until the
+   * owner lets go.
+   */
   const obstructLog = ({ topicId }: Queue, seq: number) =>
     bench.owner.obstruct(
       `insert into willcall.message (topic_id, seq, published_at, body_bytes, message_id, body_sha256, published_by, body)

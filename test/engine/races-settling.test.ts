@@ -1,5 +1,6 @@
-// Races between verbs that settle, each in both orders: two calls wait for the subscription's settle lock, which the owner
-// holds until both are seen waiting, and get it in the order of asking. What either order may leave behind is written out.
+// Races between verbs that settle, each in both orders: two calls wait for the subscription's
+// settle lock, which the owner holds until both are seen waiting, and get it in the order of
+// asking. What either order may leave behind is written out.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SettleAnswer } from '../../src/domain/settling.ts';

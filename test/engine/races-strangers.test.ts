@@ -1,5 +1,5 @@
-// Races that are none of each other's business: while somebody else holds the locks of some topics and subscriptions, calls
-// on all others are answered.
+// Races that are none of each other's business: while somebody else holds the locks of some topics
+// and subscriptions, calls on all others are answered.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { outcomesOf, type Queue } from '../support/calls.ts';

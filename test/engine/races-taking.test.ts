@@ -1,5 +1,6 @@
-// Races for a message between a receive and what would take it elsewhere: a late acknowledgment, and retention. Where a
-// statement has to be caught half-way, an unfinished row of the owner's stands in its way.
+// Races for a message between a receive and what would take it elsewhere: a late acknowledgment,
+// and retention. Where a statement has to be caught half-way, an unfinished row of the owner's
+// stands in its way.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { outcomesOf, type Queue } from '../support/calls.ts';
@@ -34,7 +35,10 @@ describe('late ack against a receive that takes the deferred message', () => {
       [topicId, subscriptionId, deliveryNo],
     );
 
-  /** The key that the signature needs is taken, once it has taken the message from the deferred ones. */
+  /**
+   * The key that the signature needs is taken, once it has taken the message from the deferred
+   * ones.
+   */
   const obstructLedger = ({ topicId, subscriptionId }: Queue) =>
     bench.owner.obstruct(
       `insert into willcall.acknowledgment (

@@ -1,5 +1,5 @@
-// What can become of a receipt: every row of the outcome table of docs/message-life.md, for each verb. A state is reached
-// with one receipt, `old`, in hand; then each verb is told that receipt.
+// What can become of a receipt: every row of the outcome table of docs/message-life.md, for each
+// verb. A state is reached with one receipt, `old`, in hand; then each verb is told that receipt.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatReceipt, parseReceipt } from '../../src/domain/receipt.ts';
@@ -47,7 +47,10 @@ async function expire(queue: Queue): Promise<void> {
 interface State {
   name: string;
   settings?: Parameters<typeof createQueue>[1];
-  /** Does to the message whose receipt is `old` what the state's name says; another receipt may take its place. */
+  /**
+   * Does to the message whose receipt is `old` what the state's name says; another receipt may take
+   * its place.
+   */
   reach: (queue: Queue, old: string) => Promise<unknown>;
   /** For acknowledge, release, extend and reject. */
   expected: [string, string, string, string];
@@ -215,7 +218,8 @@ describe.each(settleVerbs)('%s of a receipt', (verb) => {
     await reach(queue, receipt);
     const answer = await settle(queue, verb, receipt);
     expect(outcomesOf(answer)).toEqual([expected[settleVerbs.indexOf(verb)]]);
-    // An answer that names nothing is of no use to whoever asks: the record of the delivery says which message it was.
+    // An answer that names nothing is of no use to whoever asks: the record of the delivery says
+    // which message it was.
     if (outcomesOf(answer)[0] !== 'gone') expect(answer.results[0]?.messageId).toBe(id);
     expect(answer.failed).toBe(okFor[verb].includes(outcomesOf(answer)[0] ?? '') ? 0 : 1);
   });

@@ -1,6 +1,7 @@
-// The database goes away and comes back, in every way that it can: killed, frozen, or behind a network that swallows everything.
-// Whoever asks meanwhile is refused, those who wait go on waiting, and everything goes on by itself afterwards. What a call is
-// refused with tells when: one that waited for its statement to time out would be told "database_timeout".
+// The database goes away and comes back, in every way that it can: killed, frozen, or behind a
+// network that swallows everything. Whoever asks meanwhile is refused, those who wait go on
+// waiting, and everything goes on by itself afterwards. What a call is refused with tells when: one
+// that waited for its statement to time out would be told "database_timeout".
 
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,7 @@
-// A round of every fault against two instances of the service on a PostgreSQL of its own, as `npm run chaos` plays for as
-// long as one likes. The order of the faults and what the clients do comes from a seed: one that is always played, and one
-// that nobody has seen. docs/reliability.md says what a seed brings back and what it does not.
+// A round of every fault against two instances of the service on a PostgreSQL of its own, as `npm
+// run chaos` plays for as long as one likes. The order of the faults and what the clients do comes
+// from a seed: one that is always played, and one that nobody has seen. docs/reliability.md says
+// what a seed brings back and what it does not.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFailure } from './failure.ts';

@@ -1,7 +1,8 @@
-// `npm run chaos -- --minutes 60 --seed N`: rounds of faults until the time is over. Each round has a seed of its own,
-// counted up from the first, so that a round that failed can be had again alone: --seed M --rounds 1. A failure
-// prints the seed and the shortest history that shows it, keeps the directory with database and logs, and ends the run.
-// With --alone faults do not overlap, and the time until every instance serves again is that fault's own.
+// `npm run chaos -- --minutes 60 --seed N`: rounds of faults until the time is over. Each round has
+// a seed of its own, counted up from the first, so that a round that failed can be had again alone:
+// --seed M --rounds 1. A failure prints the seed and the shortest history that shows it, keeps the
+// directory with database and logs, and ends the run. With --alone faults do not overlap, and the
+// time until every instance serves again is that fault's own.
 
 import { parseArgs } from 'node:util';
 import { describeFailure } from './failure.ts';

@@ -1,6 +1,7 @@
-// The disk of the database runs full while clients work, stays so for some seconds, and has space again. Whether PostgreSQL
-// refuses statements or goes down for want of a place for its log, nothing that was answered is lost.
-// Where no small disk can be mounted this is not tried, which a test says.
+// The disk of the database runs full while clients work, stays so for some seconds, and has space
+// again. Whether PostgreSQL refuses statements or goes down for want of a place for its log,
+// nothing that was answered is lost. Where no small disk can be mounted this is not tried, which a
+// test says.
 
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,7 +1,8 @@
-// The database fails over to a standby while clients work: the primary is killed for good, the standby is promoted, and the
-// service follows. With a synchronous standby nothing that was answered is lost, and the whole history is judged as ever.
-// With an asynchronous one the tail is lost, which no service can help; then nothing of the lost timeline may be taken for
-// something else.
+// The database fails over to a standby while clients work: the primary is killed for good, the
+// standby is promoted, and the service follows. With a synchronous standby nothing that was
+// answered is lost, and the whole history is judged as ever. With an asynchronous one the tail is
+// lost, which no service can help; then nothing of the lost timeline may be taken for something
+// else.
 
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -38,7 +39,8 @@ async function failOver({ behindMs, synchronous }: { behindMs: number; synchrono
   await pause(2_000);
   const letDie = behindMs > 0 ? await holdReplication(primary) : () => {};
   await pause(behindMs);
-  // Nobody must reach the old primary while the new one is made: whoever fails over sees to that first.
+  // Nobody must reach the old primary while the new one is made: whoever fails over sees to that
+  // first.
   for (const { database } of lab.instances) {
     database.behave({ how: 'refuse' });
     database.cut();
@@ -94,7 +96,8 @@ describe('a failover', () => {
       client.post<Problem>(`${topic}/messages`, json),
       client.call<Problem>('PUT', `${topic}-2`, { json: {} }),
     ]);
-    // A commit that is cancelled while it waits for the standby is reported as done, with a warning.
+    // A commit that is cancelled while it waits for the standby is reported as done, with a
+    // warning.
     const waiting = `from pg_stat_activity where wait_event = 'SyncRep' and application_name = 'willcall'`;
     await until(async () => (await primary.query(`select ${waiting}`)).length === 2, 'both wait for the standby');
     await primary.query(`select pg_cancel_backend(pid) ${waiting}`);

@@ -1,4 +1,5 @@
-// What a failed round says: where to find everything, how to have it again, and no more of the history than shows the violation.
+// What a failed round says: where to find everything, how to have it again, and no more of the
+// history than shows the violation.
 
 import { describe, expect, it } from 'vitest';
 import { checkHistory } from '../support/history-check.ts';

@@ -1,5 +1,5 @@
-// What is said of a round that broke a promise: the seed that brings it back, where everything lies, and the shortest
-// history of each rule that was broken.
+// What is said of a round that broke a promise: the seed that brings it back, where everything
+// lies, and the shortest history of each rule that was broken.
 
 import { describeExcerpt, excerptOf } from '../support/history-excerpt.ts';
 import type { RoundReport } from './round.ts';

@@ -1,6 +1,7 @@
-// What a history may be held to after a failover that lost the newest commits: whatever was answered before it may be gone,
-// but only as a tail; what is left, and everything since, keeps every promise; and a receipt or an id of what was lost names
-// nothing any more. Those are then unknown to the checker, for which an unknown receipt can only be invalid.
+// What a history may be held to after a failover that lost the newest commits: whatever was
+// answered before it may be gone, but only as a tail; what is left, and everything since, keeps
+// every promise; and a receipt or an id of what was lost names nothing any more. Those are then
+// unknown to the checker, for which an unknown receipt can only be invalid.
 
 import { parseReceipt } from '../../src/domain/receipt.ts';
 import type { Call, PublishCall, ReceiveCall, Tick } from '../support/history.ts';
@@ -8,7 +9,10 @@ import type { History } from '../support/history-check.ts';
 import type { Rows } from '../support/history-rows.ts';
 
 export interface LostTimeline {
-  /** Without what was lost; of what was said of receipts before the failover nobody knows whether it was kept. */
+  /**
+   * Without what was lost; of what was said of receipts before the failover nobody knows whether it
+   * was kept.
+   */
   readonly history: History;
   /** Answered calls of which the new timeline knows nothing. */
   readonly lostPublishes: readonly PublishCall[];

@@ -1,6 +1,6 @@
-// The checker on trial: on each database one function is sabotaged, clients play a plan against two engines on it, and the
-// recorded history must break a rule that the sabotage is about. The same play on the good functions breaks none, or the
-// trial would prove nothing.
+// The checker on trial: on each database one function is sabotaged, clients play a plan against two
+// engines on it, and the recorded history must break a rule that the sabotage is about. The same
+// play on the good functions breaks none, or the trial would prove nothing.
 
 import { afterAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

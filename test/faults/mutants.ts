@@ -1,5 +1,5 @@
-// The hot functions, each sabotaged in one place: what a wrong Willcall would be. A checker that lets one of them pass
-// would let the same mistake pass in earnest.
+// The hot functions, each sabotaged in one place: what a wrong Willcall would be. A checker that
+// lets one of them pass would let the same mistake pass in earnest.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,11 +10,19 @@ export interface Mutant {
   readonly name: string;
   /** Below migrations/functions. */
   readonly file: string;
-  /** What stands there, once, and what stands there instead; in another file where a third says so. */
+  /**
+   * What stands there, once, and what stands there instead; in another file where a third says so.
+   */
   readonly edits: readonly (readonly [good: string, bad: string, file?: string])[];
-  /** By which it is found; any of them will do. 'calls fail': the database itself refuses what a caller should be granted. */
+  /**
+   * By which it is found; any of them will do. 'calls fail': the database itself refuses what a
+   * caller should be granted.
+   */
   readonly caughtBy: readonly (Rule | 'calls fail')[];
-  /** For one that shows only between the end of a lease and the sweep that finds it; absent: all the time. */
+  /**
+   * For one that shows only between the end of a lease and the sweep that finds it; absent: all the
+   * time.
+   */
   readonly sweepPauseMs?: number;
 }
 

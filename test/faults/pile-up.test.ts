@@ -1,5 +1,6 @@
-// Twice as much as an instance may hold, at once, while its database says nothing: what would pile up is refused, the process goes
-// on, and so does everything else once the database answers. Memory is read from /proc, so this runs on Linux alone.
+// Twice as much as an instance may hold, at once, while its database says nothing: what would pile
+// up is refused, the process goes on, and so does everything else once the database answers. Memory
+// is read from /proc, so this runs on Linux alone.
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -64,7 +65,8 @@ describe.runIf(existsSync('/proc/self/status'))('while the database says nothing
     };
     const parked = Array.from({ length: 2 * PARKED_MAX }, receive);
     await expect.poll(() => tally(received)).toEqual(Array(PARKED_MAX).fill(OVERLOADED));
-    // The first look may have been for the first of them alone. The one that brings the second message finds nothing for the others.
+    // The first look may have been for the first of them alone. The one that brings the second
+    // message finds nothing for the others.
     for (const many of [1, 2]) {
       await client.publish(name, 'small');
       await expect.poll(() => received.length).toBe(PARKED_MAX + many);

@@ -1,6 +1,6 @@
-// One round: clients do everything that clients do, right and wrong, on topics of the round's own, while faults befall the
-// service and its database; then everything heals, the clients finish, and the history is judged. Everything that is decided
-// here comes from the seed.
+// One round: clients do everything that clients do, right and wrong, on topics of the round's own,
+// while faults befall the service and its database; then everything heals, the clients finish, and
+// the history is judged. Everything that is decided here comes from the seed.
 
 import { createClient } from '../support/client.ts';
 import { type Call, createRecorder, type RecordingClient } from '../support/history.ts';
@@ -177,7 +177,9 @@ async function openStage(lab: Lab, options: StageOptions): Promise<Stage & { clo
   };
 }
 
-/** A request that took too long to arrive, or a service that cannot serve now, is what faults do. */
+/**
+ * A request that took too long to arrive, or a service that cannot serve now, is what faults do.
+ */
 const EXPLAINED = new Set([408, 503]);
 
 function unexplained(calls: readonly Call[]): string[] {

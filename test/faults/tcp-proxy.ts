@@ -1,14 +1,16 @@
-// A TCP proxy that misbehaves when told to: between clients and the service, and between the service and its database.
-// It knows nothing of what it carries. Order within a connection and a direction is always kept, as TCP keeps it.
+// A TCP proxy that misbehaves when told to: between clients and the service, and between the
+// service and its database. It knows nothing of what it carries. Order within a connection and a
+// direction is always kept, as TCP keeps it.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
 /**
- * pass: everything goes through. stall: nothing goes through until later, connections stay. swallow: nothing goes through, and
- * connections that were there meanwhile never carry anything again. slow: every piece of bytes comes late.
- * lose answers: what is asked goes through; the first bytes of an answer are swallowed, and the connection is cut.
- * refuse: new connections are closed at once.
+ * pass: everything goes through. stall: nothing goes through until later, connections stay.
+ * swallow: nothing goes through, and connections that were there meanwhile never carry anything
+ * again. slow: every piece of bytes comes late. lose answers: what is asked goes through; the first
+ * bytes of an answer are swallowed, and the connection is cut. refuse: new connections are closed
+ * at once.
  */
 export type Manner =
   | { readonly how: 'pass' | 'stall' | 'swallow' | 'lose answers' | 'refuse' }
@@ -25,7 +27,10 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** So long after the first byte of an answer its connection is cut, so that both sides have really lost it. */
+/**
+ * So long after the first byte of an answer its connection is cut, so that both sides have really
+ * lost it.
+ */
 const LOST_AFTER_MS = 15;
 
 interface Link {

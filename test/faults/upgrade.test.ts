@@ -1,5 +1,6 @@
-// An upgrade under load: a newer version migrates the database that two instances of this one are working on, changes its
-// functions again and again, and then serves beside them. No call of any client may fail meanwhile.
+// An upgrade under load: a newer version migrates the database that two instances of this one are
+// working on, changes its functions again and again, and then serves beside them. No call of any
+// client may fail meanwhile.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrate } from '../../src/store/schema/migrate.ts';

@@ -1,4 +1,5 @@
-// Timed upkeep, on a clock that the test sets: when a run begins, that none begins beside itself, and what a stop leaves.
+// Timed upkeep, on a clock that the test sets: when a run begins, that none begins beside itself,
+// and what a stop leaves.
 
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
 import type { EngineLifecycle } from '../../src/engine/index.ts';

@@ -1,5 +1,6 @@
-// Small requests that would cost much: each is refused by name, and the service answers others meanwhile and afterwards. The
-// bounds themselves, of bytes, connections, rates and waits, have tests of their own (docs/security.md lists them).
+// Small requests that would cost much: each is refused by name, and the service answers others
+// meanwhile and afterwards. The bounds themselves, of bytes, connections, rates and waits, have
+// tests of their own (docs/security.md lists them).
 
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,6 @@
-// Text that would be SQL if anybody took it for that, in every place where a client can put text: none of it ever stands in a
-// statement, what may be stored comes back as it was sent, and filters find by it what it names and nothing else.
+// Text that would be SQL if anybody took it for that, in every place where a client can put text:
+// none of it ever stands in a statement, what may be stored comes back as it was sent, and filters
+// find by it what it names and nothing else.
 
 import fc from 'fast-check';
 import pg from 'pg';

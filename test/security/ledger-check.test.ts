@@ -1,4 +1,5 @@
-// The statement of docs/security.md that looks for what was done to a ledger behind Willcall's back.
+// The statement of docs/security.md that looks for what was done to a ledger behind Willcall's
+// back.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Secrets of a whole service as an operator starts it, with a PostgreSQL of its own: where each of them lies, who may read it, and
-// that no process, no log and no answer shows one to anybody else. Text of clients in the log stays text.
+// Secrets of a whole service as an operator starts it, with a PostgreSQL of its own: where each of
+// them lies, who may read it, and that no process, no log and no answer shows one to anybody else.
+// Text of clients in the log stays text.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

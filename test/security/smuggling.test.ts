@@ -1,5 +1,6 @@
-// Requests hidden in requests: whatever two servers could disagree about is refused with the end of the connection, and bytes
-// that belong to one request are never taken for the next. Beside test/contract/hostile-bytes.test.ts, which has the plain cases.
+// Requests hidden in requests: whatever two servers could disagree about is refused with the end of
+// the connection, and bytes that belong to one request are never taken for the next. Beside
+// test/contract/hostile-bytes.test.ts, which has the plain cases.
 
 import { once } from 'node:events';
 import { connect } from 'node:net';

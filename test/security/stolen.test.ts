@@ -1,5 +1,6 @@
-// What a thief gets with a receipt, with a vendor's key, with an auditor's: no more than who lost it, and what was done with it
-// bears the name of the key that did it. Whole tables of who may do what are in test/contract/access.test.ts.
+// What a thief gets with a receipt, with a vendor's key, with an auditor's: no more than who lost
+// it, and what was done with it bears the name of the key that did it. Whole tables of who may do
+// what are in test/contract/access.test.ts.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Client, SettleAnswer } from '../support/client.ts';

@@ -1,13 +1,17 @@
-// Scans for what is due carry a floor. Another session holds a snapshot, so that dead rows stay where they were; thousands
-// of them lie at the low end of each index. With the floor a scan touches a handful of pages, without it all of them: the
-// second half of each test shows that the first half measures what it says.
+// Scans for what is due carry a floor. Another session holds a snapshot, so that dead rows stay
+// where they were; thousands of them lie at the low end of each index. With the floor a scan
+// touches a handful of pages, without it all of them: the second half of each test shows that the
+// first half measures what it says.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createQueue, type Queue } from '../support/calls.ts';
 import { openStoreBench, type Session, type StoreBench, type TestEngine } from '../support/store.ts';
 
 const DEAD = 3000;
-/** Ten more, that go on living where a test wants it; in no order, so that each row is a page of its own to visit. */
+/**
+ * Ten more, that go on living where a test wants it; in no order, so that each row is a page of its
+ * own to visit.
+ */
 const SHUFFLED = `from generate_series(1, ${DEAD + 10}) n order by random()`;
 /** Pages that one look may touch, whatever lies dead below its floor. */
 const PAGES_MAX = 100;
@@ -40,7 +44,10 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stop());
 
-/** Inserts what the text says for n from 1 to DEAD, and deletes it again, seen by the holder's snapshot. */
+/**
+ * Inserts what the text says for n from 1 to DEAD, and deletes it again, seen by the holder's
+ * snapshot.
+ */
 async function bury(insert: string, where: string): Promise<void> {
   const table = /into (\S+)/.exec(insert)?.[1];
   await bench.rows(insert, [queue.topicId, queue.subscriptionId]);
@@ -65,7 +72,10 @@ async function expectFloorToMatter(withFloor: [string, unknown[]], without: [str
   expect(await pagesOf(...without)).toBeGreaterThan(DEAD * 0.9);
 }
 
-/** Retention's look at one subscription; its floors are of delivery numbers, of marks and of the ledger. */
+/**
+ * Retention's look at one subscription; its floors are of delivery numbers, of marks and of the
+ * ledger.
+ */
 const LOOK = `select * from willcall.due_retention(
   array[$1::integer], array[$2::integer], array[$3::bigint], array[$4::timestamptz], array[$5::bigint])`;
 const lookOf = (
@@ -270,7 +280,9 @@ describe('with thousands of dead marks and ledger rows under a held snapshot', (
   });
 });
 
-/** One waiter's receive of the queue, with the arguments by their names: topic $1, subscription $2. */
+/**
+ * One waiter's receive of the queue, with the arguments by their names: topic $1, subscription $2.
+ */
 async function receiveText(deferredFloor: string, leaseFloor: string): Promise<string> {
   return `select * from willcall.receive(
     _topic_id => $1, _subscription_id => $2, _wait => true, _deferred_floor => ${deferredFloor.startsWith('$') ? deferredFloor : `'${deferredFloor}'`},

@@ -1,4 +1,5 @@
-// A lease holds only what was read, and what leaves it is exactly what got a row in the ledger or among the failures.
+// A lease holds only what was read, and what leaves it is exactly what got a row in the ledger or
+// among the failures.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -20,7 +21,9 @@ beforeEach(async () => {
   queue = await createQueue(engine);
 });
 
-/** Of the queue's deliveries in order: what was handed out, what is outstanding, what left as what. */
+/**
+ * Of the queue's deliveries in order: what was handed out, what is outstanding, what left as what.
+ */
 function books(): Promise<Record<'handed' | 'outstanding' | 'signed' | 'failed', string>[]> {
   return bench.rows(
     `select d.handed::text,

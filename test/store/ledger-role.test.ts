@@ -1,4 +1,5 @@
-// The ledger against the service itself: what the runtime role may do to it, and how the owner alone lets rows go.
+// The ledger against the service itself: what the runtime role may do to it, and how the owner
+// alone lets rows go.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CALLER, createQueue, type Queue } from '../support/calls.ts';

@@ -1,5 +1,6 @@
-// The lock first, then a fresh look. In each test another session holds the lock, changes what the verb has to know, and
-// commits while the verb waits: a verb that looked before it waited would go by what was.
+// The lock first, then a fresh look. In each test another session holds the lock, changes what the
+// verb has to know, and commits while the verb waits: a verb that looked before it waited would go
+// by what was.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CALLER, codeOf, createQueue, freshName, newMessage, outcomesOf, type Queue } from '../support/calls.ts';
@@ -23,7 +24,10 @@ beforeEach(async () => {
 
 type Lock = 'topic' | 'receive' | 'settle';
 
-/** Takes the lock, starts the call, and when that waits does the change and commits; the call's answer. */
+/**
+ * Takes the lock, starts the call, and when that waits does the change and commits; the call's
+ * answer.
+ */
 async function meanwhile<T>(lock: Lock, call: () => Promise<T>, change: () => Promise<unknown>): Promise<T> {
   await holder.rows('begin');
   const id = lock === 'topic' ? queue.topicId : queue.subscriptionId;
@@ -37,7 +41,10 @@ async function meanwhile<T>(lock: Lock, call: () => Promise<T>, change: () => Pr
   return answer;
 }
 
-/** Until somebody waits for the holder: alone, for as long as it takes, or in a shared flush, which waits for a moment. */
+/**
+ * Until somebody waits for the holder: alone, for as long as it takes, or in a shared flush, which
+ * waits for a moment.
+ */
 async function untilWaiting(how: 'alone' | 'shared' = 'alone'): Promise<void> {
   const blocked = `select count(*) from pg_stat_activity where $1 = any (pg_blocking_pids(pid)) and (query like '%\\_plain(%') = $2`;
   await expect.poll(() => bench.value(blocked, [holder.pid, how === 'shared'])).toBe(1);
@@ -232,7 +239,8 @@ describe('upkeep that waits', () => {
       [queue.subscriptionId],
     );
     const name = freshName();
-    // The subscription's own start waits behind the holder, so it is written as that function writes it.
+    // The subscription's own start waits behind the holder, so it is written as that function
+    // writes it.
     const subscribe = () =>
       holder.rows(
         `with made as (

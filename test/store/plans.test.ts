@@ -1,6 +1,7 @@
-// Plans do not drift. Functions keep the plans that they made when tables were empty; here each verb runs once on empty,
-// analyzed tables, the tables grow to tens of thousands of rows, and in the same session each verb runs again: it must go
-// by an index each time and touch a bounded number of pages, however much there is.
+// Plans do not drift. Functions keep the plans that they made when tables were empty; here each
+// verb runs once on empty, analyzed tables, the tables grow to tens of thousands of rows, and in
+// the same session each verb runs again: it must go by an index each time and touch a bounded
+// number of pages, however much there is.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDeliveryStore } from '../../src/store/deliveries.ts';
@@ -17,7 +18,10 @@ import { type Counters, growth, readCounters } from '../support/counters.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../support/store.ts';
 import { type Trial, trial } from '../support/trial.ts';
 
-/** Of any one table with its indexes, in a call about one message; the whole table has hundreds or thousands. */
+/**
+ * Of any one table with its indexes, in a call about one message; the whole table has hundreds or
+ * thousands.
+ */
 const PAGES_MAX = 60;
 /** In a call about many messages, for each of them. */
 const PAGES_PER_MESSAGE_MAX = 20;
@@ -40,7 +44,8 @@ beforeAll(async () => {
   db = createDb({
     ...{ url: bench.database.url, schema: 'willcall', runtimeRole: 'willcall_runtime', connectionsMax: 1, logger },
   });
-  // One session does all the engine's work, so that its counts are whole whenever it publishes them.
+  // One session does all the engine's work, so that its counts are whole whenever it publishes
+  // them.
   engine = bench.openEngine({
     ...bench.store,
     topics: createTopicStore(db),
@@ -335,7 +340,10 @@ const batchTrials: Trial[] = [
   }),
 ];
 
-/** Fills every table far beyond what any plan was made for: the queue's own part, and another one behind it in each index. */
+/**
+ * Fills every table far beyond what any plan was made for: the queue's own part, and another one
+ * behind it in each index.
+ */
 async function grow(): Promise<void> {
   const { topicId, subscriptionId } = queue;
   const last = await bench.value<number>('select max(seq) from willcall.message where topic_id = $1', [topicId]);

@@ -1,5 +1,6 @@
-// Time never runs backwards in a log: what is appended carries the clock or the last row's time, whichever is later. The
-// last row is set into the future by hand, as a clock that was set back leaves it.
+// Time never runs backwards in a log: what is appended carries the clock or the last row's time,
+// whichever is later. The last row is set into the future by hand, as a clock that was set back
+// leaves it.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CALLER, createQueue, newMessage, outcomesOf, type Queue } from '../support/calls.ts';

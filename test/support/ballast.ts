@@ -1,9 +1,12 @@
-// Rows by the tens of thousands, for tests of what a call costs when tables are large: nothing in them is due, and nothing of
-// them is anybody's turn.
+// Rows by the tens of thousands, for tests of what a call costs when tables are large: nothing in
+// them is due, and nothing of them is anybody's turn.
 
 export const BALLAST_ROWS = 20_000;
 
-/** Statements that fill every table for a topic, whose log ends at `last` until then, and a subscription. */
+/**
+ * Statements that fill every table for a topic, whose log ends at `last` until then, and a
+ * subscription.
+ */
 export function ballastOf(topic: number, subscription: number, last: number): string[] {
   const key = `${topic}, ${subscription}`;
   return [

@@ -1,5 +1,5 @@
-// An HTTP client for tests, and what the answers look like from outside. It shares no code with the service: what it
-// says about the wire is said a second time, on purpose.
+// An HTTP client for tests, and what the answers look like from outside. It shares no code with the
+// service: what it says about the wire is said a second time, on purpose.
 
 import { Agent, request } from 'node:http';
 import type { Witness } from './witness.ts';
@@ -86,8 +86,8 @@ export interface Client {
 }
 
 /**
- * Speaks to the service at `url` with `key`, over kept-alive connections. With a witness, an answer that is not as the
- * service describes it makes the call fail.
+ * Speaks to the service at `url` with `key`, over kept-alive connections. With a witness, an answer
+ * that is not as the service describes it makes the call fail.
  */
 export function createClient(url: string, key: string, witness?: Witness): Client {
   const agent = new Agent({ keepAlive: true });

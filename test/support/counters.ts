@@ -1,4 +1,5 @@
-// What a session touched, by PostgreSQL's own count: pages and sequential scans by table, scans by index.
+// What a session touched, by PostgreSQL's own count: pages and sequential scans by table, scans by
+// index.
 
 import type { Db } from '../../src/store/postgres/db.ts';
 import type { StoreBench } from './store.ts';
@@ -9,7 +10,10 @@ export interface Counters {
   indexScans: Record<string, number>;
 }
 
-/** What the one session of `db` has touched so far: its counts are published at the end of the statement that asks for it. */
+/**
+ * What the one session of `db` has touched so far: its counts are published at the end of the
+ * statement that asks for it.
+ */
 export async function readCounters(db: Db, bench: StoreBench): Promise<Counters> {
   await db.call(db.prepare('flush', 'select pg_stat_force_next_flush()'), []);
   await bench.rows('select pg_stat_force_next_flush()');

@@ -27,10 +27,12 @@ async function createDatabase(template: string): Promise<TestDatabase> {
   const url = new URL(inject('databaseServerUrl'));
   url.pathname = `/${name}`;
   await onServer(async (client) => {
-    // PostgreSQL refuses to copy a template that somebody else is copying, so the copies take turns.
+    // PostgreSQL refuses to copy a template that somebody else is copying, so the copies take
+    // turns.
     await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [template]);
     await client.query(`create database ${name} template ${template}`);
-    // As in the service: compiling a statement costs more than running it, on small tables above all.
+    // As in the service: compiling a statement costs more than running it, on small tables above
+    // all.
     await client.query(`alter database ${name} set jit = off`);
   });
   return {

@@ -1,5 +1,5 @@
-// A service in a process of its own, to be killed: starts the embedded PostgreSQL of a data directory, says so in one
-// line of JSON on standard output, and then lives until it is killed.
+// A service in a process of its own, to be killed: starts the embedded PostgreSQL of a data
+// directory, says so in one line of JSON on standard output, and then lives until it is killed.
 
 import { startEmbeddedPostgres } from '../../src/embedded/index.ts';
 

@@ -1,5 +1,6 @@
-// A store and a started engine on a test database: one instance, as the service runs it, without doors and jobs.
-// Several on one database are several instances. Upkeep runs when the test calls sweep(), retain() or poll().
+// A store and a started engine on a test database: one instance, as the service runs it, without
+// doors and jobs. Several on one database are several instances. Upkeep runs when the test calls
+// sweep(), retain() or poll().
 
 import { vi } from 'vitest';
 import { type FairUse, fairUseDefaults } from '../../src/domain/fair-use.ts';
@@ -9,14 +10,19 @@ import { createStore, type Store } from '../../src/store/index.ts';
 import type { TestDatabase } from './database.ts';
 
 export interface TestEngine extends Engine, EngineLifecycle {
-  /** Stops the engine, then its store. Throws when they warned of something: no test asks for that. */
+  /**
+   * Stops the engine, then its store. Throws when they warned of something: no test asks for that.
+   */
   stop(): Promise<void>;
 }
 
 export interface TestEngineOptions {
   /** Gives the engine another view of the real store: one that holds an answer back, say. */
   readonly wrapStore?: (store: Store) => Store;
-  /** Hears nothing from other instances and never polls: what it is not woken for itself, it does not notice. */
+  /**
+   * Hears nothing from other instances and never polls: what it is not woken for itself, it does
+   * not notice.
+   */
   readonly deaf?: boolean;
   /** Over the defaults. */
   readonly fairUse?: Partial<FairUse> | undefined;
@@ -54,7 +60,10 @@ export interface Lookout {
   readonly looks: number;
   /** Resolves once it has been answered so many. */
   seeLooks(count: number): Promise<void>;
-  /** Holds back the answer to the next look: what the database did is done, the engine does not know it yet. */
+  /**
+   * Holds back the answer to the next look: what the database did is done, the engine does not know
+   * it yet.
+   */
   holdNext(): HeldAnswer;
 }
 

@@ -1,6 +1,7 @@
-// One real PostgreSQL for the whole run, and one migrated database in it that every test file clones.
-// TEST_DATABASE_URL names a server to use instead of our own; several runs may share one, for every name carries the
-// run's own prefix. What the run made is removed at its end, also when tests fail.
+// One real PostgreSQL for the whole run, and one migrated database in it that every test file
+// clones. TEST_DATABASE_URL names a server to use instead of our own; several runs may share one,
+// for every name carries the run's own prefix. What the run made is removed at its end, also when
+// tests fail.
 
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -57,7 +58,8 @@ async function startServer(): Promise<Server> {
   await chmod(dataDir, 0o755);
   const postgres = await startEmbeddedPostgres({
     dataDir,
-    // The user is called as the schema is: "$user" in the search path would hide a name that lacks its schema.
+    // The user is called as the schema is: "$user" in the search path would hide a name that lacks
+    // its schema.
     settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300', search_path: 'public' },
   });
   return {
@@ -69,7 +71,10 @@ async function startServer(): Promise<Server> {
   };
 }
 
-/** A run that was killed leaves its directory; a server still in it ends by itself once its files are gone. */
+/**
+ * A run that was killed leaves its directory; a server still in it ends by itself once its files
+ * are gone.
+ */
 async function removeAbandonedDirectories(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const pid = name.startsWith(DIRECTORY_PREFIX)

@@ -1,5 +1,5 @@
-// A history in the order in which its rules read it: by topic, by subscription, by the life of one message in one
-// subscription, and by receipt. Nothing is judged here.
+// A history in the order in which its rules read it: by topic, by subscription, by the life of one
+// message in one subscription, and by receipt. Nothing is judged here.
 
 import { parseReceipt } from '../../src/domain/receipt.ts';
 import type { Call, PublishCall, ReceiveCall, RecordedMessage, RecordedResult, SettleCall, Wish } from './history.ts';
@@ -20,7 +20,10 @@ import type {
 export interface History {
   readonly calls: readonly Call[];
   readonly rows: Rows;
-  /** Connections were lost: the service may have published once more, under the same key, what it was asked once. */
+  /**
+   * Connections were lost: the service may have published once more, under the same key, what it
+   * was asked once.
+   */
   readonly disturbed?: boolean;
 }
 
@@ -48,7 +51,10 @@ export interface Settled {
   readonly seq: number;
 }
 
-/** When a lease was given or extended, and until when; what is only known to the millisecond has bounds. */
+/**
+ * When a lease was given or extended, and until when; what is only known to the millisecond has
+ * bounds.
+ */
 export interface Grant {
   readonly at: readonly [Micros, Micros];
   readonly until: readonly [Micros, Micros];
@@ -215,7 +221,10 @@ function toGrant(visibleUntil: number, timeout: Micros): Grant {
   return { at: [low - timeout, high - timeout], until: [low, high] };
 }
 
-/** Until when a lease was given, as it stood at an instant: the earliest and the latest that it can have been. */
+/**
+ * Until when a lease was given, as it stood at an instant: the earliest and the latest that it can
+ * have been.
+ */
 export function leaseEndAt(grants: readonly Grant[], at: Micros): [Micros, Micros] | null {
   const given = grants.filter((grant) => grant.at[0] <= at);
   const certain = Math.max(...given.filter((grant) => grant.at[1] <= at).map((grant) => grant.at[0]));

@@ -1,5 +1,5 @@
-// Judges a history: a pure function of what clients saw and what the database holds in the end. It knows the promises of
-// docs/message-life.md and nothing of how they are kept.
+// Judges a history: a pure function of what clients saw and what the database holds in the end. It
+// knows the promises of docs/message-life.md and nothing of how they are kept.
 
 import {
   type History,
@@ -29,7 +29,10 @@ export interface Violation {
   readonly what: string;
 }
 
-/** Empty when the history keeps every promise. `drained`: clients went on until nothing was left to do. */
+/**
+ * Empty when the history keeps every promise. `drained`: clients went on until nothing was left to
+ * do.
+ */
 export function checkHistory(history: History, { drained = false } = {}): Violation[] {
   const violations: Violation[] = [];
   const judge = <Book>(judging: Rules<Book>, book: Book, of: string) => {

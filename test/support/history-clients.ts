@@ -1,6 +1,6 @@
-// Clients that make histories: publishers and consumers who do what a plan says, all at once, over several instances. A plan
-// is plain data that fast-check draws from a seed; what the calls then meet is up to the machine. Who gets no answer
-// pauses, and asks again where that is without harm.
+// Clients that make histories: publishers and consumers who do what a plan says, all at once, over
+// several instances. A plan is plain data that fast-check draws from a seed; what the calls then
+// meet is up to the machine. Who gets no answer pauses, and asks again where that is without harm.
 
 import fc from 'fast-check';
 import { formatReceipt, parseReceipt } from '../../src/domain/receipt.ts';
@@ -148,8 +148,8 @@ export interface Stage {
 }
 
 /**
- * Plays the plan to its end: consumers go through their rounds until the last publish is done, and upkeep goes on meanwhile.
- * Then what is left is taken and acknowledged.
+ * Plays the plan to its end: consumers go through their rounds until the last publish is done, and
+ * upkeep goes on meanwhile. Then what is left is taken and acknowledged.
  */
 export async function playPlan(plan: Plan, stage: Stage): Promise<void> {
   const upkeep = startUpkeep(stage);

@@ -1,5 +1,6 @@
-// What must hold of a subscription's deliveries: each message is handed out in order, to one consumer at a time, for as
-// long as was promised, and its attempts are counted. Instants are compared by the database's clock alone.
+// What must hold of a subscription's deliveries: each message is handed out in order, to one
+// consumer at a time, for as long as was promised, and its attempts are counted. Instants are
+// compared by the database's clock alone.
 
 import { parseReceipt } from '../../src/domain/receipt.ts';
 import type { ReceiveCall, RecordedMessage, Tick } from './history.ts';
@@ -42,7 +43,8 @@ export function* answersAreRecorded(book: SubscriptionBook): Breaches {
   const rows = new Map(book.deliveries.map((row) => [row.deliveryNo, row]));
   for (const call of book.receives) {
     const answer = call.answer ?? [];
-    // A repetition is answered with what is outstanding of the delivery, be it less than was handed out or more than asked.
+    // A repetition is answered with what is outstanding of the delivery, be it less than was handed
+    // out or more than asked.
     const first = call.idempotencyKey === null;
     if (first && answer.length > call.maxMessages)
       yield `${call.client} asked for ${call.maxMessages} and got ${answer.length}`;
@@ -75,7 +77,10 @@ function differs(book: SubscriptionBook, call: ReceiveCall, message: RecordedMes
   return null;
 }
 
-/** Nothing is handed out that nobody asked for, and nothing to two askers, unless one repeats the other. */
+/**
+ * Nothing is handed out that nobody asked for, and nothing to two askers, unless one repeats the
+ * other.
+ */
 export function* deliveriesWereAsked({ deliveries, receives }: SubscriptionBook): Breaches {
   const answers = new Map<number, ReceiveCall[]>();
   for (const call of receives) {
@@ -186,7 +191,10 @@ export function* attemptsAreCounted(book: SubscriptionBook): Breaches {
   }
 }
 
-/** Expiries and releases with an error count as failures; enough of them, or of deliveries, quarantine the message. */
+/**
+ * Expiries and releases with an error count as failures; enough of them, or of deliveries,
+ * quarantine the message.
+ */
 export function* failuresAreCounted(book: SubscriptionBook): Breaches {
   for (const life of book.lives) {
     const { seq, deadLetter, failures } = life;
@@ -208,7 +216,9 @@ export function* failuresAreCounted(book: SubscriptionBook): Breaches {
   }
 }
 
-/** Why the message should have been quarantined when its i-th attempt ended; null: it should not. */
+/**
+ * Why the message should have been quarantined when its i-th attempt ended; null: it should not.
+ */
 function quarantineAfter({ subscription }: SubscriptionBook, { failures }: Life, i: number): string | null {
   const failure = failures[i];
   if (failure?.ended === 'rejected') return 'rejected';
@@ -217,7 +227,9 @@ function quarantineAfter({ subscription }: SubscriptionBook, { failures }: Life,
   return i + 1 >= subscription.maxDeliveries ? 'max_deliveries' : null;
 }
 
-/** After an attempt that ended, the message rests as long as was asked for, or as the back-off says. */
+/**
+ * After an attempt that ended, the message rests as long as was asked for, or as the back-off says.
+ */
 export function* redeliveryWaits(book: SubscriptionBook): Breaches {
   for (const life of book.lives) {
     for (const [i, failure] of life.failures.entries()) {

@@ -1,5 +1,5 @@
-// Where clients make histories on engines in this process: several instances on one database, whose upkeep runs much more
-// often than a service's.
+// Where clients make histories on engines in this process: several instances on one database, whose
+// upkeep runs much more often than a service's.
 
 import type { TestEngine } from './engine.ts';
 import type { Recorder } from './history.ts';

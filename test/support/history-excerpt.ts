@@ -1,5 +1,5 @@
-// What a person needs to see of a history that breaks a promise: the calls and the rows of the one message, or the one
-// subscription, that a violation is about, and nothing else.
+// What a person needs to see of a history that breaks a promise: the calls and the rows of the one
+// message, or the one subscription, that a violation is about, and nothing else.
 
 import { parseReceipt } from '../../src/domain/receipt.ts';
 import type { Call } from './history.ts';
@@ -14,8 +14,9 @@ export interface Excerpt {
 }
 
 /**
- * The shortest part of the history that still shows the violation: of its messages, else of its topic or subscription. Calls
- * of the message are never left out: those that did nothing wrong are what explains it, or fails to.
+ * The shortest part of the history that still shows the violation: of its messages, else of its
+ * topic or subscription. Calls of the message are never left out: those that did nothing wrong are
+ * what explains it, or fails to.
  */
 export function excerptOf(history: History, violation: Violation): Excerpt {
   const subject = subjectOf(history, violation);
@@ -38,7 +39,10 @@ interface Subject {
   readonly seqs: readonly number[];
 }
 
-/** A violation begins with the name of its topic or subscription, and names messages and deliveries by number. */
+/**
+ * A violation begins with the name of its topic or subscription, and names messages and deliveries
+ * by number.
+ */
 function subjectOf({ rows }: History, { what }: Violation): Subject {
   const name = what.slice(0, what.indexOf(': '));
   const subscription = rows.subscriptions.find((row) => row.name === name);

@@ -1,5 +1,6 @@
-// A recording client that calls a whole service over HTTP. An answer counts only when it came whole and says what became
-// of the call; everything else, a 503 or a cut connection, leaves open whether it was done.
+// A recording client that calls a whole service over HTTP. An answer counts only when it came whole
+// and says what became of the call; everything else, a 503 or a cut connection, leaves open whether
+// it was done.
 
 import type { Outcome } from '../../src/domain/settling.ts';
 import { type Answer, type Client, createClient, type Published, type Received, type Settled } from './client.ts';

@@ -1,5 +1,6 @@
-// What must hold of the ledger, and of what was said about receipts: each answer has its record, each record its asker, and
-// each outcome is one that the table of docs/message-life.md allows at that point of the history.
+// What must hold of the ledger, and of what was said about receipts: each answer has its record,
+// each record its asker, and each outcome is one that the table of docs/message-life.md allows at
+// that point of the history.
 
 import { isOk, type Outcome } from '../../src/domain/settling.ts';
 import { type Life, leaseEndAt, type Settled, type SubscriptionBook } from './history-books.ts';
@@ -48,7 +49,10 @@ export function* lateIsMarked(book: SubscriptionBook): Breaches {
   }
 }
 
-/** What a caller was told that it had done, or had done before, is recorded as told; doing is told once. */
+/**
+ * What a caller was told that it had done, or had done before, is recorded as told; doing is told
+ * once.
+ */
 export function* answersHaveRecords(book: SubscriptionBook): Breaches {
   const done = new Set<AcknowledgmentRow | FailureRow>();
   for (const settled of book.settled) {
@@ -118,7 +122,10 @@ function findFailure(
   return { record, wrong: sameError ? null : `the attempt ended with the error ${record.errorCode}` };
 }
 
-/** Every signature, release and rejection on record is one that was answered, or asked for and never answered. */
+/**
+ * Every signature, release and rejection on record is one that was answered, or asked for and never
+ * answered.
+ */
 export function* recordsWereAsked(book: SubscriptionBook): Breaches {
   for (const row of book.acknowledgments) {
     const asked = book.settledBy(row.deliveryNo, row.seq).filter(({ call }) => call.verb === 'acknowledge');
@@ -199,7 +206,10 @@ const settledAs: Partial<Record<Outcome, Outcome>> = {
   already_rejected: 'already_rejected',
 };
 
-/** What follows from answers that were given before the call began; null: several outcomes are possible. */
+/**
+ * What follows from answers that were given before the call began; null: several outcomes are
+ * possible.
+ */
 function requiredOutcome(book: SubscriptionBook, settled: Settled): Outcome | null {
   const { call, wish, deliveryNo, seq } = settled;
   if (!book.receipts.has(wish.receipt)) return 'invalid_receipt';

@@ -1,4 +1,5 @@
-// Histories of publishing, and how each breaks one promise and no other: what history.test.ts asks the checker about.
+// Histories of publishing, and how each breaks one promise and no other: what history.test.ts asks
+// the checker about.
 
 import type { PublishCall } from './history.ts';
 import type * as logRules from './history-log-rules.ts';

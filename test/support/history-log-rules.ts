@@ -1,5 +1,5 @@
-// What must hold of a topic's log: nothing that was acknowledged to a publisher is lost, and the log has no gaps and runs
-// forward in time.
+// What must hold of a topic's log: nothing that was acknowledged to a publisher is lost, and the
+// log has no gaps and runs forward in time.
 
 import type { PublishCall } from './history.ts';
 import type { TopicBook } from './history-books.ts';
@@ -22,14 +22,18 @@ export function* publishedIsKept({ messages, publishes }: TopicBook): Breaches {
   }
 }
 
-/** Every message in the log is one that somebody published, and was answered as new once or not at all. */
+/**
+ * Every message in the log is one that somebody published, and was answered as new once or not at
+ * all.
+ */
 export function* messagesWerePublished({ messages, publishes, disturbed }: TopicBook): Breaches {
   const answers = publishes.flatMap((call) => call.answer ?? []);
   const asNew = Map.groupBy(
     answers.filter(({ duplicate }) => !duplicate),
     ({ id }) => id,
   );
-  // A call under a key whose connection was lost is tried again by the service, and finds what its first try did.
+  // A call under a key whose connection was lost is tried again by the service, and finds what its
+  // first try did.
   const isKeyed = (call: PublishCall) => call.dedupeKeys.every((key) => key !== null);
   const unanswered = publishes.filter((call) => call.answer === null || (disturbed && isKeyed(call)));
   for (const row of messages) {
@@ -40,7 +44,10 @@ export function* messagesWerePublished({ messages, publishes, disturbed }: Topic
   }
 }
 
-/** However often a publisher repeats a dedupe key, it names one message, and only a key makes a duplicate. */
+/**
+ * However often a publisher repeats a dedupe key, it names one message, and only a key makes a
+ * duplicate.
+ */
 export function* dedupeKeysNameOneMessage({ publishes }: TopicBook): Breaches {
   const named = new Map<string, string>();
   for (const { client, dedupeKeys, answer } of publishes) {
@@ -75,7 +82,10 @@ export function* logIsInTimeOrder({ messages }: TopicBook): Breaches {
   }
 }
 
-/** A call's messages stand together in their order; a call that was answered before another began stands before it. */
+/**
+ * A call's messages stand together in their order; a call that was answered before another began
+ * stands before it.
+ */
 export function* publishesKeepTheirOrder({ publishes }: TopicBook): Breaches {
   const answered = publishes.filter((call) => call.answer !== null);
   for (const call of answered) {

@@ -1,4 +1,5 @@
-// What the checker says of outcomes and of calls that were never answered, on histories made by hand.
+// What the checker says of outcomes and of calls that were never answered, on histories made by
+// hand.
 
 import { describe, expect, it } from 'vitest';
 import type { Outcome, SettleVerb } from '../../src/domain/settling.ts';

@@ -1,5 +1,5 @@
-// What the database holds at the end of a history, read by a plain client as the owner. Instants are microseconds since
-// 1970, exact; ranges are lists of sequences.
+// What the database holds at the end of a history, read by a plain client as the owner. Instants
+// are microseconds since 1970, exact; ranges are lists of sequences.
 
 import { Client, types } from 'pg';
 import type { TestDatabase } from './database.ts';

@@ -1,5 +1,6 @@
-// Histories made by hand: what clients saw and what the database would hold, told step by step at instants of the teller's
-// choosing. It is the good history; a test breaks it afterwards. It decides nothing: outcomes are told, too.
+// Histories made by hand: what clients saw and what the database would hold, told step by step at
+// instants of the teller's choosing. It is the good history; a test breaks it afterwards. It
+// decides nothing: outcomes are told, too.
 
 import { formatReceipt, parseReceipt } from '../../src/domain/receipt.ts';
 import type { Outcome, SettleVerb } from '../../src/domain/settling.ts';
@@ -15,7 +16,10 @@ const SECOND = 1_000_000;
 export const micros = (seconds: number) => BASE + seconds * SECOND;
 const millis = (seconds: number) => micros(seconds) / 1000;
 
-/** Defaults of every story: one topic, one subscription, 30 seconds of visibility, three attempts, one second of back-off. */
+/**
+ * Defaults of every story: one topic, one subscription, 30 seconds of visibility, three attempts,
+ * one second of back-off.
+ */
 export class Story {
   readonly calls: Call[] = [];
   readonly rows: Rows = {
@@ -100,7 +104,9 @@ export class Story {
     return messages.map(({ receipt }) => receipt);
   }
 
-  /** Asks once more for what the call was handed, by a key that both have; the leases begin anew. */
+  /**
+   * Asks once more for what the call was handed, by a key that both have; the leases begin anew.
+   */
   receiveAgain(at: number, call: ReceiveCall, key: string): ReceiveCall {
     Object.assign(call, { idempotencyKey: key });
     const answer = (call.answer ?? []).map((message) => ({ ...message, visibleUntil: millis(at + 30) }));
@@ -180,7 +186,9 @@ export class Story {
     return call;
   }
 
-  /** Makes two calls happen at the same time, so that neither was answered before the other began. */
+  /**
+   * Makes two calls happen at the same time, so that neither was answered before the other began.
+   */
   overlap(a: Call, b: Call): void {
     const [startedAt, endedAt] = [Math.min(a.startedAt, b.startedAt), Math.max(a.endedAt ?? 0, b.endedAt ?? 0)];
     for (const call of [a, b]) Object.assign(call, { startedAt, endedAt });

@@ -1,5 +1,5 @@
-// The checker itself, on histories made by hand. Each rule sees a history that keeps it and one that breaks it and nothing
-// else, so that a rule which cannot fail would be noticed.
+// The checker itself, on histories made by hand. Each rule sees a history that keeps it and one
+// that breaks it and nothing else, so that a rule which cannot fail would be noticed.
 
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/domain/settling.ts';

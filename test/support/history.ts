@@ -1,5 +1,6 @@
-// What clients saw: every call with its start, its end, and its answer or error, in the order in which this process saw
-// them. Together with what the database holds in the end (history-rows.ts) it is a history, which history-check.ts judges.
+// What clients saw: every call with its start, its end, and its answer or error, in the order in
+// which this process saw them. Together with what the database holds in the end (history-rows.ts)
+// it is a history, which history-check.ts judges.
 
 import { createHash } from 'node:crypto';
 import type { ConsumerError, Outcome, SettleVerb } from '../../src/domain/settling.ts';
@@ -7,7 +8,10 @@ import type { Engine } from '../../src/engine/index.ts';
 import type { ReceiveRequest } from '../../src/engine/types.ts';
 import { newMessage } from './calls.ts';
 
-/** Position in the history: starts and ends share one numbering, so that of any two moments one is the earlier. */
+/**
+ * Position in the history: starts and ends share one numbering, so that of any two moments one is
+ * the earlier.
+ */
 export type Tick = number;
 
 interface RecordedCall {

@@ -1,5 +1,6 @@
-// Sessions of the database's owner that hold up what an instance does, and a look at who waits for whom, so that a race can
-// be run in one order and in the other. Whoever waits for a lock gets it in the order of asking.
+// Sessions of the database's owner that hold up what an instance does, and a look at who waits for
+// whom, so that a race can be run in one order and in the other. Whoever waits for a lock gets it
+// in the order of asking.
 
 import { Client, type QueryResultRow } from 'pg';
 import { vi } from 'vitest';
@@ -13,13 +14,16 @@ export interface Owner {
   rows<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   /** Begins a transaction and takes the advisory lock. */
   hold(lock: LockClass, id: number): Promise<void>;
-  /** Begins a transaction with a statement whose row locks and unfinished keys stand in others' way. */
+  /**
+   * Begins a transaction with a statement whose row locks and unfinished keys stand in others' way.
+   */
   obstruct(text: string, values?: unknown[]): Promise<void>;
   /** Rolls the transaction back, so that nothing of it was ever there. */
   letGo(): Promise<void>;
   /**
-   * Resolves once exactly so many sessions of the service wait for a lock, be it an advisory one or another's row. A shared flush
-   * that waits for an advisory one is not counted: it does so for a moment only, and its key then waits alone.
+   * Resolves once exactly so many sessions of the service wait for a lock, be it an advisory one or
+   * another's row. A shared flush that waits for an advisory one is not counted: it does so for a
+   * moment only, and its key then waits alone.
    */
   seeWaiting(count: number): Promise<void>;
   /** Resolves once the condition holds. */

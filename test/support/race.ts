@@ -1,5 +1,6 @@
-// A bench for races: one database, two instances on it, and an owner who holds a lock until both calls are seen waiting for
-// it, so that either order can be had at will. What either leaves behind is read from the tables.
+// A bench for races: one database, two instances on it, and an owner who holds a lock until both
+// calls are seen waiting for it, so that either order can be had at will. What either leaves behind
+// is read from the tables.
 
 import type { SubscriptionChanges } from '../../src/engine/types.ts';
 import { createQueue, type Queue, queueOf } from './calls.ts';

@@ -1,5 +1,5 @@
-// An HTTP server that answers as a test says, also in ways that Willcall never would: pages of a proxy, silence, a
-// connection that breaks.
+// An HTTP server that answers as a test says, also in ways that Willcall never would: pages of a
+// proxy, silence, a connection that breaks.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';

@@ -1,4 +1,5 @@
-// A whole service in a process of its own, on a database of the test's, to be killed and started again where it was.
+// A whole service in a process of its own, on a database of the test's, to be killed and started
+// again where it was.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -1,4 +1,5 @@
-// A whole service in this process, on a free port and a fresh database, for tests that see only HTTP.
+// A whole service in this process, on a free port and a fresh database, for tests that see only
+// HTTP.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,10 @@ export interface TestService {
   /** Fails where an answer is not as the service describes it. */
   client: Client;
   witness: Witness;
-  /** Stops the service and drops its database. Throws when the service logged an error: no request may cause one. */
+  /**
+   * Stops the service and drops its database. Throws when the service logged an error: no request
+   * may cause one.
+   */
   stop(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
-// A migrated database of its own with a store on it, engines over that, and the owner's view for setting scenes: rows that
-// are looked at or changed by hand, sessions that hold a lock or a snapshot, and time that passes at a word.
+// A migrated database of its own with a store on it, engines over that, and the owner's view for
+// setting scenes: rows that are looked at or changed by hand, sessions that hold a lock or a
+// snapshot, and time that passes at a word.
 
 import { Client, type QueryResultRow, types } from 'pg';
 import type { Logger } from '../../src/domain/logger.ts';
@@ -25,11 +26,17 @@ export interface StoreBench extends Pick<Session, 'rows' | 'value'> {
   complaints: string[];
   /** Another store on the same database, as a second instance has it. */
   openStore(): Store;
-  /** An engine that is not started: nothing runs but what is called. Over `store` unless told otherwise. */
+  /**
+   * An engine that is not started: nothing runs but what is called. Over `store` unless told
+   * otherwise.
+   */
   openEngine(store?: Store): TestEngine;
   /** One more session; ended with the bench at the latest. */
   openSession(): Promise<Session>;
-  /** Moves every recorded instant so many seconds into the past. What an engine remembers does not move. */
+  /**
+   * Moves every recorded instant so many seconds into the past. What an engine remembers does not
+   * move.
+   */
   letTimePass(seconds: number): Promise<void>;
   /** Removes every topic and all that belongs to one; names and numbers are not used again. */
   clear(): Promise<void>;

@@ -1,5 +1,6 @@
-// One subscription as the documents describe it, in memory: which message is where, after how many attempts, and what
-// becomes of a receipt. Small enough to be read against docs/message-life.md; tests compare the real thing with it.
+// One subscription as the documents describe it, in memory: which message is where, after how many
+// attempts, and what becomes of a receipt. Small enough to be read against docs/message-life.md;
+// tests compare the real thing with it.
 
 import type { Outcome, SettleVerb } from '../../src/domain/settling.ts';
 
@@ -12,7 +13,10 @@ export interface ModelSettings {
 export interface ModelAttempt {
   readonly seq: number;
   readonly receipt: string;
-  /** How it ended without an acknowledgment; null while it is in flight, or when it was acknowledged in time. */
+  /**
+   * How it ended without an acknowledgment; null while it is in flight, or when it was acknowledged
+   * in time.
+   */
   end: 'released' | 'rejected' | 'expired' | null;
   acknowledged: boolean;
   failed: boolean;

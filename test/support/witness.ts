@@ -1,5 +1,6 @@
-// Holds every exchange that a test has with a service to the description that this very service gives of itself. It
-// reads the description as a client's author would, with a validator of its own.
+// Holds every exchange that a test has with a service to the description that this very service
+// gives of itself. It reads the description as a client's author would, with a validator of its
+// own.
 
 import { gunzipSync } from 'node:zlib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
@@ -21,7 +22,10 @@ export interface Exchange extends Request {
 
 export interface Witness {
   readonly description: OpenApi;
-  /** Throws when the answer is not as described, or a request was accepted that the description would refuse. */
+  /**
+   * Throws when the answer is not as described, or a request was accepted that the description
+   * would refuse.
+   */
   check(exchange: Exchange): void;
   /** Whether a request's JSON is as described. */
   accepts(method: string, path: string, json: unknown): boolean;
@@ -180,7 +184,10 @@ function readHeader(value: string | string[], schema: { type?: string } | undefi
   return schema?.type === 'integer' ? Number(value) : [value].flat().join(', ');
 }
 
-/** Validates a value against the schema at a place in the description; each schema is compiled when it is first used. */
+/**
+ * Validates a value against the schema at a place in the description; each schema is compiled when
+ * it is first used.
+ */
 function createValidator(description: OpenApi): (pointer: readonly string[], value: unknown) => void {
   const ajv = new Ajv2020({ strict: false, validateSchema: false });
   formats.default(ajv);
@@ -194,7 +201,10 @@ function createValidator(description: OpenApi): (pointer: readonly string[], val
   };
 }
 
-/** Answers may gain fields, says the description to clients; here a field that it does not name is a mistake. */
+/**
+ * Answers may gain fields, says the description to clients; here a field that it does not name is a
+ * mistake.
+ */
 function closeObjects<Value>(value: Value): Value {
   if (Array.isArray(value)) return value.map(closeObjects) as Value;
   if (typeof value !== 'object' || value === null) return value;

@@ -1,6 +1,7 @@
-// The one PostgreSQL that every system with a database shares in a run, each on a database of its own: the embedded one
-// in a temporary directory, or a server that was named on the command line. Databases are dropped when they are no
-// longer measured, so that a run needs the disk of one workload only.
+// The one PostgreSQL that every system with a database shares in a run, each on a database of its
+// own: the embedded one in a temporary directory, or a server that was named on the command line.
+// Databases are dropped when they are no longer measured, so that a run needs the disk of one
+// workload only.
 
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +20,10 @@ export interface Cluster {
   /** Makes an empty database; returns its URL. */
   createDatabase(name: string): Promise<string>;
   dropDatabase(name: string): Promise<void>;
-  /** What its statistics say of a database, asked from another one, so that the question does not count. */
+  /**
+   * What its statistics say of a database, asked from another one, so that the question does not
+   * count.
+   */
   readActivity(name: string): Promise<DatabaseActivity>;
   stop(): Promise<void>;
   /** Without waiting, for an exit that came by surprise; nothing when the server is not ours. */
@@ -84,7 +88,10 @@ export async function openCluster(directory: string, url: string | null): Promis
   };
 }
 
-/** Holds a snapshot in a database until the returned function is called: nothing newer can be vacuumed away. */
+/**
+ * Holds a snapshot in a database until the returned function is called: nothing newer can be
+ * vacuumed away.
+ */
 export async function holdSnapshot(databaseUrl: string): Promise<() => Promise<void>> {
   const client = new pg.Client({ connectionString: databaseUrl, application_name: 'bench snapshot' });
   await client.connect();

@@ -1,5 +1,6 @@
-// Processor time, read from /proc: what a process and (for PostgreSQL) all its children have used so far. Children that
-// have ended are included, since their parent has waited for them. Where there is no /proc, everything is null.
+// Processor time, read from /proc: what a process and (for PostgreSQL) all its children have used
+// so far. Children that have ended are included, since their parent has waited for them. Where
+// there is no /proc, everything is null.
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -7,12 +8,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface CpuParties {
   /** The processes of the system under test. */
   readonly service: readonly number[];
-  /** The postmaster; 'none' for a system without a database, null when it cannot be seen from here. */
+  /**
+   * The postmaster; 'none' for a system without a database, null when it cannot be seen from here.
+   */
   readonly postgres: number | 'none' | null;
   readonly load: number | null;
 }
 
-/** Seconds of processor time, user and system; null where they cannot be read, 0 where there is no such party. */
+/**
+ * Seconds of processor time, user and system; null where they cannot be read, 0 where there is no
+ * such party.
+ */
 export interface CpuSeconds {
   readonly service: number | null;
   readonly postgres: number | null;
@@ -78,7 +84,8 @@ function readTree(root: number): number | null {
   return seconds(rootTimes.ownTicks + rootTimes.endedChildrenTicks + childrenTicks);
 }
 
-// Fields of proc_pid_stat(5), counted after the command's name, which may itself hold blanks and brackets.
+// Fields of proc_pid_stat(5), counted after the command's name, which may itself hold blanks and
+// brackets.
 function readTimes(pid: number): ProcessTimes | null {
   let text: string;
   try {

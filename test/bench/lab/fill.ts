@@ -1,14 +1,18 @@
-// Large backlogs and large ledgers, made in SQL because publishing twenty million messages over HTTP takes longer than
-// measuring them. What is made are copies of rows that the service itself wrote, column for column, with only the
-// numbers, ids and times that must differ; so it keeps whatever the schema keeps, and fails where it cannot.
-// Afterwards the tables are vacuumed and a checkpoint is made, so that none of it falls into what is measured.
+// Large backlogs and large ledgers, made in SQL because publishing twenty million messages over
+// HTTP takes longer than measuring them. What is made are copies of rows that the service itself
+// wrote, column for column, with only the numbers, ids and times that must differ; so it keeps
+// whatever the schema keeps, and fails where it cannot. Afterwards the tables are vacuumed and a
+// checkpoint is made, so that none of it falls into what is measured.
 
 import pg from 'pg';
 
 export interface BacklogOrder {
   readonly databaseUrl: string;
   readonly topic: string;
-  /** Messages of the topic afterwards; the service must have written the first one, and nobody may have received it. */
+  /**
+   * Messages of the topic afterwards; the service must have written the first one, and nobody may
+   * have received it.
+   */
   readonly messages: number;
   /** The oldest is that old, the newest is new, the others lie evenly between. */
   readonly ageSeconds: number;
@@ -48,7 +52,10 @@ export async function fillBacklog({ databaseUrl, topic, messages, ageSeconds }: 
   });
 }
 
-/** Grows a subscription's ledger, as if so many messages more had been published, delivered at once, signed for, and pruned. */
+/**
+ * Grows a subscription's ledger, as if so many messages more had been published, delivered at once,
+ * signed for, and pruned.
+ */
 export async function fillLedger({ databaseUrl, subscription, acknowledgments }: LedgerOrder): Promise<void> {
   await withClient(databaseUrl, async (client) => {
     const id = await findNumber(client, 'select subscription_id as no from willcall.subscription where name = $1', [

@@ -1,5 +1,6 @@
-// A histogram of call times in constant memory: 128 steps per doubling, so that a percentile is off by less than one
-// per cent, and recording costs a few instructions however many calls there were. Values are whole microseconds.
+// A histogram of call times in constant memory: 128 steps per doubling, so that a percentile is off
+// by less than one per cent, and recording costs a few instructions however many calls there were.
+// Values are whole microseconds.
 
 const STEPS_PER_DOUBLING = 128;
 const STEPS_BITS = 7;
@@ -27,7 +28,10 @@ export class Histogram {
     this.#max = Math.max(this.#max, whole);
   }
 
-  /** Nearest-rank percentile (0 to 100): the upper end of its bucket, at most the largest value; null when empty. */
+  /**
+   * Nearest-rank percentile (0 to 100): the upper end of its bucket, at most the largest value;
+   * null when empty.
+   */
   percentile(percent: number): number | null {
     if (this.#count === 0) {
       return null;
@@ -59,7 +63,8 @@ export function medianOf(samples: readonly number[]): number | null {
   return upper === undefined || lower === undefined ? null : (upper + lower) / 2;
 }
 
-// The first 2 × 128 values have a bucket each; after that each doubling has 128, so the numbers stay contiguous.
+// The first 2 × 128 values have a bucket each; after that each doubling has 128, so the numbers
+// stay contiguous.
 function bucketOf(value: number): number {
   const shift = Math.max(0, 32 - Math.clz32(value) - (STEPS_BITS + 1));
   return shift * STEPS_PER_DOUBLING + (value >>> shift);

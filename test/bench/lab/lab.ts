@@ -1,5 +1,5 @@
-// The workbench that workloads are given: starts systems under test on fresh databases, drives load at them, reads
-// processor time at the borders of each window, and puts everything away again.
+// The workbench that workloads are given: starts systems under test on fresh databases, drives load
+// at them, reads processor time at the borders of each window, and puts everything away again.
 
 import { fork } from 'node:child_process';
 import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// What a figure was measured on. Absolute figures mean nothing without it, and little with it: compare ratios.
+// What a figure was measured on. Absolute figures mean nothing without it, and little with it:
+// compare ratios.
 
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from 'node:os';
@@ -13,7 +14,10 @@ export interface Machine {
   readonly fastify: string;
   readonly postgres: string;
   readonly settings: Readonly<Record<string, string>>;
-  /** Runnable processes, averaged over a minute, before the run: well above 0 means that others used the machine. */
+  /**
+   * Runnable processes, averaged over a minute, before the run: well above 0 means that others used
+   * the machine.
+   */
   readonly loadBefore: number;
 }
 

@@ -1,5 +1,5 @@
-// Child processes of the bench: started here, watched, and ended by pid, in reverse order, whatever happens. One that
-// ends before it was told to fails the run, with the last lines that it wrote.
+// Child processes of the bench: started here, watched, and ended by pid, in reverse order, whatever
+// happens. One that ends before it was told to fails the run, with the last lines that it wrote.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,7 +43,10 @@ export class Processes {
     });
   }
 
-  /** Keeps any child process from outliving the bench; it may end by itself only if `mayEnd` says so. */
+  /**
+   * Keeps any child process from outliving the bench; it may end by itself only if `mayEnd` says
+   * so.
+   */
   watch(child: ChildProcess, name: string, mayEnd: () => boolean, lastLines: () => string): void {
     this.#running.add(child);
     if (this.#ending) {
@@ -126,7 +129,10 @@ class LastLines {
   #rest = '';
   #found = false;
 
-  /** What the pattern's first group matched in a line that is now complete; null until then, and ever after. */
+  /**
+   * What the pattern's first group matched in a line that is now complete; null until then, and
+   * ever after.
+   */
   add(chunk: Buffer, pattern?: RegExp): string | null {
     const lines = (this.#rest + chunk.toString()).split('\n');
     this.#rest = lines.pop() ?? '';

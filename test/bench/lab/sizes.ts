@@ -1,4 +1,5 @@
-// How large the service's tables and their indexes are, and how many dead rows vacuum has yet to take.
+// How large the service's tables and their indexes are, and how many dead rows vacuum has yet to
+// take.
 
 import pg from 'pg';
 

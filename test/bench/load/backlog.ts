@@ -1,9 +1,13 @@
-// The generator's own account of one queue, kept so that the load neither piles up nor starves: leases that are left to
-// expire come back as more messages than were published, and somebody has to receive them instead of publishing more.
+// The generator's own account of one queue, kept so that the load neither piles up nor starves:
+// leases that are left to expire come back as more messages than were published, and somebody has
+// to receive them instead of publishing more.
 
 import { performance } from 'node:perf_hooks';
 
-/** A visibility timeout of a second, a sweep each second and a back-off of at least a second may lie between. */
+/**
+ * A visibility timeout of a second, a sweep each second and a back-off of at least a second may lie
+ * between.
+ */
 const ASLEEP_MS = 3500;
 
 export class Backlog {

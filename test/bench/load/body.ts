@@ -1,5 +1,6 @@
-// The document that every benchmark message carries: XML-like, so that it has what JSON must escape (quotes, line ends)
-// and characters of more than one byte, and always the same, so that every receiver can check what it was given.
+// The document that every benchmark message carries: XML-like, so that it has what JSON must escape
+// (quotes, line ends) and characters of more than one byte, and always the same, so that every
+// receiver can check what it was given.
 
 const OPENING = '<?xml version="1.0" encoding="UTF-8"?>\n<Notification>\n';
 const CLOSING = '</Notification>\n';

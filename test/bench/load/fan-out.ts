@@ -1,6 +1,7 @@
-// One publish for many subscriptions: each connection publishes a batch to its topic and then, for each subscription of the
-// topic in turn, collects up to as many and signs for them, in calls of their own or with the next receive. Or it
-// publishes alone, to subscriptions that nobody collects from.
+// One publish for many subscriptions: each connection publishes a batch to its topic and then, for
+// each subscription of the topic in turn, collects up to as many and signs for them, in calls of
+// their own or with the next receive. Or it publishes alone, to subscriptions that nobody collects
+// from.
 
 import type { WillcallClient } from './http-queue-client.ts';
 import type { Reporter } from './protocol.ts';

@@ -1,5 +1,6 @@
-// The load generator's process: takes one job from its parent, runs that driver, reports, and ends. It ends as well
-// when the parent goes away, so that nothing is left behind by a bench that was killed.
+// The load generator's process: takes one job from its parent, runs that driver, reports, and ends.
+// It ends as well when the parent goes away, so that nothing is left behind by a bench that was
+// killed.
 
 import type { DriverModule, LoadEvent, LoadJob } from './protocol.ts';
 

@@ -1,6 +1,7 @@
-// One keep-alive HTTP/1.1 connection on a raw socket, one request under way at a time. Far cheaper than node:http, so
-// that the generator takes little of the processor that it shares with what it measures. It understands what the
-// systems under test answer (a status, a Content-Length, a body) and refuses everything else.
+// One keep-alive HTTP/1.1 connection on a raw socket, one request under way at a time. Far cheaper
+// than node:http, so that the generator takes little of the processor that it shares with what it
+// measures. It understands what the systems under test answer (a status, a Content-Length, a body)
+// and refuses everything else.
 
 import { connect, type Socket } from 'node:net';
 
@@ -50,7 +51,10 @@ export class HttpConnection {
     });
   }
 
-  /** A whole JSON request, ready to be sent any number of times; `headers` may name another content type. */
+  /**
+   * A whole JSON request, ready to be sent any number of times; `headers` may name another content
+   * type.
+   */
   prepare(method: string, path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Buffer {
     const json = Buffer.from(JSON.stringify(body));
     const own = { 'Content-Type': 'application/json', ...headers, 'Content-Length': json.length };

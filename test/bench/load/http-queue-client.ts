@@ -1,7 +1,8 @@
-// Speaks Willcall's HTTP API, and so the baseline's and the floor's, which have the same wire shapes. Answers are not
-// parsed as JSON in the measured loop: receipts are found by their field's name, which no opaque body can imitate (its
-// quotes are escaped). The first answer of each connection is parsed in full and checked, so that the short cut and
-// the server's bodies are known to be right.
+// Speaks Willcall's HTTP API, and so the baseline's and the floor's, which have the same wire
+// shapes. Answers are not parsed as JSON in the measured loop: receipts are found by their field's
+// name, which no opaque body can imitate (its quotes are escaped). The first answer of each
+// connection is parsed in full and checked, so that the short cut and the server's bodies are known
+// to be right.
 
 import { makeBody } from './body.ts';
 import { type HttpAnswer, HttpConnection } from './http-connection.ts';
@@ -19,7 +20,10 @@ const DIGIT_ONE = 0x31;
 export interface WillcallClient extends QueueClient {
   createTopic(topic: string, settings: Readonly<Record<string, number>>): Promise<void>;
   subscribe(topic: string, subscription: string): Promise<void>;
-  /** As `receive`, with the acknowledgment of earlier receipts in the same call; throws unless all were settled. */
+  /**
+   * As `receive`, with the acknowledgment of earlier receipts in the same call; throws unless all
+   * were settled.
+   */
   receiveAcknowledging(queue: string, options: ReceiveOptions, receipts: readonly string[]): Promise<Received>;
   /** Throws unless every one of them was settled. */
   settle(verb: 'extend' | 'release' | 'reject', queue: string, receipts: readonly string[]): Promise<void>;

@@ -1,7 +1,8 @@
-// Full lifecycles: each connection publishes a batch to its queue, receives up to as many, and acknowledges what it got,
-// for as long as it is told. Optionally every so many receives are left unacknowledged with a visibility timeout of
-// one second, so that leases expire and their messages come back all the while; or nothing is published, and what
-// waits is collected; or each connection pauses after each lifecycle.
+// Full lifecycles: each connection publishes a batch to its queue, receives up to as many, and
+// acknowledges what it got, for as long as it is told. Optionally every so many receives are left
+// unacknowledged with a visibility timeout of one second, so that leases expire and their messages
+// come back all the while; or nothing is published, and what waits is collected; or each connection
+// pauses after each lifecycle.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backlog } from './backlog.ts';
@@ -10,10 +11,16 @@ import { connectAll, createQueues, type QueueClient, type Target } from './queue
 import { type LifecycleFigures, measureWindows, repeat, type Shared, timed, type WindowTimes } from './windows.ts';
 
 export interface LifecycleSettings extends WindowTimes {
-  /** Connections are spread over these in turn; more than one when a system runs as several instances. */
+  /**
+   * Connections are spread over these in turn; more than one when a system runs as several
+   * instances.
+   */
   readonly targets: readonly Target[];
   readonly connections: number;
-  /** Created by the driver. Connection i works on queue i modulo their number; where there are more, on several in turn. */
+  /**
+   * Created by the driver. Connection i works on queue i modulo their number; where there are more,
+   * on several in turn.
+   */
   readonly queues: readonly string[];
   readonly batch: number;
   readonly bodyBytes: number;
@@ -50,7 +57,8 @@ async function loopAll(clients: readonly QueueClient[], settings: LifecycleSetti
     const own = places
       .filter((_, at) => (places.length <= connections ? at === index % places.length : at % connections === index))
       .map((place) => ({ ...place }));
-    // Turns start at different numbers, which keeps the connections from leaving their leases all at the same moment.
+    // Turns start at different numbers, which keeps the connections from leaving their leases all
+    // at the same moment.
     return repeat(
       shared,
       async (turn) => {
@@ -69,7 +77,10 @@ async function loopAll(clients: readonly QueueClient[], settings: LifecycleSetti
   await Promise.all(loops);
 }
 
-/** A queue, as one of the connections that work on it remembers it; they share the account of what waits. */
+/**
+ * A queue, as one of the connections that work on it remembers it; they share the account of what
+ * waits.
+ */
 interface Place {
   readonly queue: string;
   readonly backlog: Backlog;

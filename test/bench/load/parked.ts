@@ -1,5 +1,6 @@
-// Thousands of parked receives: first how soon a single one is answered, then many are parked and left alone for a while,
-// then how soon one of the many is. A receive that comes back empty after its wait is sent again, as a consumer would.
+// Thousands of parked receives: first how soon a single one is answered, then many are parked and
+// left alone for a while, then how soon one of the many is. A receive that comes back empty after
+// its wait is sent again, as a consumer would.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +25,9 @@ export interface ParkedSettings {
 export interface ParkedFigures {
   readonly phase: 'one parked' | 'parking' | 'idle' | 'many parked';
   readonly seconds: number;
-  /** From the moment the publish was sent to a receive's answer, in milliseconds; one per sample. */
+  /**
+   * From the moment the publish was sent to a receive's answer, in milliseconds; one per sample.
+   */
   readonly fromPublishStartMs: readonly number[];
   readonly publishMs: readonly number[];
   /** Receives that came back empty because their wait was over. */
@@ -60,7 +63,9 @@ export async function drive(settings: ParkedSettings, reporter: Reporter<ParkedF
   crowd.leave();
 }
 
-/** By a connection of its own: between two times it would idle so long that the server closes it. */
+/**
+ * By a connection of its own: between two times it would idle so long that the server closes it.
+ */
 async function takeSamples(
   phase: ParkedFigures['phase'],
   crowd: Crowd,

@@ -1,6 +1,6 @@
-// What the bench and its load generator say to each other over the channel between the two processes. A driver is a
-// module of this folder that exports `drive`; it reports window by window, so that the bench can read processor time
-// at the same borders.
+// What the bench and its load generator say to each other over the channel between the two
+// processes. A driver is a module of this folder that exports `drive`; it reports window by window,
+// so that the bench can read processor time at the same borders.
 
 export interface LoadJob {
   /** File URL of a module that exports `drive` (see `DriverModule`). */

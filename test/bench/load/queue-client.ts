@@ -1,6 +1,7 @@
-// What a load driver asks of a system under test, whatever its protocol: one client is one connection, with one call
-// under way at a time. A peer that speaks something else than Willcall's HTTP brings its own module that exports
-// `connect`; a call of its batch may then be several calls of its protocol.
+// What a load driver asks of a system under test, whatever its protocol: one client is one
+// connection, with one call under way at a time. A peer that speaks something else than Willcall's
+// HTTP brings its own module that exports `connect`; a call of its batch may then be several calls
+// of its protocol.
 
 const CREATORS_MAX = 8;
 

@@ -1,4 +1,5 @@
-// What one window of a load saw: counters, call times per kind of call, and errors. A fresh recorder per window.
+// What one window of a load saw: counters, call times per kind of call, and errors. A fresh
+// recorder per window.
 
 import { performance } from 'node:perf_hooks';
 import { Histogram } from '../lab/histogram.ts';

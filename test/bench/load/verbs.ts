@@ -1,5 +1,6 @@
-// What each verb costs by itself: one connection, one call at a time, every verb in turn on the same messages, so that no
-// call waits in line behind another one. Each round leaves nothing outstanding.
+// What each verb costs by itself: one connection, one call at a time, every verb in turn on the
+// same messages, so that no call waits in line behind another one. Each round leaves nothing
+// outstanding.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,5 +1,6 @@
-// How soon a parked receive is answered: one connection waits in a receive, another publishes one message after a random
-// pause, and both note when their answers came. The two may belong to different instances of one system.
+// How soon a parked receive is answered: one connection waits in a receive, another publishes one
+// message after a random pause, and both note when their answers came. The two may belong to
+// different instances of one system.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,13 +13,18 @@ export interface WakeupSettings {
   readonly queue: string;
   readonly bodyBytes: number;
   readonly samples: number;
-  /** The publish comes a random while after the receive was sent, between these two, so that it is parked by then. */
+  /**
+   * The publish comes a random while after the receive was sent, between these two, so that it is
+   * parked by then.
+   */
   readonly pauseMsMin: number;
   readonly pauseMsMax: number;
 }
 
 export interface WakeupFigures {
-  /** From the moment the publish was sent to the receive's answer, in milliseconds; one per sample. */
+  /**
+   * From the moment the publish was sent to the receive's answer, in milliseconds; one per sample.
+   */
   readonly fromPublishStartMs: readonly number[];
   /** From the publish's answer to the receive's; negative when the receive was answered first. */
   readonly fromPublishAnswerMs: readonly number[];

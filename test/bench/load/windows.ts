@@ -1,5 +1,5 @@
-// What the drivers of steady loads share: a warm-up, then windows measured one after the other while the loops go on, and
-// the counters and kinds of call that each window holds.
+// What the drivers of steady loads share: a warm-up, then windows measured one after the other
+// while the loops go on, and the counters and kinds of call that each window holds.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -55,7 +55,10 @@ export async function measureWindows(
   await loops;
 }
 
-/** Repeats a turn until the load is stopped; an error is recorded, and the loop goes on after a moment. */
+/**
+ * Repeats a turn until the load is stopped; an error is recorded, and the loop goes on after a
+ * moment.
+ */
 export async function repeat(shared: Shared, turn: (index: number) => Promise<void>, from = 0): Promise<void> {
   for (let index = from; !shared.stopped; index += 1) {
     try {

@@ -1,5 +1,6 @@
-// Packages of peers: installed by this folder's own package.json, so that nobody who does not measure pays for them. They
-// are imported by a name that only Node resolves, so that lint, types and arrows hold where they are not installed.
+// Packages of peers: installed by this folder's own package.json, so that nobody who does not
+// measure pays for them. They are imported by a name that only Node resolves, so that lint, types
+// and arrows hold where they are not installed.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// A system under test: how its process is started and reached, and what it can do. One folder each, listed in index.ts.
+// A system under test: how its process is started and reached, and what it can do. One folder each,
+// listed in index.ts.
 
 import type { Target } from '../load/queue-client.ts';
 
@@ -15,15 +16,23 @@ export interface Peer {
   /** One line for the report: what it is, and what it does not do. */
   readonly summary: string;
   readonly needsDatabase: boolean;
-  /** Its packages come with the bench's own package.json, and are installed when it is first measured. */
+  /**
+   * Its packages come with the bench's own package.json, and are installed when it is first
+   * measured.
+   */
   readonly needsPackages: boolean;
-  /** A library: its work is done, and its processor time counted, in the load generator's process. */
+  /**
+   * A library: its work is done, and its processor time counted, in the load generator's process.
+   */
   readonly worksInGenerator: boolean;
   /** A receive can wait for a message, answered by a wakeup and not by polling. */
   readonly canWait: boolean;
   /** What is not acknowledged within its visibility timeout comes back. */
   readonly canExpire: boolean;
-  /** All of Willcall's API: topics with several subscriptions, piggybacked acknowledgments, every way to settle. */
+  /**
+   * All of Willcall's API: topics with several subscriptions, piggybacked acknowledgments, every
+   * way to settle.
+   */
   readonly isWillcall: boolean;
   /** How many instances may share one database. */
   readonly instancesMax: number;

@@ -1,5 +1,6 @@
-// The wire shapes of Willcall's publish, receive and acknowledge, as JSON schemas for Fastify's own validator and
-// serialiser: what the baseline and the floor share, so that neither is slower at HTTP than it needs to be.
+// The wire shapes of Willcall's publish, receive and acknowledge, as JSON schemas for Fastify's own
+// validator and serialiser: what the baseline and the floor share, so that neither is slower at
+// HTTP than it needs to be.
 
 const message = {
   type: 'object',

@@ -1,5 +1,6 @@
-// A page of prose with figures in it: whatever stands between `<!-- figures:NAME -->` and `<!-- /figures:NAME -->` is
-// written anew, with the plots and tables of the workload NAME; the rest, and what was not measured, is left as it is.
+// A page of prose with figures in it: whatever stands between `<!-- figures:NAME -->` and `<!--
+// /figures:NAME -->` is written anew, with the plots and tables of the workload NAME; the rest, and
+// what was not measured, is left as it is.
 
 import { basename } from 'node:path';
 import type { Table } from '../lab/table.ts';
@@ -13,7 +14,10 @@ export interface Block {
   readonly tables: readonly Table[];
 }
 
-/** `directory` is the folder of the plots, seen from the page. Throws when the page has no place for a block. */
+/**
+ * `directory` is the folder of the plots, seen from the page. Throws when the page has no place for
+ * a block.
+ */
 export function fillPage(page: string, directory: string, blocks: readonly Block[]): string {
   return blocks.reduce((text, block) => {
     const [open, close] = [`<!-- figures:${block.name} -->`, `<!-- /figures:${block.name} -->`];

@@ -1,4 +1,5 @@
-// Which plots are made of which figures. Each is a file of its own; a workload that was not measured has none.
+// Which plots are made of which figures. Each is a file of its own; a workload that was not
+// measured has none.
 
 import { medianOf, percentileOf } from '../lab/histogram.ts';
 import { verbs } from '../load/verbs.ts';

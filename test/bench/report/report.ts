@@ -1,4 +1,5 @@
-// `--plots`: reads files of figures, draws the plots into a folder, and writes tables and plots into the page of that name.
+// `--plots`: reads files of figures, draws the plots into a folder, and writes tables and plots
+// into the page of that name.
 
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +8,9 @@ import { type Block, fillPage } from './page.ts';
 import { type Plot, plotters } from './plots.ts';
 import { targetTable } from './targets.ts';
 
-/** Writes `<directory>/*.svg` and rewrites the blocks of `<directory>.md`; returns what it wrote. */
+/**
+ * Writes `<directory>/*.svg` and rewrites the blocks of `<directory>.md`; returns what it wrote.
+ */
 export async function writeReport(directory: string, figureFiles: readonly string[]): Promise<string[]> {
   const collection = await readFigures(figureFiles);
   const blocks: Block[] = [

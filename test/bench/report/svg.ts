@@ -1,5 +1,6 @@
-// Plots as SVG, without a library: lines over a linear or logarithmic axis, and grouped bars. Each is a file of its own with a
-// white ground, so that it reads the same on a dark page, and with a title for those who do not see it.
+// Plots as SVG, without a library: lines over a linear or logarithmic axis, and grouped bars. Each
+// is a file of its own with a white ground, so that it reads the same on a dark page, and with a
+// title for those who do not see it.
 
 import { formatTick, linearScale, logScale, type Scale } from './scale.ts';
 
@@ -44,7 +45,10 @@ const LEGEND_ROW = 18;
 const LEGEND_CHARACTER = 7.4;
 const GRID = '#e2e5ea';
 const TEXT = '#30363d';
-/** Okabe and Ito's, distinct for those who see colours differently; the first is for what the plot is about. */
+/**
+ * Okabe and Ito's, distinct for those who see colours differently; the first is for what the plot
+ * is about.
+ */
 const COLOURS = [
   '#0072b2',
   '#d55e00',

@@ -1,5 +1,5 @@
-// What we hold ourselves to, each a ratio of one run, and where the figures stand. A target whose workload was not measured
-// says so.
+// What we hold ourselves to, each a ratio of one run, and where the figures stand. A target whose
+// workload was not measured says so.
 
 import { medianOf, percentileOf } from '../lab/histogram.ts';
 import type { RelationSize } from '../lab/sizes.ts';
@@ -210,8 +210,9 @@ function compareInstances(
 }
 
 /**
- * Of tables that matter: above a hundredth of all. What grows without end is larger in the second half than it ever was in the
- * first; single samples are further apart than that, since pruning comes once a minute.
+ * Of tables that matter: above a hundredth of all. What grows without end is larger in the second
+ * half than it ever was in the first; single samples are further apart than that, since pruning
+ * comes once a minute.
  */
 function readSoak(soak: Figures['soak'] | undefined): Reading | null {
   const samples = soak?.[0]?.samples ?? [];

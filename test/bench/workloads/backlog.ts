@@ -1,5 +1,6 @@
-// A backlog of millions: what a receive costs in front of it. Each size has a subscription of its own; the backlog is made
-// in SQL (lab/fill.ts), and every lifecycle puts back as many as it takes, so that it stays as long as it was.
+// A backlog of millions: what a receive costs in front of it. Each size has a subscription of its
+// own; the backlog is made in SQL (lab/fill.ts), and every lifecycle puts back as many as it takes,
+// so that it stays as long as it was.
 
 import { fillBacklog } from '../lab/fill.ts';
 import type { RunningPeer } from '../lab/lab.ts';

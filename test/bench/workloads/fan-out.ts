@@ -1,5 +1,6 @@
-// One log serves every subscription of a topic: what publishing costs with 1, 10 and 100 of them, and how many deliveries
-// come of it when all of them collect. And what an acknowledgment costs by itself and with the next receive.
+// One log serves every subscription of a topic: what publishing costs with 1, 10 and 100 of them,
+// and how many deliveries come of it when all of them collect. And what an acknowledgment costs by
+// itself and with the next receive.
 
 import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';

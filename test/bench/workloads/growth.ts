@@ -1,5 +1,6 @@
-// How the cost of each verb grows: with the batch, the size of the bodies, the subscriptions of the topic and the length of
-// the ledger, one of them varied at a time. (The backlog is in a workload of its own.)
+// How the cost of each verb grows: with the batch, the size of the bodies, the subscriptions of the
+// topic and the length of the ledger, one of them varied at a time. (The backlog is in a workload
+// of its own.)
 
 import { fillLedger } from '../lab/fill.ts';
 import type { Lab, RunningPeer } from '../lab/lab.ts';

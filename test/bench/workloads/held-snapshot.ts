@@ -1,6 +1,6 @@
-// Lifecycles with leases expiring all the while, first freely, then with another connection holding a snapshot, so that
-// no dead row can be vacuumed away. The load does not stop when the snapshot is opened. One system after the other, each
-// on a new database: a snapshot only holds up its own.
+// Lifecycles with leases expiring all the while, first freely, then with another connection holding
+// a snapshot, so that no dead row can be vacuumed away. The load does not stop when the snapshot is
+// opened. One system after the other, each on a new database: a snapshot only holds up its own.
 
 import { medianOf } from '../lab/histogram.ts';
 import { formatCount, formatPercent, type Table } from '../lab/table.ts';

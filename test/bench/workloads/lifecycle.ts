@@ -1,5 +1,5 @@
-// Full lifecycles over HTTP: 32 connections on 8 queues, batch by batch, the systems taking turns in every round so that
-// whatever else the machine does falls on all of them.
+// Full lifecycles over HTTP: 32 connections on 8 queues, batch by batch, the systems taking turns
+// in every round so that whatever else the machine does falls on all of them.
 
 import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';

@@ -1,5 +1,5 @@
-// One client who hammers, and what the others feel of it: a few quiet clients with a subscription each, first alone, then
-// beside one with as many connections and as large batches as he likes.
+// One client who hammers, and what the others feel of it: a few quiet clients with a subscription
+// each, first alone, then beside one with as many connections and as large batches as he likes.
 
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';
 import { callCell, failuresOf, type LifecycleWindow, queueNames, rateOf, runOneWindow, warmUp } from './shapes.ts';

@@ -1,6 +1,6 @@
-// Ten thousand parked receives: what they cost while nothing happens, and whether one of them is answered as soon as a
-// single one would be. A receive waits for 30 seconds at most, so each is sent again twice a minute: that is the
-// HTTP traffic that is left, and it is counted.
+// Ten thousand parked receives: what they cost while nothing happens, and whether one of them is
+// answered as soon as a single one would be. A receive waits for 30 seconds at most, so each is
+// sent again twice a minute: that is the HTTP traffic that is left, and it is counted.
 
 import { percentileOf } from '../lab/histogram.ts';
 import type { MeasuredWindow, Usage } from '../lab/lab.ts';
@@ -47,7 +47,10 @@ export const parked: Workload = {
   run: runParked,
 };
 
-/** PostgreSQL's sessions report what they did up to ten seconds later: that must not fall into the idle time. */
+/**
+ * PostgreSQL's sessions report what they did up to ten seconds later: that must not fall into the
+ * idle time.
+ */
 function settleSeconds(options: Options): number {
   return options.quick ? 1 : 12;
 }
@@ -117,7 +120,10 @@ async function measure({ lab, options, progress }: WorkloadContext, peer: Peer):
   };
 }
 
-/** Transactions per second while nothing happened; each statement of a service is one. Null without a database. */
+/**
+ * Transactions per second while nothing happened; each statement of a service is one. Null without
+ * a database.
+ */
 export function idleTransactions({ idle, usage }: Pick<Measurement, 'idle' | 'usage'>): number | null {
   const { parked: before, afterIdle } = usage;
   return before.transactions === null || afterIdle.transactions === null

@@ -1,5 +1,6 @@
-// A consumer who was away for a day comes back: a day's messages wait for him, and go on being published to a subscription
-// beside him. How fast he catches up, compared with plain lifecycles, and what the others feel of it.
+// A consumer who was away for a day comes back: a day's messages wait for him, and go on being
+// published to a subscription beside him. How fast he catches up, compared with plain lifecycles,
+// and what the others feel of it.
 
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';
 import { BACKLOG_BODY_BYTES, makeBacklog } from './backlog.ts';

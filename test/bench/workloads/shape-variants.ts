@@ -1,5 +1,6 @@
-// One thing changed at a time about the plain lifecycle: connections, subscriptions, size of the bodies. Batches of 10,
-// except where the bodies are large: there one by one, next to small ones one by one.
+// One thing changed at a time about the plain lifecycle: connections, subscriptions, size of the
+// bodies. Batches of 10, except where the bodies are large: there one by one, next to small ones
+// one by one.
 
 import { medianOf } from '../lab/histogram.ts';
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';

@@ -1,4 +1,5 @@
-// What the workloads have in common: the shape of the load, and how a window of it is put into words.
+// What the workloads have in common: the shape of the load, and how a window of it is put into
+// words.
 
 import { medianOf } from '../lab/histogram.ts';
 import type { Lab, MeasuredWindow, RunningPeer } from '../lab/lab.ts';
@@ -60,7 +61,10 @@ export async function runOneWindow(lab: Lab, under: RunningPeer, order: Lifecycl
   return window;
 }
 
-/** Lets a service that was just started become as fast as it will be, before anything is measured on it. */
+/**
+ * Lets a service that was just started become as fast as it will be, before anything is measured on
+ * it.
+ */
 export async function warmUp(lab: Lab, under: RunningPeer, options: Options): Promise<void> {
   const window = await runOneWindow(lab, under, {
     queues: queueNames('warm-up'),
@@ -90,10 +94,14 @@ export function rateOf(window: LifecycleWindow): number {
   return window.figures.counters.acknowledged / window.figures.seconds;
 }
 
-/** Messages acknowledged per processor second of the service and its database; null where those cannot be read. */
+/**
+ * Messages acknowledged per processor second of the service and its database; null where those
+ * cannot be read.
+ */
 export function thriftOf(window: LifecycleWindow): number | null {
   const { service, postgres } = window.cpu;
-  // A system without a database has no such processes; one whose database is out of sight has, and is not comparable.
+  // A system without a database has no such processes; one whose database is out of sight has, and
+  // is not comparable.
   return service === null || service === 0 || postgres === null
     ? null
     : window.figures.counters.acknowledged / (service + postgres);

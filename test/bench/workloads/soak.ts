@@ -1,6 +1,6 @@
-// An hour at full speed, with the sizes of every table and its indexes sampled all the while. Messages, deliveries and the
-// ledger are kept for minutes and not for days, so that what is pruned is as much as what is written, and growth that does
-// not end shows within the hour.
+// An hour at full speed, with the sizes of every table and its indexes sampled all the while.
+// Messages, deliveries and the ledger are kept for minutes and not for days, so that what is pruned
+// is as much as what is written, and growth that does not end shows within the hour.
 
 import type { RelationSize, SizeReader } from '../lab/sizes.ts';
 import { openSizeReader } from '../lab/sizes.ts';

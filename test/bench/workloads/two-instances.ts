@@ -1,5 +1,6 @@
-// Two instances on one database against one: the same load, spread over both. At full speed, where two need more cores than
-// there are, they take from each other; and at a pace that leaves cores idle, where nothing should be lost.
+// Two instances on one database against one: the same load, spread over both. At full speed, where
+// two need more cores than there are, they take from each other; and at a pace that leaves cores
+// idle, where nothing should be lost.
 
 import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';
@@ -30,7 +31,10 @@ interface Measurement {
   readonly window: LifecycleWindow;
 }
 
-/** `paced`: each connection rests after a lifecycle, for five times as long as one takes a single instance at full speed. */
+/**
+ * `paced`: each connection rests after a lifecycle, for five times as long as one takes a single
+ * instance at full speed.
+ */
 type Load = 'full' | 'paced';
 
 export type TwoInstancesData = readonly Measurement[];
@@ -108,7 +112,10 @@ function lifecycleMs({ batch, window }: Measurement): number {
   return (1000 * CONNECTIONS * batch) / rateOf(window);
 }
 
-/** Messages per second over two instances, as a multiple of those over one; null when it was not measured. */
+/**
+ * Messages per second over two instances, as a multiple of those over one; null when it was not
+ * measured.
+ */
 export function ratioOfTwo(measurements: readonly Measurement[], load: Load, batch: number): number | null {
   const rate = (instances: number) =>
     medianOf(

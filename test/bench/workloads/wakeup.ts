@@ -1,5 +1,5 @@
-// Wake-up latency: how soon a parked receive is answered once something was published, on the same instance and with the
-// publish on one instance and the receive on another.
+// Wake-up latency: how soon a parked receive is answered once something was published, on the same
+// instance and with the publish on one instance and the receive on another.
 
 import { percentileOf } from '../lab/histogram.ts';
 import type { MeasuredWindow, RunningPeer } from '../lab/lab.ts';

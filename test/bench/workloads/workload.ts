@@ -1,5 +1,5 @@
-// A workload: which systems it can measure, how long it takes, what it does to them, and the tables that come of it.
-// One file each, listed in index.ts.
+// A workload: which systems it can measure, how long it takes, what it does to them, and the tables
+// that come of it. One file each, listed in index.ts.
 
 import type { Lab } from '../lab/lab.ts';
 import type { Table } from '../lab/table.ts';

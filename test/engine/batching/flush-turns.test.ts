@@ -1,4 +1,5 @@
-// Flushes take turns: who asks while all are taken waits, in the order of asking, and who asked together begins together.
+// Flushes take turns: who asks while all are taken waits, in the order of asking, and who asked
+// together begins together.
 
 import { describe, expect, it } from 'vitest';
 import { Batcher } from '../../../src/engine/batching/batcher.ts';

@@ -127,7 +127,10 @@ it('looks up in one statement what is asked for while another one is on its way,
 describe('a look-up', () => {
   let others: string[];
 
-  /** Three names that were looked up ten seconds apart, and asked for again half a minute after the first was. */
+  /**
+   * Three names that were looked up ten seconds apart, and asked for again half a minute after the
+   * first was.
+   */
   async function useAll(wanted: readonly string[]): Promise<void> {
     for (const each of [name, ...others]) {
       await directory.subscription(each);

@@ -1,4 +1,5 @@
-// Keys as they are made and kept: what a row holds, who may read it, and what the makers of keys are told.
+// Keys as they are made and kept: what a row holds, who may read it, and what the makers of keys
+// are told.
 
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';

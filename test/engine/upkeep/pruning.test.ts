@@ -1,4 +1,5 @@
-// Pruning of a topic's log: below every cursor, lease, deferred message and pin, in bounded steps, never the last row.
+// Pruning of a topic's log: below every cursor, lease, deferred message and pin, in bounded steps,
+// never the last row.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SubscriptionChanges, TopicChanges } from '../../../src/engine/types.ts';
@@ -234,7 +235,8 @@ describe('the work', () => {
     await engine.retain();
     await bench.letTimePass(HOUR);
     expect(await watched.retain()).toMatchObject({ pruned: 2499 });
-    // Nothing is left to do, so nothing is tried; what comes later begins where the last step ended.
+    // Nothing is left to do, so nothing is tried; what comes later begins where the last step
+    // ended.
     await watched.retain();
     await queue.publish('the next last row');
     await watched.retain();

@@ -1,6 +1,7 @@
-// Random histories of a topic with two subscriptions. After each command the looks are asked, with no floors and with those
-// that earlier looks gave, and each step is tried and undone: a look names a subscription or topic exactly when its step
-// changes a row. fast-check shrinks a failure and prints how to run it again.
+// Random histories of a topic with two subscriptions. After each command the looks are asked, with
+// no floors and with those that earlier looks gave, and each step is tried and undone: a look names
+// a subscription or topic exactly when its step changes a row. fast-check shrinks a failure and
+// prints how to run it again.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -159,7 +160,10 @@ async function changes(topicId: number, step: string, values: unknown[]): Promis
   }
 }
 
-/** What looks say of everything, in one line each; with floors, what they tell of those is remembered. */
+/**
+ * What looks say of everything, in one line each; with floors, what they tell of those is
+ * remembered.
+ */
 async function look(history: History, withFloors: boolean): Promise<string[]> {
   const said: string[] = [];
   const { findDueSubscriptions, findDueTopics } = bench.store.retention;
@@ -235,7 +239,8 @@ const EXAMPLES: [Command[]][] = [
       ...[{ do: 'delete', who: 1 } as const, { do: 'retain' } as const, pass(700_013), { do: 'retain' } as const],
     ],
   ],
-  // A mark that is held up by what waits; then a message that is too old, where nothing else is left to do.
+  // A mark that is held up by what waits; then a message that is too old, where nothing else is
+  // left to do.
   [
     [
       ...[pass(700_013), { do: 'publish', count: 1 } as const, pass(350_003), ...take(1), ...settle('release')],

@@ -1,5 +1,6 @@
-// Retention looks first, at a thousand subscriptions or topics in one statement, and takes its steps only where a look
-// found something: what lies idle costs no statement of its own, and nothing is missed.
+// Retention looks first, at a thousand subscriptions or topics in one statement, and takes its
+// steps only where a look found something: what lies idle costs no statement of its own, and
+// nothing is missed.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
@@ -23,7 +24,9 @@ beforeEach(async () => {
   await bench.clear();
 });
 
-/** An instance, and what it asked of the database: the verbs in order, a step with whom it was for. */
+/**
+ * An instance, and what it asked of the database: the verbs in order, a step with whom it was for.
+ */
 function watch(over: Partial<Store['retention']> = {}): { asked: string[]; instance: TestEngine } {
   const asked: string[] = [];
   const { store } = bench;

@@ -1,4 +1,5 @@
-// Retention of a subscription: what outlives the topic's retention is recorded, never dropped in silence.
+// Retention of a subscription: what outlives the topic's retention is recorded, never dropped in
+// silence.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
@@ -245,7 +246,8 @@ describe('settled marks', () => {
       await bench.letTimePass(DAY);
       await engine.retain();
     }
-    // Each run drops by the marks of those before it: what is left are the newest ripe one and the one after it.
+    // Each run drops by the marks of those before it: what is left are the newest ripe one and the
+    // one after it.
     expect((await bench.rows(marks, [queue.subscriptionId])).map(({ settled_seq }) => settled_seq)).toEqual([2, 3]);
   });
 });

@@ -1,4 +1,5 @@
-// The sweep: what is over ends, once; a look does not walk over what the last one removed; one fault stops nothing else.
+// The sweep: what is over ends, once; a look does not walk over what the last one removed; one
+// fault stops nothing else.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FallingDue } from '../../../src/store/due.ts';
@@ -143,7 +144,10 @@ describe('the floor of a look', () => {
 });
 
 describe('a fault', () => {
-  /** A lease whose end the database refuses, as no sound one does: the record of its delivery is missing. */
+  /**
+   * A lease whose end the database refuses, as no sound one does: the record of its delivery is
+   * missing.
+   */
   async function createBrokenLease(): Promise<Queue> {
     const queue = await createQueue(engine);
     await queue.publish('a');

@@ -1,5 +1,5 @@
-// When the database is back, thousands who wait want to look at once. How many statements that takes does not depend on how many
-// wait, and they come one after the other.
+// When the database is back, thousands who wait want to look at once. How many statements that
+// takes does not depend on how many wait, and they come one after the other.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';

@@ -1,4 +1,5 @@
-// The dispatcher of one subscription while the database is away: who is parked stays so, and who comes is refused.
+// The dispatcher of one subscription while the database is away: who is parked stays so, and who
+// comes is refused.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';

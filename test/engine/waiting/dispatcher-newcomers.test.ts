@@ -1,5 +1,5 @@
-// Who comes while it is known that there is nothing is parked without a look: thousands of clients that ask again every half
-// minute would otherwise cost a look each time.
+// Who comes while it is known that there is nothing is parked without a look: thousands of clients
+// that ask again every half minute would otherwise cost a look each time.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';

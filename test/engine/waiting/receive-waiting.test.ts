@@ -1,5 +1,5 @@
-// Parked receives. The engine is not started: no poll and no wakeup from elsewhere helps, so what answers here is that
-// whatever makes a message receivable wakes.
+// Parked receives. The engine is not started: no poll and no wakeup from elsewhere helps, so what
+// answers here is that whatever makes a message receivable wakes.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALLER, codeOf, createQueue, outcomesOf, type Queue, receiveRequest } from '../../support/calls.ts';

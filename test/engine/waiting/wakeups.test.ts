@@ -1,5 +1,5 @@
-// Two instances on one database. What happens on one wakes who waits on the other; the poll is switched blind where a test
-// is about wakeups, so that it cannot help.
+// Two instances on one database. What happens on one wakes who waits on the other; the poll is
+// switched blind where a test is about wakeups, so that it cannot help.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createWakeups, type WakeupHandlers } from '../../../src/engine/waiting/wakeups.ts';
@@ -53,7 +53,10 @@ async function listeners(): Promise<number[]> {
   return rows.map(({ pid }) => pid);
 }
 
-/** Parks on the other instance, then does the work on this one; the sequences that the parked receive got. */
+/**
+ * Parks on the other instance, then does the work on this one; the sequences that the parked
+ * receive got.
+ */
 async function parkedThereThen(queue: Queue, work: () => Promise<unknown>): Promise<number[]> {
   const messages = queueOf(there, queue.name, queue).receive({ waitSeconds: 20 });
   await expect.poll(() => thereLooks).toBeGreaterThan(0);

@@ -5,8 +5,14 @@ import type { Random } from '../lab/random.ts';
 
 export interface Fault {
   readonly name: string;
-  /** Whom it befalls. Those of one side do not overlap with each other, but with those of the other side. */
+  /**
+   * Whom it befalls. Those of one side do not overlap with each other, but with those of the other
+   * side.
+   */
   readonly side: 'service' | 'database';
-  /** Resolves when it is over; what it ended, it has started again. All its choices come from `random`. */
+  /**
+   * Resolves when it is over; what it ended, it has started again. All its choices come from
+   * `random`.
+   */
   inflict(lab: Lab, random: Random): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// Every fault that can be inflicted on a running lab, again and again. What needs a lab of its own (a full disk, a
-// failover, an upgrade) is a test of its own beside this folder.
+// Every fault that can be inflicted on a running lab, again and again. What needs a lab of its own
+// (a full disk, a failover, an upgrade) is a test of its own beside this folder.
 
 import type { Fault } from './fault.ts';
 import { forgetConnections, networkFaults, stallForLong } from './networks.ts';

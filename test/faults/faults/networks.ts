@@ -1,5 +1,5 @@
-// What happens to connections: between clients and an instance, and between an instance and the database. The worst of
-// them loses only answers: what was asked is done, and nobody is told.
+// What happens to connections: between clients and an instance, and between an instance and the
+// database. The worst of them loses only answers: what was asked is done, and nobody is told.
 
 import type { Instance } from '../lab/instance.ts';
 import type { Random } from '../lab/random.ts';

@@ -1,5 +1,5 @@
-// What happens to an instance of the service: killed in the middle of whatever it does, frozen so that its leases end
-// before it comes to, and stopped in order, as at every deployment.
+// What happens to an instance of the service: killed in the middle of whatever it does, frozen so
+// that its leases end before it comes to, and stopped in order, as at every deployment.
 
 import { pause } from '../lab/waiting.ts';
 import type { Fault } from './fault.ts';

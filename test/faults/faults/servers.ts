@@ -1,4 +1,5 @@
-// What happens to PostgreSQL as a whole: one of its processes dies, all of them do, and operators restart it.
+// What happens to PostgreSQL as a whole: one of its processes dies, all of them do, and operators
+// restart it.
 
 import { pause, until } from '../lab/waiting.ts';
 import type { Fault } from './fault.ts';

@@ -1,5 +1,5 @@
-// What happens to sessions of the service while the server goes on: ended, cancelled, frozen, kept waiting for locks that
-// strangers hold, and left without a free place at the server.
+// What happens to sessions of the service while the server goes on: ended, cancelled, frozen, kept
+// waiting for locks that strangers hold, and left without a free place at the server.
 
 import type { Client } from 'pg';
 import type { Lab } from '../lab/lab.ts';

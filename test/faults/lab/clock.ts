@@ -1,5 +1,6 @@
-// Preloaded into an instance of the service: sets the clock of its process wrong, by what its environment says. The clock
-// that only counts (performance.now, timers) goes on as it does on a machine whose time of day is wrong.
+// Preloaded into an instance of the service: sets the clock of its process wrong, by what its
+// environment says. The clock that only counts (performance.now, timers) goes on as it does on a
+// machine whose time of day is wrong.
 
 const shiftMs = Number(process.env.CHAOS_CLOCK_SHIFT_MS ?? 0);
 

@@ -1,5 +1,6 @@
-// A PostgreSQL of the harness's own, made of the embedded programs in a directory of its own, to be killed, stopped and
-// started as a database server is in real life. Unlike the one of the other tests it flushes to disk.
+// A PostgreSQL of the harness's own, made of the embedded programs in a directory of its own, to be
+// killed, stopped and started as a database server is in real life. Unlike the one of the other
+// tests it flushes to disk.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,9 +23,14 @@ export interface Cluster {
   /** Goes on trying while processes of a killed server are still ending. */
   start(): Promise<void>;
   stop(mode: 'fast' | 'immediate'): Promise<void>;
-  /** SIGKILL to the postmaster alone, as an out-of-memory killer would; resolves when it is gone. */
+  /**
+   * SIGKILL to the postmaster alone, as an out-of-memory killer would; resolves when it is gone.
+   */
   killPostmaster(): Promise<void>;
-  /** SIGSTOP to all of its processes: connections stay, and nobody answers. Call what it resolves to, and they go on. */
+  /**
+   * SIGSTOP to all of its processes: connections stay, and nobody answers. Call what it resolves
+   * to, and they go on.
+   */
   freeze(): Promise<() => void>;
   /** Makes a primary of a standby. */
   promote(): Promise<void>;
@@ -50,7 +56,10 @@ const RETRY_MS = 100;
 const SHARED_DIR = '/var/lib/willcall';
 const DATABASE = 'willcall';
 
-/** The cluster in this directory, made where there is none; not started. The account of PostgreSQL must reach it. */
+/**
+ * The cluster in this directory, made where there is none; not started. The account of PostgreSQL
+ * must reach it.
+ */
 export async function openCluster(dataDir: string, settings: Record<string, string> = {}): Promise<Cluster> {
   const user = await chooseProcessUser();
   const binaries = await findBinaries(user, SHARED_DIR);

@@ -1,5 +1,6 @@
-// One instance of the service, a process of its own between two proxies: clients reach it through one, and it reaches the
-// database through the other. Both keep their ports whatever becomes of the process.
+// One instance of the service, a process of its own between two proxies: clients reach it through
+// one, and it reaches the database through the other. Both keep their ports whatever becomes of the
+// process.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

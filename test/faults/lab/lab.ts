@@ -1,5 +1,6 @@
-// Everything that a run of faults needs: a PostgreSQL, instances of the service between proxies, and an operator's client
-// that no proxy comes between. The directory is removed at the end, or kept for whoever wants to know what happened.
+// Everything that a run of faults needs: a PostgreSQL, instances of the service between proxies,
+// and an operator's client that no proxy comes between. The directory is removed at the end, or
+// kept for whoever wants to know what happened.
 
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -15,7 +16,10 @@ export interface Lab {
   readonly adminKey: string;
   /** The one that serves; another one after a failover. */
   cluster: Cluster;
-  /** Lets everything through, starts what does not run, and waits until every instance serves; how long that took. */
+  /**
+   * Lets everything through, starts what does not run, and waits until every instance serves; how
+   * long that took.
+   */
   heal(): Promise<number>;
   /** Keeps the directory, whatever happens next. */
   keep(): void;

@@ -1,5 +1,5 @@
-// Chance that can be had again: everything that a run of faults decides comes from a seed. What the machine does with it,
-// which of two packets is first, say, does not.
+// Chance that can be had again: everything that a run of faults decides comes from a seed. What the
+// machine does with it, which of two packets is first, say, does not.
 
 export interface Random {
   /** At least 0, less than 1. */

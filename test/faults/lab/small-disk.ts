@@ -1,4 +1,5 @@
-// A disk that is soon full: a file system in memory, where this account may mount one, and ballast to fill it with.
+// A disk that is soon full: a file system in memory, where this account may mount one, and ballast
+// to fill it with.
 
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// A streaming standby of a cluster, made by a base backup of the low-level kind: the embedded programs bring no
-// pg_basebackup, and none is needed (https://www.postgresql.org/docs/current/continuous-archiving.html).
+// A streaming standby of a cluster, made by a base backup of the low-level kind: the embedded
+// programs bring no pg_basebackup, and none is needed
+// (https://www.postgresql.org/docs/current/continuous-archiving.html).
 
 import { chown, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,7 +28,8 @@ async function copyCluster(primary: Cluster, copy: string): Promise<void> {
   const { clusterDir, user } = primary.place;
   const session = await primary.connect();
   await session.query(`select pg_backup_start('standby', true)`);
-  // As the account that owns it; what vanishes under the copying hands is what recovery will not miss.
+  // As the account that owns it; what vanishes under the copying hands is what recovery will not
+  // miss.
   await runCommand('cp', ['-a', clusterDir, copy], user);
   const { rows } = await session.query<{ labelfile: string }>('select labelfile from pg_backup_stop()');
   await session.end();
@@ -52,8 +54,8 @@ export async function makeSynchronous(primary: Cluster): Promise<void> {
 }
 
 /**
- * Holds back what the primary sends to its standby, as a network does that loses it, until the returned function ends the
- * sender without its having sent any of it.
+ * Holds back what the primary sends to its standby, as a network does that loses it, until the
+ * returned function ends the sender without its having sent any of it.
  */
 export async function holdReplication(primary: Cluster): Promise<() => void> {
   const [sender] = await primary.query<{ pid: number }>('select pid from pg_stat_replication');

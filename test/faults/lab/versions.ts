@@ -1,5 +1,5 @@
-// A newer version of the service, for upgrades: the one of this checkout with a migration more and every function's text
-// changed, as a directory of its own that runs as well as this one.
+// A newer version of the service, for upgrades: the one of this checkout with a migration more and
+// every function's text changed, as a directory of its own that runs as well as this one.
 
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,10 @@ export interface Version {
 }
 
 const ROOT = join(import.meta.dirname, '../../..');
-/** What an upgrade may bring: a column that older versions do not know, with a default, on the table that every call reads. */
+/**
+ * What an upgrade may bring: a column that older versions do not know, with a default, on the table
+ * that every call reads.
+ */
 const MIGRATION = `-- Adds a column. Locks: the subscriptions, for a moment.
 alter table willcall.subscription add column colour text not null default 'green';
 `;

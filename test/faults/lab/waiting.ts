@@ -7,7 +7,9 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Resolves once the condition holds, with how long that took; one that throws does not hold yet. */
+/**
+ * Resolves once the condition holds, with how long that took; one that throws does not hold yet.
+ */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,

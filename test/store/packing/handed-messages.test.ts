@@ -1,5 +1,6 @@
-// What a receive hands out is packed in the database and unpacked here: whatever the messages are, whoever waits for them and
-// by whichever of the two functions, each comes out as it went in, in its place.
+// What a receive hands out is packed in the database and unpacked here: whatever the messages are,
+// whoever waits for them and by whichever of the two functions, each comes out as it went in, in
+// its place.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -51,7 +52,10 @@ const waiter = (fields: Partial<WaiterRow> = {}): WaiterRow => ({
   ...fields,
 });
 
-/** Several queues in one statement; the general function is what a call goes to that waits for its locks. */
+/**
+ * Several queues in one statement; the general function is what a call goes to that waits for its
+ * locks.
+ */
 async function receive(queues: readonly Queue[], waiters: readonly WaiterRow[], way: 'plain' | 'general') {
   const groups = queues.map(({ topicId, subscriptionId }) => ({
     ...{ topicId, subscriptionId, waiters, deferredFloor: null, leaseFloor: 0 },

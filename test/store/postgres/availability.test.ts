@@ -1,4 +1,5 @@
-// What is slow is not away: a database that answers a trivial question has not gone, whatever else it takes its time for.
+// What is slow is not away: a database that answers a trivial question has not gone, whatever else
+// it takes its time for.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createQueue, newMessage, type Queue } from '../../support/calls.ts';

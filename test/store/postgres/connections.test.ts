@@ -1,5 +1,6 @@
-// Connections that break under a statement: the statement fails and says so, and nothing else does; above all the process
-// lives. The network between is the test's own, so that it can cut what it likes.
+// Connections that break under a statement: the statement fails and says so, and nothing else does;
+// above all the process lives. The network between is the test's own, so that it can cut what it
+// likes.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -47,7 +48,10 @@ afterAll(async () => {
 });
 beforeEach(() => holder.rows('rollback'));
 
-/** As a switch that was power-cycled: the other side is told nothing but that the connection is none. */
+/**
+ * As a switch that was power-cycled: the other side is told nothing but that the connection is
+ * none.
+ */
 function cut(): void {
   for (const socket of sockets.splice(0)) socket.resetAndDestroy();
 }

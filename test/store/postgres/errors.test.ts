@@ -1,4 +1,5 @@
-// From what the database throws to the product's faults, and what is tried again before anybody hears of it.
+// From what the database throws to the product's faults, and what is tried again before anybody
+// hears of it.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
@@ -84,7 +85,10 @@ describe('a statement', () => {
   });
   afterEach(() => bench.rows('drop function if exists public.disturb cascade'));
 
-  /** Runs the text whenever a message enters a log; how often that was, is counted outside of transactions. */
+  /**
+   * Runs the text whenever a message enters a log; how often that was, is counted outside of
+   * transactions.
+   */
   async function disturb(text: string): Promise<void> {
     await bench.rows(
       `create function public.disturb() returns trigger language plpgsql security definer as $$
@@ -111,8 +115,8 @@ describe('a statement', () => {
   it('that goes on failing so is given up', async () => {
     await disturb(raise('40001'));
     expect(await codeOf(queue.publish('a'))).toBe('database_timeout');
-    // PostgreSQL tells of a fault before it lets the locks go: a try that meets them leaves the shared flush and goes
-    // alone, which begins to count anew, once.
+    // PostgreSQL tells of a fault before it lets the locks go: a try that meets them leaves the
+    // shared flush and goes alone, which begins to count anew, once.
     expect(await tries()).toBeGreaterThanOrEqual(5);
     expect(await tries()).toBeLessThan(10);
   });

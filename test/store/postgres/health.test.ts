@@ -1,4 +1,5 @@
-// When the database counts as away and when as back, with a probe that the test answers by hand and a clock that it sets.
+// When the database counts as away and when as back, with a probe that the test answers by hand and
+// a clock that it sets.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';

@@ -1,5 +1,5 @@
-// Hot statements on a connection: what goes in comes out, whatever it is, and what fails leaves the connection good for the
-// next one.
+// Hot statements on a connection: what goes in comes out, whatever it is, and what fails leaves the
+// connection good for the next one.
 
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

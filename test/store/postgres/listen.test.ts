@@ -1,4 +1,5 @@
-// The listening connection: hears its own schema's channel, comes back by itself when it is lost, and ends when told.
+// The listening connection: hears its own schema's channel, comes back by itself when it is lost,
+// and ends when told.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { createWakeupListener, type WakeupListener, wakeupChannel } from '../../../src/store/postgres/listen.ts';

@@ -1,5 +1,6 @@
-// The service on a database where nobody it knows is a superuser: set up by the statements of docs/operations.md, migrated by
-// an owner, run by a login that is a member of the runtime role. Then everything that this login might try.
+// The service on a database where nobody it knows is a superuser: set up by the statements of
+// docs/operations.md, migrated by an owner, run by a login that is a member of the runtime role.
+// Then everything that this login might try.
 
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// Bringing a database to this version's schema: by several at once, twice, under other names, and by those who may not.
+// Bringing a database to this version's schema: by several at once, twice, under other names, and
+// by those who may not.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -68,7 +69,10 @@ function roleName(): string {
   return name;
 }
 
-/** A user that may log in and do nothing else; returns its name and its connection string to the test's database. */
+/**
+ * A user that may log in and do nothing else; returns its name and its connection string to the
+ * test's database.
+ */
 async function createUser(): Promise<{ user: string; url: string }> {
   const user = roleName();
   await query(`create role ${user} login password 'secret'`);

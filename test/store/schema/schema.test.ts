@@ -1,10 +1,13 @@
-// What the schema promises as a whole: it can be distributed by topic, no plan is left to chance, and no table has an
-// index by which a lookup of another one's could be served worse.
+// What the schema promises as a whole: it can be distributed by topic, no plan is left to chance,
+// and no table has an index by which a lookup of another one's could be served worse.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openStoreBench, type StoreBench } from '../../support/store.ts';
 
-/** What hot functions read and write row by row; the ledger and the dead letters have a second way in by design. */
+/**
+ * What hot functions read and write row by row; the ledger and the dead letters have a second way
+ * in by design.
+ */
 const HOT_TABLES = [
   'message',
   'delivery',

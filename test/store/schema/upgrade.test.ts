@@ -1,4 +1,5 @@
-// Functions brought to new texts while an older instance uses them: what stays the same object, and what is made anew.
+// Functions brought to new texts while an older instance uses them: what stays the same object, and
+// what is made anew.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

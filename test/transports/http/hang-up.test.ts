@@ -68,7 +68,8 @@ describe('a client that hangs up', () => {
     const { received, released } = await openParkingDoor();
     const socket = await ask('/v1/subscriptions/s/receive');
     const { answer } = await received;
-    // More than the buffers of both ends of a connection hold, so that the answer cannot be written whole.
+    // More than the buffers of both ends of a connection hold, so that the answer cannot be written
+    // whole.
     answer.resolve({ messages: [makeReceived({ body: Buffer.alloc(64 * 1024 * 1024, 'x') })], acknowledged: [] });
     await once(socket, 'readable');
     socket.destroy();

@@ -1,4 +1,5 @@
-// Several requests at once on one connection: each is a request of its own, and the answers come in the order of the requests.
+// Several requests at once on one connection: each is a request of its own, and the answers come in
+// the order of the requests.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

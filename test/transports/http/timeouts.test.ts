@@ -1,5 +1,5 @@
-// Clients that are slow or stall, over raw sockets, with times that are short enough to be waited for: each case is ended by
-// one of them, while the others are far away.
+// Clients that are slow or stall, over raw sockets, with times that are short enough to be waited
+// for: each case is ended by one of them, while the others are far away.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

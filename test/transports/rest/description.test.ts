@@ -1,4 +1,5 @@
-// The description as a text of its own: valid, complete, current, and of the very routes that are served.
+// The description as a text of its own: valid, complete, current, and of the very routes that are
+// served.
 
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -24,7 +25,10 @@ const operations = Object.entries(document.paths).flatMap(([url, item]) =>
 );
 
 type Visit = (value: Record<string, unknown>, place: string) => void;
-/** Visits every object of the document, examples aside: they are data, and no part of the description's language. */
+/**
+ * Visits every object of the document, examples aside: they are data, and no part of the
+ * description's language.
+ */
 const walk = (value: unknown, visit: Visit, place = ''): void => {
   if (typeof value !== 'object' || value === null) return;
   visit(value as Record<string, unknown>, place);
@@ -93,7 +97,8 @@ describe('the description', () => {
         if (!isBounded && !('pattern' in value)) unbounded.push(`${name}${place}`);
       });
     }
-    // max_message_bytes, which is the topic's, and attributesBytesMax, which is of all of them together.
+    // max_message_bytes, which is the topic's, and attributesBytesMax, which is of all of them
+    // together.
     expect(unbounded).toEqual([
       'PublishRequest/properties/messages/items/properties/body',
       'PublishRequest/properties/messages/items/properties/attributes/anyOf/0/additionalProperties',

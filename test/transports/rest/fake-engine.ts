@@ -1,5 +1,5 @@
-// An engine for faults that a real one cannot be made to have on demand, behind the real door. Everything else is
-// tested against the real one.
+// An engine for faults that a real one cannot be made to have on demand, behind the real door.
+// Everything else is tested against the real one.
 
 import { adminAccess } from '../../../src/domain/access.ts';
 import { fairUseDefaults } from '../../../src/domain/fair-use.ts';

@@ -154,7 +154,8 @@ describe('a door that is closed', () => {
     const [socket] = await once(first, 'socket');
     await asked.promise;
     const stopping = door.stop();
-    // Pipelined behind the first: the connection is open, and the server is not to take on new work.
+    // Pipelined behind the first: the connection is open, and the server is not to take on new
+    // work.
     socket.write('GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n');
     answer.resolve();
     const [response] = (await once(first, 'response')) as [IncomingMessage];

@@ -1,6 +1,7 @@
-// Speaks Amazon SQS's JSON protocol on the generator's own connection. SQS takes and gives ten messages per call at most,
-// so a larger batch is several calls, one after the other; a single message uses the calls for one. As with the other
-// clients receipts are found without parsing, and the first answer of each connection is parsed and checked.
+// Speaks Amazon SQS's JSON protocol on the generator's own connection. SQS takes and gives ten
+// messages per call at most, so a larger batch is several calls, one after the other; a single
+// message uses the calls for one. As with the other clients receipts are found without parsing, and
+// the first answer of each connection is parsed and checked.
 
 import { makeBody } from '../../load/body.ts';
 import { type HttpAnswer, HttpConnection } from '../../load/http-connection.ts';

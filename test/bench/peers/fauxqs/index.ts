@@ -1,5 +1,5 @@
-// fauxqs: Amazon SQS's protocol in one Node process, in memory. It promises nothing across a crash and keeps no ledger,
-// so it is what a durable service has to be measured against from below.
+// fauxqs: Amazon SQS's protocol in one Node process, in memory. It promises nothing across a crash
+// and keeps no ledger, so it is what a durable service has to be measured against from below.
 
 import { fileURLToPath } from 'node:url';
 import type { Peer } from '../peer.ts';

@@ -1,4 +1,5 @@
-// Its own application, on loopback and without its request log, which would cost it a line per call.
+// Its own application, on loopback and without its request log, which would cost it a line per
+// call.
 
 import { importInstalled } from '../installed.ts';
 

@@ -1,5 +1,6 @@
-// graphile-worker called in batches: a queue is a task, since jobs of one of its own named queues run one at a time. All
-// clients of the generator share one pool of database connections, as the requests of a service would.
+// graphile-worker called in batches: a queue is a task, since jobs of one of its own named queues
+// run one at a time. All clients of the generator share one pool of database connections, as the
+// requests of a service would.
 
 import { makeBody } from '../../load/body.ts';
 import type { ClientOptions, QueueClient, Received, ReceiveOptions } from '../../load/queue-client.ts';

@@ -1,5 +1,5 @@
-// graphile-worker: a job queue as a library on PostgreSQL. As with pg-boss there is no HTTP in its figures, and its
-// processor time is counted in the load generator's process.
+// graphile-worker: a job queue as a library on PostgreSQL. As with pg-boss there is no HTTP in its
+// figures, and its processor time is counted in the load generator's process.
 
 import { fileURLToPath } from 'node:url';
 import type { Peer } from '../peer.ts';

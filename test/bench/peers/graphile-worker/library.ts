@@ -1,6 +1,7 @@
-// What the bench uses of graphile-worker 0.18: its public utilities to migrate and to add jobs, and the two statements
-// with which its worker takes and completes jobs in batches. Those are not exported; they are called as the worker calls
-// them, so that a batch can be received and signed for by the same caller.
+// What the bench uses of graphile-worker 0.18: its public utilities to migrate and to add jobs, and
+// the two statements with which its worker takes and completes jobs in batches. Those are not
+// exported; they are called as the worker calls them, so that a batch can be received and signed
+// for by the same caller.
 
 import pg from 'pg';
 import { importInstalled, importInstalledFile } from '../installed.ts';
@@ -86,7 +87,8 @@ export async function openLibrary(connectionString: string): Promise<Library> {
       withRetries: run,
     },
   );
-  // The ids of tasks are remembered for each object of options: one for each task, as each worker has its own.
+  // The ids of tasks are remembered for each object of options: one for each task, as each worker
+  // has its own.
   const optionsByTask = new Map<string, object>();
   const optionsOf = (task: string) => {
     const known = optionsByTask.get(task) ?? lib.processSharedOptions({ pgPool: pool, logger });

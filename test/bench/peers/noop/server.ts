@@ -1,5 +1,6 @@
-// Parses the bodies of publish, receive and acknowledge, answers bodies of the same shape and size, and keeps nothing:
-// every receive finds as many copies of one document as it asked for, all of which can be acknowledged.
+// Parses the bodies of publish, receive and acknowledge, answers bodies of the same shape and size,
+// and keeps nothing: every receive finds as many copies of one document as it asked for, all of
+// which can be acknowledged.
 
 import fastify from 'fastify';
 import { makeBody } from '../../load/body.ts';

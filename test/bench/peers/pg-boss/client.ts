@@ -1,5 +1,5 @@
-// pg-boss called as its users call it, in batches. All clients of the generator share one instance, and so one pool of
-// database connections, as the requests of a service would.
+// pg-boss called as its users call it, in batches. All clients of the generator share one instance,
+// and so one pool of database connections, as the requests of a service would.
 
 import { makeBody } from '../../load/body.ts';
 import type { ClientOptions, QueueClient, Received, ReceiveOptions } from '../../load/queue-client.ts';

@@ -1,5 +1,6 @@
-// pg-boss: a job queue as a library on PostgreSQL. There is no HTTP in its figures and no service between it and its
-// caller: its calls are made in the load generator's process, and that is where its processor time is counted.
+// pg-boss: a job queue as a library on PostgreSQL. There is no HTTP in its figures and no service
+// between it and its caller: its calls are made in the load generator's process, and that is where
+// its processor time is counted.
 
 import { fileURLToPath } from 'node:url';
 import type { Peer } from '../peer.ts';

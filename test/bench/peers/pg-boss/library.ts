@@ -29,7 +29,10 @@ interface PgBossModule {
 /** As many database connections as Willcall has. */
 const POOL_SIZE = 10;
 
-/** A boss that is not started yet. One process supervises: it expires, deletes what is old, and keeps statistics. */
+/**
+ * A boss that is not started yet. One process supervises: it expires, deletes what is old, and
+ * keeps statistics.
+ */
 export async function makeBoss(connectionString: string, supervise: boolean): Promise<Boss> {
   const { PgBoss } = await importInstalled<PgBossModule>('pg-boss');
   const max = supervise ? 2 : POOL_SIZE;

@@ -1,6 +1,6 @@
-// The usual design, written as a competent engineer would: one row per message with a moment from which it is visible,
-// claimed by `for update skip locked`, deleted when acknowledged; one transaction per request. It keeps a ledger, too,
-// so that it does the same job.
+// The usual design, written as a competent engineer would: one row per message with a moment from
+// which it is visible, claimed by `for update skip locked`, deleted when acknowledged; one
+// transaction per request. It keeps a ledger, too, so that it does the same job.
 
 import { fileURLToPath } from 'node:url';
 import type { Peer } from '../peer.ts';

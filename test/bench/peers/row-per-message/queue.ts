@@ -115,7 +115,10 @@ export class RowQueue {
     return { lease, messages: rows.toSorted((a, b) => Number(a.id) - Number(b.id)) };
   }
 
-  /** Which ids were deleted and recorded; the others' leases are not theirs any more. Null when there is no such queue. */
+  /**
+   * Which ids were deleted and recorded; the others' leases are not theirs any more. Null when
+   * there is no such queue.
+   */
   async acknowledge(queue: string, receipts: readonly Receipt[], principal: string): Promise<Set<string> | null> {
     const queueId = await this.#findId(queue);
     if (queueId === null) {

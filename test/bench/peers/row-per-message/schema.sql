@@ -1,6 +1,7 @@
--- One row per message: inserted by publish, updated by receive, deleted by acknowledge. The settings are those that
--- such tables are usually given: room on each page for updated versions, and vacuum after a fiftieth has changed.
--- The ledger holds what Willcall's holds of an acknowledgment, as far as this design knows it.
+-- One row per message: inserted by publish, updated by receive, deleted by acknowledge. The
+-- settings are those that such tables are usually given: room on each page for updated versions,
+-- and vacuum after a fiftieth has changed. The ledger holds what Willcall's holds of an
+-- acknowledgment, as far as this design knows it.
 
 create table queue (
   queue_id int generated always as identity primary key,

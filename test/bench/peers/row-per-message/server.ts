@@ -1,5 +1,6 @@
-// The HTTP side of the usual design: Willcall's wire shapes on Fastify, a key checked on every request, and one
-// statement per call. It does not wait: a receive answers at once with what is there.
+// The HTTP side of the usual design: Willcall's wire shapes on Fastify, a key checked on every
+// request, and one statement per call. It does not wait: a receive answers at once with what is
+// there.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Willcall itself, as an operator starts it, called with a client's key: what such a key costs each call, its rate counted,
-// belongs to the figures.
+// Willcall itself, as an operator starts it, called with a client's key: what such a key costs each
+// call, its rate counted, belongs to the figures.
 
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
