@@ -5,7 +5,7 @@ import { type AdminKey, openAdminKey } from './admin-key.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './domain/logger.ts';
 import { startEmbeddedPostgres } from './embedded/index.ts';
-import { Traffic } from './engine/fair-use/byte-budget.ts';
+import { ByteBudget } from './engine/fair-use/byte-budget.ts';
 import { createEngine } from './engine/index.ts';
 import { createJobs } from './jobs/index.ts';
 import { createStore, type Store } from './store/index.ts';
@@ -90,10 +90,10 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
   });
   started.push(() => store.stop());
   await checkRights(store, config, logger);
-  const traffic = new Traffic({ bytesMax: config.fairUse.trafficBytes });
-  const engine = createEngine({ store, logger, adminKey, traffic, fairUse: config.fairUse });
+  const byteBudget = new ByteBudget({ bytesMax: config.fairUse.trafficBytes });
+  const engine = createEngine({ store, logger, adminKey, byteBudget, fairUse: config.fairUse });
   const jobs = createJobs({ engine, logger });
-  const [door, ...others] = createDoors({ engine, logger, traffic, host: config.host, port: config.port });
+  const [door, ...others] = createDoors({ engine, logger, byteBudget, host: config.host, port: config.port });
   // The doors refuse new requests from the first moment on; what they still have to answer, the engine lets go.
   started.push(async () => {
     const closed = Promise.all([door, ...others].map((each) => each.stop()));

@@ -10,7 +10,7 @@ import { createAcknowledge } from './acknowledge.ts';
 import { createAudit } from './audit.ts';
 import { FlushTurns } from './batching/flush-turns.ts';
 import { LockWaits } from './batching/lock-waits.ts';
-import { Traffic } from './fair-use/byte-budget.ts';
+import { ByteBudget } from './fair-use/byte-budget.ts';
 import { RateLimits } from './fair-use/rate-limits.ts';
 import { createGiveBack } from './give-back.ts';
 import { createKeyVerbs } from './keys.ts';
@@ -57,19 +57,19 @@ export interface EngineOptions {
   /** Absent: the defaults. */
   readonly fairUse?: FairUse | undefined;
   /** What the doors count; absent, nobody does. */
-  readonly traffic?: Traffic | undefined;
+  readonly byteBudget?: ByteBudget | undefined;
 }
 
 export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
   const { store, logger, adminKey, fairUse = fairUseDefaults } = options;
-  const traffic = options.traffic ?? new Traffic({ bytesMax: fairUse.trafficBytes });
+  const byteBudget = options.byteBudget ?? new ByteBudget({ bytesMax: fairUse.trafficBytes });
   const state = { stopping: false };
   const wheel = new TimerWheel(SLOT_MS);
   const directory = new Directory(store);
   const turns = new FlushTurns(FLUSHES_MAX);
   const lockWaits = new LockWaits(store.connectionsMax);
   const dispatchers = new Dispatchers({
-    ...{ store, wheel, logger, traffic, turns, lockWaits },
+    ...{ store, wheel, logger, byteBudget, turns, lockWaits },
     handBack: (ids, messages, row) => {
       const items = messages.map(({ deliveryNo, sequence }) => ({
         ...{ deliveryNo, sequence, nonce: row.nonce },

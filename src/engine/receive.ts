@@ -56,7 +56,7 @@ function toWaiter(request: ReceiveRequest, waitMs: number, signal: CallerSignal)
     maxBytes: request.maxBytes,
     visibilityTimeoutSeconds: request.visibilityTimeoutSeconds ?? null,
     principal: request.caller,
-    holder: request.keyId ?? null,
+    owner: request.keyId ?? null,
     receiveKey: request.idempotencyKey === undefined ? null : `${request.caller}\n${request.idempotencyKey}`,
     waitMs,
     signal,

@@ -2,7 +2,7 @@
 // they are.
 
 import type { Logger } from '../domain/logger.ts';
-import type { Traffic } from '../engine/fair-use/byte-budget.ts';
+import type { ByteBudget } from '../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../engine/types.ts';
 import type { Timeouts } from './http/timeouts.ts';
 import { createRestDoor } from './rest/index.ts';
@@ -20,7 +20,7 @@ export interface DoorsOptions {
   readonly engine: Engine;
   readonly logger: Logger;
   /** The budget of the instance, which every door counts in. */
-  readonly traffic: Traffic;
+  readonly byteBudget: ByteBudget;
   readonly host: string;
   readonly port: number;
   /** Of the REST door; absent: its defaults. */

@@ -2,14 +2,14 @@
 
 import { vi } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';
-import { Traffic } from '../../src/engine/fair-use/byte-budget.ts';
+import { ByteBudget } from '../../src/engine/fair-use/byte-budget.ts';
 import { TimerWheel } from '../../src/engine/timer-wheel.ts';
 import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/waiting/dispatcher.ts';
 import type { ReceiveOutcome } from '../../src/store/deliveries.ts';
 import type { HandedMessage } from '../../src/store/packing/handed-messages.ts';
 
 export const BYTES_MAX = 1000;
-export const TRAFFIC_BYTES = 100_000;
+export const BUDGET_BYTES = 100_000;
 
 interface PendingLook {
   look: Look;
@@ -20,7 +20,7 @@ interface PendingLook {
 interface Wish {
   waitMs?: number;
   maxMessages?: number;
-  holder?: string | null;
+  owner?: string | null;
 }
 
 export type DispatcherBench = ReturnType<typeof openDispatcherBench>;
@@ -30,14 +30,14 @@ export function openDispatcherBench() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
   const looks: PendingLook[] = [];
   const handedBack: number[] = [];
-  const traffic = new Traffic({ bytesMax: TRAFFIC_BYTES });
+  const byteBudget = new ByteBudget({ bytesMax: BUDGET_BYTES });
   const database = { away: null as Set<() => void> | null };
   const dispatcher = new Dispatcher({
     ids: { topicId: 1, subscriptionId: 1 },
     wheel: new TimerWheel(5),
-    traffic,
+    byteBudget,
     reach: {
-      isThere: (goOn) => database.away?.add(goOn) === undefined,
+      isThere: (resume) => database.away?.add(resume) === undefined,
       refuse: () => new WillcallError('database_unavailable', 'away'),
     },
     hears: () => false,
@@ -55,7 +55,7 @@ export function openDispatcherBench() {
     const client = new AbortController();
     const state = { answer: null as WaiterAnswer | null, error: null as unknown, client };
     const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
-    dispatcher.wait({ ...row, holder: null, waitMs: 20_000, ...fields, signal: client.signal }).then(
+    dispatcher.wait({ ...row, owner: null, waitMs: 20_000, ...fields, signal: client.signal }).then(
       (answer) => {
         state.answer = answer;
       },
@@ -67,7 +67,7 @@ export function openDispatcherBench() {
   };
 
   return {
-    ...{ looks, handedBack, traffic, dispatcher, wait },
+    ...{ looks, handedBack, byteBudget, dispatcher, wait },
     /** Who is called when the database is back; null while it is there. */
     database,
     /** Answers the look of that number, and lets everything that follows from it happen. */

@@ -1,18 +1,16 @@
-// What is on its way through this instance, in bytes: bodies of requests that have arrived, and answers that are not yet
-// written out. One budget for all, of which a key may hold a quarter. When it is used up, new requests are refused and no
-// more messages are looked for; what makes room (acknowledging, giving back) goes on in a reserve. Nothing is counted that
-// was merely announced, so that a sender who stalls keeps nobody out.
-// Doors count what they hold; the engine asks whether there is room. See docs/decisions/0023-fair-use.md.
+// In-flight byte budget: the bodies of requests that have arrived, and answers that are not yet written out.
+// One budget for the instance, of which a key may use a quarter. When it is used up, new requests are refused and no
+// more messages are received from the store; what frees bytes (acknowledging, releasing) may use a reserve on top.
+// Bytes that were merely announced do not count, so that a sender who stalls keeps nobody out.
+// Transports reserve bytes, the engine asks whether there is room. See docs/decisions/0023-fair-use.md.
 
 import { WillcallError } from '../../domain/errors.ts';
+import { ResumeList } from './resume-list.ts';
 
 /** Of the budget, for one key. */
 const KEY_SHARE = 1 / 4;
 /** Of the budget, on top of it. */
 const RESERVE_SHARE = 1 / 8;
-/** What may come of one look that is let go on; as many go on at once as there is room for. */
-const LOOK_BYTES = 4 * 1024 * 1024;
-const GO_ON_MS = 10;
 const RETRY_AFTER_SECONDS = 1;
 
 const words = {
@@ -20,191 +18,192 @@ const words = {
   too_much_traffic: 'The calls of this key hold too much at once: read the answers, and send less at the same time.',
 };
 
-/** Whose bytes these are: a key's, those of callers without one (''), or, with null, those of whom only the budget bounds. */
-export type Holder = string | null;
+/** A key's id; '' for callers without one, who share a share; null for callers that only the whole budget bounds. */
+export type ByteOwner = string | null;
 
-/** What one request holds, from its head until its answer is written out or its connection has ended. */
-export interface Held {
-  /** More has arrived. Throws `overloaded` or `too_much_traffic`; then nothing was counted. */
+/** The bytes of one request, from its head until its answer is written out or its connection has ended. */
+export interface Reservation {
+  /** Adds bytes that arrived. Throws `overloaded` or `too_much_traffic`; then nothing was added. */
   take(bytes: number): void;
-  /** An answer waits to be written out, whatever the budget. */
+  /** Adds bytes of an answer that waits to be written out, whatever the budget. */
   add(bytes: number): void;
-  /** Everything is gone; repeating it changes nothing. */
+  /** Frees all bytes; repeating it changes nothing. */
   release(): void;
 }
 
-export class Traffic {
-  readonly #bytesMax: number;
-  readonly #pool: Pool;
-  /** For what makes room, when the pool is full: nothing else can use it up. */
-  readonly #reserve: Pool;
-  /** Who goes on once there is room: for anybody, and for the holder. */
-  readonly #waiting = new Set<() => void>();
-  readonly #waitingByHolder = new Map<string, Set<() => void>>();
-  readonly #rooms: Rooms;
-  #timer: NodeJS.Timeout | null = null;
+export class ByteBudget {
+  readonly #pools: Pools;
+  readonly #resumes: ResumeList;
+  readonly #resumesByOwner = new Map<string, Set<() => void>>();
 
   constructor({ bytesMax }: { readonly bytesMax: number }) {
-    this.#bytesMax = bytesMax;
-    this.#pool = new Pool(bytesMax);
-    this.#reserve = new Pool(bytesMax * RESERVE_SHARE);
-    this.#rooms = { pool: this.#pool, reserve: this.#reserve, onRelease: (holder) => this.#letGoOn(holder) };
+    this.#pools = {
+      main: new Pool(bytesMax),
+      reserve: new Pool(bytesMax * RESERVE_SHARE),
+      onRelease: (owner) => this.#resume(owner),
+    };
+    this.#resumes = new ResumeList(() => bytesMax - this.#pools.main.bytes);
   }
 
-  /** Bytes held by everybody. */
-  get held(): number {
-    return this.#pool.held + this.#reserve.held;
+  /** Bytes in use, by all owners. */
+  get bytes(): number {
+    return this.#pools.main.bytes + this.#pools.reserve.bytes;
   }
 
-  /** Lets a request in. `makesRoom`: what it does lets go of something. Throws `overloaded` or `too_much_traffic`. */
-  enter(holder: Holder, { makesRoom }: { readonly makesRoom: boolean }): Held {
-    const held = new HeldBytes(this.#rooms, holder, makesRoom);
-    held.take(0);
-    return held;
+  /**
+   * Opens the reservation of a request. `usesReserve`: the request frees bytes, so it may use the reserve.
+   * Throws `overloaded` or `too_much_traffic`.
+   */
+  reserve(owner: ByteOwner, { usesReserve }: { readonly usesReserve: boolean }): Reservation {
+    const reservation = new PooledReservation(this.#pools, owner, usesReserve);
+    reservation.take(0);
+    return reservation;
   }
 
-  /** Whether more may be looked for; if not, `goOn` is called once there is room. */
-  hasRoom(goOn: () => void): boolean {
-    if (this.#pool.held < this.#bytesMax) return true;
-    this.#waiting.add(goOn);
+  /** Whether there is room for more messages. */
+  hasRoom(): boolean {
+    return this.#pools.main.hasRoom();
+  }
+
+  /** Whether there is room for more messages for this owner. */
+  hasRoomFor(owner: ByteOwner): boolean {
+    return owner === null || this.#pools.main.hasRoomFor(owner);
+  }
+
+  /** True when there is room; else false, and `resume` is called once there is. */
+  roomOr(resume: () => void): boolean {
+    if (this.hasRoom()) return true;
+    this.#resumes.add(resume);
     return false;
   }
 
-  /** The same for what will be the holder's. */
-  hasRoomFor(holder: Holder, goOn: () => void): boolean {
-    if (holder === null || this.#pool.hasRoomFor(holder)) return true;
-    const waiting = this.#waitingByHolder.get(holder);
-    if (waiting === undefined) this.#waitingByHolder.set(holder, new Set([goOn]));
-    else waiting.add(goOn);
+  /** True when there is room for this owner; else false, and `resume` is called once there is. */
+  roomForOr(owner: ByteOwner, resume: () => void): boolean {
+    if (owner === null || this.hasRoomFor(owner)) return true;
+    const resumes = this.#resumesByOwner.get(owner);
+    if (resumes === undefined) this.#resumesByOwner.set(owner, new Set([resume]));
+    else resumes.add(resume);
     return false;
   }
 
-  /** Counts what a look has brought until the next turn, when the answers are made and their door has counted them. */
-  pass(bytes: number): void {
+  /** Counts what a receive brought until the next turn of the event loop, when transports have reserved the answers. */
+  countForTurn(bytes: number): void {
     if (bytes === 0) return;
-    this.#pool.add(null, bytes);
+    const { main } = this.#pools;
+    main.add(null, bytes);
     setImmediate(() => {
-      this.#pool.drop(null, bytes);
-      this.#letGoOn(null);
+      main.drop(null, bytes);
+      this.#resume(null);
     });
   }
 
-  #letGoOn(holder: Holder): void {
-    if (holder !== null && this.#waitingByHolder.has(holder) && this.#pool.hasRoomFor(holder)) {
-      const waiting = this.#waitingByHolder.get(holder);
-      this.#waitingByHolder.delete(holder);
-      for (const goOn of waiting ?? []) goOn();
+  #resume(owner: ByteOwner): void {
+    const ofOwner = owner === null ? undefined : this.#resumesByOwner.get(owner);
+    if (owner !== null && ofOwner !== undefined && this.hasRoomFor(owner)) {
+      this.#resumesByOwner.delete(owner);
+      for (const resume of ofOwner) resume();
     }
-    if (this.#timer === null) this.#letSomeGoOn();
-  }
-
-  /** As many as there is room for, the others a little later: all at once would bring more than fits. */
-  #letSomeGoOn(): void {
-    const room = this.#bytesMax - this.#pool.held;
-    if (this.#waiting.size === 0 || room <= 0) return;
-    let count = Math.max(1, Math.floor(room / LOOK_BYTES));
-    for (const goOn of this.#waiting) {
-      if (count === 0) break;
-      count -= 1;
-      this.#waiting.delete(goOn);
-      goOn();
-    }
-    if (this.#waiting.size === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#letSomeGoOn();
-    }, GO_ON_MS).unref();
+    this.#resumes.run();
   }
 }
 
-interface Rooms {
-  readonly pool: Pool;
+interface Pools {
+  readonly main: Pool;
+  /** For requests that free bytes, when the main pool is full: nothing else can use it up. */
   readonly reserve: Pool;
-  readonly onRelease: (holder: Holder) => void;
+  readonly onRelease: (owner: ByteOwner) => void;
 }
 
-class HeldBytes implements Held {
-  readonly #rooms: Rooms;
-  readonly #holder: Holder;
-  readonly #makesRoom: boolean;
-  #pooled = 0;
-  #reserved = 0;
-  #over = false;
+class PooledReservation implements Reservation {
+  readonly #pools: Pools;
+  readonly #owner: ByteOwner;
+  readonly #usesReserve: boolean;
+  #mainBytes = 0;
+  #reserveBytes = 0;
+  #released = false;
 
-  constructor(rooms: Rooms, holder: Holder, makesRoom: boolean) {
-    this.#rooms = rooms;
-    this.#holder = holder;
-    this.#makesRoom = makesRoom;
+  constructor(pools: Pools, owner: ByteOwner, usesReserve: boolean) {
+    this.#pools = pools;
+    this.#owner = owner;
+    this.#usesReserve = usesReserve;
   }
 
   take(bytes: number): void {
-    const { pool, reserve } = this.#rooms;
-    if (this.#makesRoom && pool.findFault(this.#holder, bytes) !== null) {
-      reserve.check(this.#holder, bytes);
-      if (this.#over) return;
-      this.#reserved += bytes;
-      reserve.add(this.#holder, bytes);
+    const { main, reserve } = this.#pools;
+    if (this.#usesReserve && main.findFault(this.#owner, bytes) !== null) {
+      reserve.check(this.#owner, bytes);
+      if (this.#released) return;
+      this.#reserveBytes += bytes;
+      reserve.add(this.#owner, bytes);
     } else {
-      pool.check(this.#holder, bytes);
+      main.check(this.#owner, bytes);
       this.add(bytes);
     }
   }
 
   add(bytes: number): void {
-    if (this.#over) return;
-    this.#pooled += bytes;
-    this.#rooms.pool.add(this.#holder, bytes);
+    if (this.#released) return;
+    this.#mainBytes += bytes;
+    this.#pools.main.add(this.#owner, bytes);
   }
 
   release(): void {
-    if (!this.#over) {
-      this.#over = true;
-      this.#rooms.pool.drop(this.#holder, this.#pooled);
-      this.#rooms.reserve.drop(this.#holder, this.#reserved);
+    if (!this.#released) {
+      this.#released = true;
+      this.#pools.main.drop(this.#owner, this.#mainBytes);
+      this.#pools.reserve.drop(this.#owner, this.#reserveBytes);
     }
-    this.#rooms.onRelease(this.#holder);
+    this.#pools.onRelease(this.#owner);
   }
 }
 
-/** So many bytes, of which one holder may have a share. */
+/** So many bytes, of which one owner may use a share. */
 class Pool {
-  readonly #max: number;
-  readonly #holderMax: number;
-  readonly #byHolder = new Map<string, number>();
-  held = 0;
+  readonly #bytesMax: number;
+  readonly #ownerBytesMax: number;
+  readonly #bytesByOwner = new Map<string, number>();
+  bytes = 0;
 
-  constructor(max: number) {
-    this.#max = max;
-    this.#holderMax = max * KEY_SHARE;
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+    this.#ownerBytesMax = bytesMax * KEY_SHARE;
   }
 
-  hasRoomFor(holder: string): boolean {
-    return (this.#byHolder.get(holder) ?? 0) < this.#holderMax;
+  hasRoom(): boolean {
+    return this.bytes < this.#bytesMax;
   }
 
-  /** What keeps the bytes out; null when nothing does. Who only comes in needs some room, however little. */
-  findFault(holder: Holder, bytes: number): 'overloaded' | 'too_much_traffic' | null {
+  hasRoomFor(owner: string): boolean {
+    return this.#bytesOf(owner) < this.#ownerBytesMax;
+  }
+
+  /** Why the bytes do not fit; null when they do. Also a request without a body needs some room. */
+  findFault(owner: ByteOwner, bytes: number): 'overloaded' | 'too_much_traffic' | null {
     const wanted = Math.max(bytes, 1);
-    if (this.held + wanted > this.#max) return 'overloaded';
-    if (holder !== null && (this.#byHolder.get(holder) ?? 0) + wanted > this.#holderMax) return 'too_much_traffic';
+    if (this.bytes + wanted > this.#bytesMax) return 'overloaded';
+    if (owner !== null && this.#bytesOf(owner) + wanted > this.#ownerBytesMax) return 'too_much_traffic';
     return null;
   }
 
-  check(holder: Holder, bytes: number): void {
-    const fault = this.findFault(holder, bytes);
+  check(owner: ByteOwner, bytes: number): void {
+    const fault = this.findFault(owner, bytes);
     if (fault !== null) throw new WillcallError(fault, words[fault], { retryAfterSeconds: RETRY_AFTER_SECONDS });
   }
 
-  add(holder: Holder, bytes: number): void {
-    this.held += bytes;
-    if (holder !== null) this.#byHolder.set(holder, (this.#byHolder.get(holder) ?? 0) + bytes);
+  add(owner: ByteOwner, bytes: number): void {
+    this.bytes += bytes;
+    if (owner !== null) this.#bytesByOwner.set(owner, this.#bytesOf(owner) + bytes);
   }
 
-  drop(holder: Holder, bytes: number): void {
-    this.held -= bytes;
-    if (holder === null) return;
-    const left = (this.#byHolder.get(holder) ?? 0) - bytes;
-    if (left > 0) this.#byHolder.set(holder, left);
-    else this.#byHolder.delete(holder);
+  drop(owner: ByteOwner, bytes: number): void {
+    this.bytes -= bytes;
+    if (owner === null) return;
+    const left = this.#bytesOf(owner) - bytes;
+    if (left > 0) this.#bytesByOwner.set(owner, left);
+    else this.#bytesByOwner.delete(owner);
+  }
+
+  #bytesOf(owner: string): number {
+    return this.#bytesByOwner.get(owner) ?? 0;
   }
 }

@@ -1,25 +1,25 @@
-// The news that a caller has gone, for the thousands that are parked: it does what of an AbortSignal is used here, and takes a tenth
-// of its memory (docs/decisions/0019).
+// A minimal AbortSignal for parked receives, in a tenth of the memory of Node's (docs/decisions/0019).
+// It has what is used here of an AbortSignal: aborted, and listeners that are called once.
 
 type Listener = () => void;
 
-/** What tells that a caller has gone. An AbortSignal is one. */
+/** Aborted when the caller has gone, or may not wait any longer. An AbortSignal is one. */
 export interface CallerSignal {
   readonly aborted: boolean;
   addEventListener(type: 'abort', listener: Listener, options?: { readonly once: boolean }): void;
   removeEventListener(type: 'abort', listener: Listener): void;
 }
 
-export class Departure implements CallerSignal {
+export class LightAbortSignal implements CallerSignal {
   #aborted = false;
-  /** Mostly there is one. */
+  /** One in most cases. */
   #listeners: Listener | Listener[] | null = null;
 
   get aborted(): boolean {
     return this.#aborted;
   }
 
-  /** Tells everybody who listens, once. */
+  /** Calls all listeners; repeating it changes nothing. */
   abort(): void {
     if (this.#aborted) return;
     this.#aborted = true;
@@ -38,6 +38,8 @@ export class Departure implements CallerSignal {
 
   removeEventListener(_type: 'abort', listener: Listener): void {
     if (this.#listeners === listener) this.#listeners = null;
-    else if (Array.isArray(this.#listeners)) this.#listeners = this.#listeners.filter((one) => one !== listener);
+    else if (Array.isArray(this.#listeners)) {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    }
   }
 }

@@ -7,7 +7,7 @@ import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
 import type { HandedMessage } from '../../store/packing/handed-messages.ts';
 import type { Reach } from '../../store/postgres/health.ts';
 import { random64 } from '../../store/postgres/random.ts';
-import type { Holder, Traffic } from '../fair-use/byte-budget.ts';
+import type { ByteBudget, ByteOwner } from '../fair-use/byte-budget.ts';
 import type { Timer, TimerWheel } from '../timer-wheel.ts';
 import type { CallerSignal } from './abort-signal.ts';
 import { DeferredFloor } from './deferred-floor.ts';
@@ -25,8 +25,8 @@ const WAITS_ON_MS = 2_000;
 const EXPECTED_BYTES_MIN = 64 * 1024;
 
 export interface WaiterRequest extends Omit<WaiterRow, 'nonce'> {
-  /** Whose answer it will be, for the traffic's bounds. */
-  readonly holder: Holder;
+  /** Whose bytes the answer will be. */
+  readonly owner: ByteOwner;
   readonly waitMs: number;
   readonly signal: CallerSignal;
 }
@@ -57,7 +57,7 @@ export interface Look {
 export interface DispatcherOptions {
   readonly ids: SubscriptionIds;
   readonly wheel: TimerWheel;
-  readonly traffic: Pick<Traffic, 'hasRoom' | 'hasRoomFor'>;
+  readonly byteBudget: Pick<ByteBudget, 'roomOr' | 'roomForOr'>;
   readonly reach: Reach;
   /** Whether what other instances make receivable is heard of here. */
   readonly hears: () => boolean;
@@ -70,7 +70,7 @@ export interface DispatcherOptions {
 
 interface Waiter {
   readonly row: WaiterRow;
-  readonly holder: Holder;
+  readonly owner: ByteOwner;
   readonly resolve: (answer: WaiterAnswer) => void;
   readonly reject: (error: unknown) => void;
   /** No longer waits for messages: its time is over or its client is gone. */
@@ -86,7 +86,7 @@ interface Waiter {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters = new Set<Waiter>();
-  readonly #goOnLooking = () => this.wake();
+  readonly #resume = () => this.wake();
   /** Waiters for whom a look has found nothing, and when the last one went with an empty answer. */
   #parked = 0;
   #parkedUntil = Number.NEGATIVE_INFINITY;
@@ -150,7 +150,7 @@ export class Dispatcher {
     if (receiveKey !== null || !this.#knownEmpty || this.#dirty || this.#running) return false;
     const { hears, reach } = this.#options;
     const waitsOn = this.#parked > 0 || performance.now() - this.#parkedUntil <= WAITS_ON_MS;
-    return waitsOn && hears() && reach.isThere(this.#goOnLooking);
+    return waitsOn && hears() && reach.isThere(this.#resume);
   }
 
   #park(waiter: Waiter): void {
@@ -191,11 +191,11 @@ export class Dispatcher {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#dirty && this.#waiters.size > 0) {
-      if (!this.#options.reach.isThere(this.#goOnLooking)) {
+      if (!this.#options.reach.isThere(this.#resume)) {
         this.#refuseNew();
         break;
       }
-      if (!this.#options.traffic.hasRoom(this.#goOnLooking)) {
+      if (!this.#options.byteBudget.roomOr(this.#resume)) {
         this.#answerOver();
         break;
       }
@@ -225,7 +225,7 @@ export class Dispatcher {
     let messages = 0;
     for (const waiter of this.#waiters) {
       // It goes on waiting, and is answered empty when its time is over.
-      if (!this.#options.traffic.hasRoomFor(waiter.holder, this.#goOnLooking)) {
+      if (!this.#options.byteBudget.roomForOr(waiter.owner, this.#resume)) {
         if (waiter.over) this.#answerEmpty(waiter);
         continue;
       }
@@ -340,13 +340,13 @@ export class Dispatcher {
 }
 
 function createWaiter(
-  { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, holder }: WaiterRequest,
+  { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, owner }: WaiterRequest,
   resolve: Waiter['resolve'],
   reject: Waiter['reject'],
 ): Waiter {
   return {
     row: { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, nonce: random64() },
-    holder,
+    owner,
     resolve,
     reject,
     over: false,

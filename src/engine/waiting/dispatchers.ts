@@ -8,7 +8,7 @@ import type { HandedMessage } from '../../store/packing/handed-messages.ts';
 import { Batcher } from '../batching/batcher.ts';
 import type { FlushTurns } from '../batching/flush-turns.ts';
 import type { LockWaits } from '../batching/lock-waits.ts';
-import type { Traffic } from '../fair-use/byte-budget.ts';
+import type { ByteBudget } from '../fair-use/byte-budget.ts';
 import type { TimerWheel } from '../timer-wheel.ts';
 import { Dispatcher, type Look, type SubscriptionIds } from './dispatcher.ts';
 
@@ -29,7 +29,7 @@ export interface DispatchersOptions {
   readonly store: Store;
   readonly wheel: TimerWheel;
   readonly logger: Logger;
-  readonly traffic: Traffic;
+  readonly byteBudget: ByteBudget;
   readonly turns: FlushTurns;
   readonly lockWaits: LockWaits;
   readonly handBack: (ids: SubscriptionIds, messages: readonly HandedMessage[], row: WaiterRow) => void;
@@ -52,7 +52,7 @@ export class Dispatchers {
         // A dispatcher has one look on its way, so a group has one entry.
         const looks = groups.flatMap(({ entries }) => entries);
         const outcomes = await options.store.deliveries.receive(looks, wait, LOOK_BYTES_MAX);
-        options.traffic.pass(countBytes(outcomes));
+        options.byteBudget.countForTurn(countBytes(outcomes));
         return outcomes.map((outcome) => (outcome.outcome === 'busy' ? 'busy' : [outcome]));
       },
       weigh: (look) => ({ items: look.waiters.length, bytes: look.expectedBytes }),
@@ -74,7 +74,7 @@ export class Dispatchers {
     const dispatcher = new Dispatcher({
       ids: { topicId: ids.topicId, subscriptionId: ids.subscriptionId },
       wheel: this.#options.wheel,
-      traffic: this.#options.traffic,
+      byteBudget: this.#options.byteBudget,
       reach: this.#options.store.reach,
       hears: () => this.#options.store.wakeups.isListening(),
       bytesMax: LOOK_BYTES_MAX,

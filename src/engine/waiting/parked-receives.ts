@@ -7,7 +7,7 @@ import type { FairUse } from '../../domain/fair-use.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { Keyring } from '../lookups/keyring.ts';
 import type { ReceiveRequest } from '../types.ts';
-import { type CallerSignal, Departure } from './abort-signal.ts';
+import { type CallerSignal, LightAbortSignal } from './abort-signal.ts';
 
 /** Nobody knows when one of the others ends; half a minute is the longest. */
 const RETRY_AFTER_SECONDS = 5;
@@ -25,7 +25,7 @@ export interface ParkedReceive {
 /** A receive that waits under a key: its signal tells also that the key has ended. */
 class KeyWait implements ParkedReceive {
   readonly keyId: string;
-  readonly signal = new Departure();
+  readonly signal = new LightAbortSignal();
   readonly #caller: CallerSignal;
   readonly #leave = () => this.signal.abort();
 

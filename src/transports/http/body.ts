@@ -1,5 +1,5 @@
 // Reads the body of a request as bytes, whatever its type; a route that wants JSON parses it itself. What has arrived is
-// counted among the traffic of the instance chunk by chunk, inflated, and given up as soon as it is too much.
+// counted in the byte budget of the instance chunk by chunk, inflated, and given up as soon as it is too much.
 
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
@@ -35,7 +35,7 @@ export function readBody(request: FastifyRequest, payload: Payload, done: Done):
       return;
     }
     try {
-      request.held?.take(chunk.length);
+      request.reservation?.take(chunk.length);
       chunks.push(chunk);
     } catch (error) {
       end(error as Error);

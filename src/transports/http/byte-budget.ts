@@ -2,12 +2,12 @@
 // is known whose request it is until the last byte of the answer went to the operating system.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Held, Traffic } from '../../engine/fair-use/byte-budget.ts';
+import type { ByteBudget, Reservation } from '../../engine/fair-use/byte-budget.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Null where the request is not counted, or not yet. */
-    held: Held | null;
+    reservation: Reservation | null;
   }
   interface FastifyContextConfig {
     /** What the route does when the budget is used up; without this, it refuses. */
@@ -15,23 +15,23 @@ declare module 'fastify' {
   }
 }
 
-/** `goesOn`: what it does makes room, so it may use the reserve. `answers`: it is small, and asked for by those who watch. */
-export type WhenFull = 'goesOn' | 'answers';
+/** `usesReserve`: it frees bytes, so it may use the reserve. `exempt`: it is small, and asked for by monitors. */
+export type WhenFull = 'usesReserve' | 'exempt';
 
 const NOBODY = '';
 
 /** Counts the request from now on. Throws `overloaded` or `too_much_traffic`. */
-export function enterTraffic(request: FastifyRequest, traffic: Pick<Traffic, 'enter'>): void {
+export function reserveBytes(request: FastifyRequest, byteBudget: Pick<ByteBudget, 'reserve'>): void {
   const { whenFull, open } = request.routeOptions.config;
-  if (whenFull === 'answers') return;
-  const holder = open === true ? NOBODY : (request.access?.keyId ?? null);
-  request.held = traffic.enter(holder, { makesRoom: whenFull === 'goesOn' });
-  request.answer?.hold(request.held);
+  if (whenFull === 'exempt') return;
+  const owner = open === true ? NOBODY : (request.access?.keyId ?? null);
+  request.reservation = byteBudget.reserve(owner, { usesReserve: whenFull === 'usesReserve' });
+  request.answer?.hold(request.reservation);
 }
 
 /** Counts what is about to be written. */
 export function addAnswer(request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
-  request.held?.add(sizeOf(payload, reply));
+  request.reservation?.add(sizeOf(payload, reply));
 }
 
 /** A stream says how long it is in the header. */

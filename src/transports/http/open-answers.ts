@@ -6,8 +6,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import type { Held } from '../../engine/fair-use/byte-budget.ts';
-import { type CallerSignal, Departure } from '../../engine/waiting/abort-signal.ts';
+import type { Reservation } from '../../engine/fair-use/byte-budget.ts';
+import { type CallerSignal, LightAbortSignal } from '../../engine/waiting/abort-signal.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -20,8 +20,8 @@ declare module 'fastify' {
 export class OpenAnswer {
   readonly response: ServerResponse;
   #state: 'open' | 'written' | 'lost' = 'open';
-  #held: Held | null = null;
-  #departure: Departure | null = null;
+  #reservation: Reservation | null = null;
+  #signal: LightAbortSignal | null = null;
   #onLost: (() => void) | null = null;
 
   constructor(response: ServerResponse) {
@@ -30,17 +30,17 @@ export class OpenAnswer {
 
   /** Aborted when the connection ends before the last byte of the answer was written. */
   get signal(): CallerSignal {
-    if (this.#departure === null) {
-      this.#departure = new Departure();
-      if (this.#state === 'lost') this.#departure.abort();
+    if (this.#signal === null) {
+      this.#signal = new LightAbortSignal();
+      if (this.#state === 'lost') this.#signal.abort();
     }
-    return this.#departure;
+    return this.#signal;
   }
 
   /** What is to be let go of when the answer is over. */
-  hold(held: Held): void {
-    if (this.#state === 'open') this.#held = held;
-    else held.release();
+  hold(reservation: Reservation): void {
+    if (this.#state === 'open') this.#reservation = reservation;
+    else reservation.release();
   }
 
   /** Runs the function once if the answer is lost, at once if it already is. */
@@ -52,10 +52,10 @@ export class OpenAnswer {
   /** For the keeper of all: the answer was written, or its connection ended before. */
   end(state: 'written' | 'lost'): void {
     this.#state = state;
-    this.#held?.release();
-    this.#held = null;
+    this.#reservation?.release();
+    this.#reservation = null;
     if (state === 'lost') {
-      this.#departure?.abort();
+      this.#signal?.abort();
       this.#onLost?.();
     }
     this.#onLost = null;

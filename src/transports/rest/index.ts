@@ -13,11 +13,11 @@ import type { Access } from '../../domain/access.ts';
 import { WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
-import type { Traffic } from '../../engine/fair-use/byte-budget.ts';
+import type { ByteBudget } from '../../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../../engine/types.ts';
 import { admitCaller, authenticate, authenticateChallenge, refuseUnguarded } from '../http/auth.ts';
 import { readBody } from '../http/body.ts';
-import { addAnswer, enterTraffic } from '../http/byte-budget.ts';
+import { addAnswer, reserveBytes } from '../http/byte-budget.ts';
 import { createClientErrorHandler } from '../http/client-error.ts';
 import { addCompression } from '../http/compression.ts';
 import { refuseCrossSite } from '../http/cross-site.ts';
@@ -36,7 +36,7 @@ import { addRoute } from './routes/route.ts';
 export interface RestDoorOptions {
   readonly engine: Engine;
   readonly logger: Logger;
-  readonly traffic: Traffic;
+  readonly byteBudget: ByteBudget;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -53,7 +53,7 @@ const PARAMETER_CHARACTERS_MAX = HEADERS_BYTES_MAX;
 
 /** Makes the door; `start` resolves to its URL. */
 export function createRestDoor(options: RestDoorOptions) {
-  const { engine, logger, traffic, host, port, timeouts = defaultTimeouts } = options;
+  const { engine, logger, byteBudget, host, port, timeouts = defaultTimeouts } = options;
   let stopping = false;
   const openAnswers = createOpenAnswers();
   const handBacks = createHandBacks({ engine, logger });
@@ -72,7 +72,7 @@ export function createRestDoor(options: RestDoorOptions) {
     try {
       if (stopping) throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
       request.answer = openAnswers.add(request.raw, reply.raw);
-      const admitted = admit(request, reply, { engine, traffic });
+      const admitted = admit(request, reply, { engine, byteBudget });
       if (admitted === undefined) done();
       else void admitted.then(() => done(), fail);
     } catch (error) {
@@ -152,7 +152,7 @@ function createServer({ logger, timeouts, openAnswers }: ServerOptions): Fastify
   app.decorateRequest('caller', '');
   app.decorateRequest('access', null);
   app.decorateRequest('answer', null);
-  app.decorateRequest('held', null);
+  app.decorateRequest('reservation', null);
   app.addHook('onRoute', ({ url, config }) => refuseUnguarded(url, config));
   app.setErrorHandler(handleError);
   addNotFoundHandler(app);
@@ -161,19 +161,19 @@ function createServer({ logger, timeouts, openAnswers }: ServerOptions): Fastify
 
 interface Rooms {
   readonly engine: Engine;
-  readonly traffic: Traffic;
+  readonly byteBudget: ByteBudget;
 }
 
 /** What is checked of every request, before its body is read; a promise only where the key has to be looked up. */
 function admit(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): Promise<void> | undefined {
-  const { engine, traffic } = rooms;
+  const { engine, byteBudget } = rooms;
   const fault = findFramingFault(request.raw, reply);
   if (fault !== null) throw fault;
   refuseRepeatedHeaders(request.raw);
   const { config } = request.routeOptions;
   if (config.open === true) {
     refuseQuery(request, config);
-    enterTraffic(request, traffic);
+    reserveBytes(request, byteBudget);
     return undefined;
   }
   const enter = (access: Access): void => {
@@ -181,7 +181,7 @@ function admit(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): Prom
     refuseCrossSite(request.raw);
     admitCaller(request, access, config.operation);
     refuseQuery(request, config);
-    enterTraffic(request, traffic);
+    reserveBytes(request, byteBudget);
   };
   const access = authenticate(request, engine);
   if (access instanceof Promise) return access.then(enter);

@@ -20,8 +20,8 @@ afterAll(() => bench.stop());
 
 /** The real store, whose database is away at a word, and every look for messages counted. */
 function createView(store: Store) {
-  const goOns = new Set<() => void>();
-  const view = { isAway: false, looks: [] as number[], atOnce: 0, atOnceMax: 0, lookedFor: new Set<bigint>(), goOns };
+  const resumes = new Set<() => void>();
+  const view = { isAway: false, looks: [] as number[], atOnce: 0, atOnceMax: 0, lookedFor: new Set<bigint>(), resumes };
   const receive: Store['deliveries']['receive'] = async (groups, ...rest) => {
     view.looks.push(groups.length);
     view.atOnce += 1;
@@ -32,8 +32,8 @@ function createView(store: Store) {
     return outcomes;
   };
   const reach: Store['reach'] = {
-    isThere: (goOn) => {
-      if (view.isAway) goOns.add(goOn);
+    isThere: (resume) => {
+      if (view.isAway) resumes.add(resume);
       return !view.isAway;
     },
     refuse: () => new WillcallError('database_unavailable', 'away'),
@@ -64,13 +64,13 @@ it('thousands of parked receives look in a few statements, one at a time, and mi
   const before = view.looks.length;
   await bench.rows(`select pg_terminate_backend(pid) from pg_stat_activity
     where datname = current_database() and application_name = 'willcall wakeup'`);
-  await expect.poll(() => view.goOns.size).toBe(SUBSCRIPTIONS);
+  await expect.poll(() => view.resumes.size).toBe(SUBSCRIPTIONS);
   expect(view.looks.length).toBe(before);
 
   view.isAway = false;
   view.atOnceMax = 0;
   view.lookedFor.clear();
-  for (const goOn of view.goOns) goOn();
+  for (const resume of view.resumes) resume();
   await expect.poll(() => view.lookedFor.size).toBe(answers.length);
   expect(view.looks.slice(before)).toEqual([GROUPS_MAX, SUBSCRIPTIONS - GROUPS_MAX]);
   expect(view.atOnceMax).toBe(1);

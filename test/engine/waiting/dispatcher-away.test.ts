@@ -63,13 +63,13 @@ describe('while the database is away', () => {
     const parked = await park(100);
     database.away = new Set();
     for (let i = 0; i < 50; i += 1) dispatcher.wake();
-    const goOns = [...(database.away ?? [])];
+    const resumes = [...(database.away ?? [])];
     const before = looks.length;
     database.away = null;
-    for (const goOn of goOns) goOn();
+    for (const resume of resumes) resume();
     // And the wakeup of those who lost their connection comes on top.
     dispatcher.wake();
-    expect([goOns.length, looks.length]).toEqual([1, before + 1]);
+    expect([resumes.length, looks.length]).toEqual([1, before + 1]);
     await answerLook(before + 1, { handed: parked.map((_, i) => [message(i + 1)]) });
     expect(parked.map(({ answer }) => answer === null)).toEqual(Array(100).fill(false));
   });

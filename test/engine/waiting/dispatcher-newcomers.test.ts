@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
-import { Traffic } from '../../../src/engine/fair-use/byte-budget.ts';
+import { ByteBudget } from '../../../src/engine/fair-use/byte-budget.ts';
 import { TimerWheel } from '../../../src/engine/timer-wheel.ts';
 import { Dispatcher } from '../../../src/engine/waiting/dispatcher.ts';
 import type { HandedMessage } from '../../../src/store/packing/handed-messages.ts';
@@ -26,7 +26,7 @@ beforeEach(async () => {
   dispatcher = new Dispatcher({
     ids: { topicId: 1, subscriptionId: 1 },
     wheel: new TimerWheel(5),
-    traffic: new Traffic({ bytesMax: 1_000_000 }),
+    byteBudget: new ByteBudget({ bytesMax: 1_000_000 }),
     reach: { isThere: () => !away, refuse: () => new WillcallError('database_unavailable', 'away') },
     hears: () => hears,
     bytesMax: 1_000_000,
@@ -47,7 +47,7 @@ afterEach(() => vi.useRealTimers());
 function wait({ waitMs = WAIT_MS, receiveKey = null as string | null } = {}) {
   const state = { messages: null as number | null, error: null as unknown };
   const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey };
-  dispatcher.wait({ ...row, holder: null, waitMs, signal: new AbortController().signal }).then(
+  dispatcher.wait({ ...row, owner: null, waitMs, signal: new AbortController().signal }).then(
     (answer) => {
       state.messages = answer === 'gone' ? null : answer.messages.length;
     },

@@ -3,11 +3,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WaiterAnswer } from '../../../src/engine/waiting/dispatcher.ts';
 import {
+  BUDGET_BYTES,
   BYTES_MAX,
   type DispatcherBench,
   message,
   openDispatcherBench,
-  TRAFFIC_BYTES,
 } from '../../support/dispatcher.ts';
 
 /** As the store bounds each. */
@@ -16,12 +16,12 @@ const STATEMENT_MS_MAX = 10_000;
 let looks: DispatcherBench['looks'];
 let handedBack: DispatcherBench['handedBack'];
 let dispatcher: DispatcherBench['dispatcher'];
-let traffic: DispatcherBench['traffic'];
+let byteBudget: DispatcherBench['byteBudget'];
 let wait: DispatcherBench['wait'];
 let answerLook: DispatcherBench['answerLook'];
 
 beforeEach(() => {
-  ({ looks, handedBack, dispatcher, traffic, wait, answerLook } = openDispatcherBench());
+  ({ looks, handedBack, dispatcher, byteBudget, wait, answerLook } = openDispatcherBench());
 });
 afterEach(() => vi.useRealTimers());
 
@@ -165,7 +165,7 @@ describe('the end of a wait', () => {
     const client = new AbortController();
     client.abort();
     const row = { maxMessages: 1, maxBytes: 1, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
-    await dispatcher.wait({ ...row, holder: null, waitMs: 1000, signal: client.signal });
+    await dispatcher.wait({ ...row, owner: null, waitMs: 1000, signal: client.signal });
     expect(looks).toHaveLength(0);
   });
 
@@ -243,14 +243,14 @@ describe('floors', () => {
 });
 
 describe('while the instance holds as much as it may', () => {
-  const fill = (holder: string | null, bytes: number) => {
-    const held = traffic.enter(holder, { makesRoom: false });
+  const fill = (owner: string | null, bytes: number) => {
+    const held = byteBudget.reserve(owner, { usesReserve: false });
     held.add(bytes);
     return held;
   };
 
   it('looks for nobody, and goes on as soon as there is room', async () => {
-    const held = fill(null, TRAFFIC_BYTES);
+    const held = fill(null, BUDGET_BYTES);
     const waiter = wait();
     dispatcher.wake();
     expect(looks).toHaveLength(0);
@@ -261,7 +261,7 @@ describe('while the instance holds as much as it may', () => {
   });
 
   it('answers empty whose time is over, and who did not want to wait', async () => {
-    fill(null, TRAFFIC_BYTES);
+    fill(null, BUDGET_BYTES);
     const waiters = [wait({ waitMs: 1000 }), wait({ waitMs: 0 })];
     await vi.advanceTimersByTimeAsync(1010);
     expect(waiters.map(({ answer }) => answer)).toMatchObject([{ messages: [] }, { messages: [] }]);
@@ -269,9 +269,9 @@ describe('while the instance holds as much as it may', () => {
   });
 
   it('passes over the waiters of a key that holds its share, until it has let go of some', async () => {
-    const held = fill('wk_1', TRAFFIC_BYTES / 4);
-    const full = wait({ holder: 'wk_1' });
-    const other = wait({ holder: 'wk_2' });
+    const held = fill('wk_1', BUDGET_BYTES / 4);
+    const full = wait({ owner: 'wk_1' });
+    const other = wait({ owner: 'wk_2' });
     await answerLook(1);
     expect(looks[0]?.look.waiters).toHaveLength(1);
     dispatcher.wake();

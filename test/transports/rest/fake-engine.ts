@@ -5,7 +5,7 @@ import { adminAccess } from '../../../src/domain/access.ts';
 import { fairUseDefaults } from '../../../src/domain/fair-use.ts';
 import type { Logger } from '../../../src/domain/logger.ts';
 import type { ReceivedMessage } from '../../../src/domain/message.ts';
-import { Traffic } from '../../../src/engine/fair-use/byte-budget.ts';
+import { ByteBudget } from '../../../src/engine/fair-use/byte-budget.ts';
 import type { Engine } from '../../../src/engine/types.ts';
 import type { CallerSignal } from '../../../src/engine/waiting/abort-signal.ts';
 import type { Timeouts } from '../../../src/transports/http/timeouts.ts';
@@ -40,8 +40,8 @@ export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Pro
       get: (known, verb) => known[verb as keyof Engine] ?? (() => Promise.reject(new Error(`no ${String(verb)}`))),
     },
   ) as Engine;
-  const traffic = new Traffic({ bytesMax: fairUseDefaults.trafficBytes });
-  const [door] = createDoors({ engine, logger, traffic, host: '127.0.0.1', port: 0, timeouts });
+  const byteBudget = new ByteBudget({ bytesMax: fairUseDefaults.trafficBytes });
+  const [door] = createDoors({ engine, logger, byteBudget, host: '127.0.0.1', port: 0, timeouts });
   const url = await door.start();
   const client = createClient(url, adminKey, await callWitness(url));
   return {

@@ -25,7 +25,7 @@ export const acknowledge: Route = {
   method: 'POST',
   url: '/v1/subscriptions/:subscription/acknowledge',
   operation: 'acknowledge',
-  whenFull: 'goesOn',
+  whenFull: 'usesReserve',
   describe,
   handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');

@@ -16,7 +16,7 @@ export const checkReadiness: Route = {
   method: 'GET',
   url: '/readyz',
   open: true,
-  whenFull: 'answers',
+  whenFull: 'exempt',
   describe,
   handle: async (_request, _reply, { engine }) => {
     await engine.checkReadiness();

@@ -22,7 +22,7 @@ export const extend: Route = {
   method: 'POST',
   url: '/v1/subscriptions/:subscription/extend',
   operation: 'extend',
-  whenFull: 'goesOn',
+  whenFull: 'usesReserve',
   describe,
   handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');

@@ -22,7 +22,7 @@ export const reject: Route = {
   method: 'POST',
   url: '/v1/subscriptions/:subscription/reject',
   operation: 'reject',
-  whenFull: 'goesOn',
+  whenFull: 'usesReserve',
   describe,
   handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');

@@ -24,7 +24,7 @@ export const release: Route = {
   method: 'POST',
   url: '/v1/subscriptions/:subscription/release',
   operation: 'release',
-  whenFull: 'goesOn',
+  whenFull: 'usesReserve',
   describe,
   handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');
