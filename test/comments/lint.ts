@@ -6,7 +6,7 @@ import { findBreaches } from './width.ts';
 
 // Folders whose comments are still being brought to the width; the list only gets shorter.
 const UNFINISHED = /^(src\/(engine|store|embedded|jobs|transports)\/|src\/[^/]+\.ts$|migrations\/functions\/)/;
-// Numbered migrations are never edited once they have landed: databases keep a digest of their text.
+// Numbered migrations are never edited once landed: databases keep a digest of their text.
 const LANDED = /^migrations\/\d{4}-/;
 
 const listed = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts', '*.sql'], {
