@@ -1,6 +1,7 @@
 // Receiving: one statement hands out messages to the waiters of many subscriptions.
 
 import { type DeliveryRow, deliveryReaders, type HandedMessage, unpackDelivery } from './packing/handed-messages.ts';
+import { firstsOf, runningTotals } from './packing/slices.ts';
 import { plainFirst } from './plain-first.ts';
 import type { Db } from './postgres/db.ts';
 
@@ -169,20 +170,6 @@ function packWaiters(groups: readonly ReceiveGroup[]) {
   const lasts = runningTotals(groups.map((group) => group.waiters.length));
   const places = groups.flatMap((group) => firstsOf(group.waiters.map(({ maxMessages }) => maxMessages)));
   return { waiters, firsts: groups.map((g, i) => (lasts[i] ?? 0) - g.waiters.length + 1), lasts, places };
-}
-
-/** [2, 1, 3] becomes [2, 3, 6]. */
-export function runningTotals(counts: readonly number[]): number[] {
-  let total = 0;
-  return counts.map((count) => {
-    total += count;
-    return total;
-  });
-}
-
-/** [2, 1, 3] becomes [1, 3, 4]: where each run begins, counted from 1. */
-export function firstsOf(counts: readonly number[]): number[] {
-  return runningTotals(counts).map((last, i) => last - (counts[i] ?? 0) + 1);
 }
 
 function toOutcomes(

@@ -1,6 +1,6 @@
 // What falls due: leases that end, deferred messages that may be handed out again, delayed ones that enter the log.
 
-import { firstsOf, runningTotals } from './deliveries.ts';
+import { firstsOf, runningTotals } from './packing/slices.ts';
 import type { Db } from './postgres/db.ts';
 
 export interface DueLease {

@@ -26,13 +26,16 @@ export interface Mutant {
   readonly sweepPauseMs?: number;
 }
 
-const RECEIVE_LOCK = `if _wait then
-    perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);`;
-const SETTLE_LOCK = `if _wait then
-    perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);`;
-const SETTLE_LOCK_TRY = `not pg_try_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id)`;
+const TOPIC_LOCK = 'if not willcall.take_lock(willcall.lock_topic(), _topic_id, _wait) then';
+const RECEIVE_LOCK = 'if not willcall.take_lock(willcall.lock_receive(), _subscription_id, _wait) then';
+const SETTLE_LOCK = 'if not willcall.take_lock(willcall.lock_settle(), _subscription_id, _wait) then';
 /** Instead of a lock: long enough that others come between. */
-const NO_LOCK = 'if true then\n    perform pg_sleep(0.02);';
+const NO_LOCK = 'if pg_sleep(0.02) is null then';
+
+/** All of the flush's keys, none of them locked. */
+function noLocks(ids: string): string {
+  return `array(select ids.no from generate_subscripts(${ids}, 1) ids (no) where pg_sleep(0.02) is not null)`;
+}
 
 const ACKNOWLEDGE_PLAIN = 'settle/acknowledge-plain.sql';
 const PUBLISH_PLAIN = 'publish/publish-plain.sql';
@@ -42,13 +45,13 @@ const plainMutants: readonly Mutant[] = [
   {
     name: 'publish in one pass takes no lock',
     file: PUBLISH_PLAIN,
-    edits: [['not pg_try_advisory_xact_lock(_class, _topic_ids[_g])', 'pg_sleep(0.02) is null']],
+    edits: [['willcall.take_locks(willcall.lock_topic(), _topic_ids)', noLocks('_topic_ids')]],
     caughtBy: ['calls fail'],
   },
   {
     name: 'receive in one pass takes no lock',
     file: 'receive/receive-plain.sql',
-    edits: [['not pg_try_advisory_xact_lock(_class, _subscription_ids[_g])', 'pg_sleep(0.02) is null']],
+    edits: [['willcall.take_locks(willcall.lock_receive(), _subscription_ids)', noLocks('_subscription_ids')]],
     caughtBy: ['calls fail'],
   },
   {
@@ -140,10 +143,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'acknowledge takes no lock',
     file: 'settle/acknowledge.sql',
-    edits: [
-      [SETTLE_LOCK, NO_LOCK],
-      [SETTLE_LOCK_TRY, 'false'],
-    ],
+    edits: [[SETTLE_LOCK, NO_LOCK]],
     caughtBy: ['calls fail'],
   },
   {
@@ -317,13 +317,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'publish takes no lock',
     file: 'publish/publish.sql',
-    edits: [
-      [
-        `if _wait then
-    perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);`,
-        NO_LOCK,
-      ],
-    ],
+    edits: [[TOPIC_LOCK, NO_LOCK]],
     caughtBy: ['calls fail'],
   },
   {

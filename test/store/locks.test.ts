@@ -4,6 +4,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CALLER, codeOf, createQueue, freshName, newMessage, outcomesOf, type Queue } from '../support/calls.ts';
+import { type LockClass, takeLockText } from '../support/lock.ts';
 import { openStoreBench, type Session, type StoreBench, type TestEngine } from '../support/store.ts';
 
 let bench: StoreBench;
@@ -22,16 +23,14 @@ beforeEach(async () => {
   queue = await createQueue(engine);
 });
 
-type Lock = 'topic' | 'receive' | 'settle';
-
 /**
  * Takes the lock, starts the call, and when that waits does the change and commits; the call's
  * answer.
  */
-async function meanwhile<T>(lock: Lock, call: () => Promise<T>, change: () => Promise<unknown>): Promise<T> {
+async function meanwhile<T>(lock: LockClass, call: () => Promise<T>, change: () => Promise<unknown>): Promise<T> {
   await holder.rows('begin');
   const id = lock === 'topic' ? queue.topicId : queue.subscriptionId;
-  await holder.rows('select pg_advisory_xact_lock(hashtext($1), $2)', [`willcall.${lock}`, id]);
+  await holder.rows(takeLockText(lock), [id]);
   const answer = call();
   // A refusal is looked at by the test, not by the process.
   answer.catch(() => {});
@@ -279,8 +278,7 @@ describe('a busy lock', () => {
     other = await createQueue(engine);
     await holder.rows('begin');
   });
-  const hold = (lock: Lock, id: number) =>
-    holder.rows('select pg_advisory_xact_lock(hashtext($1), $2)', [`willcall.${lock}`, id]);
+  const hold = (lock: LockClass, id: number) => holder.rows(takeLockText(lock), [id]);
   const publishToBoth = async () => {
     const groups = [queue, other].map(({ topicId }) => {
       return { topicId, calls: [{ publisher: CALLER, messages: [newMessage('a')] }] };

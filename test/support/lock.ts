@@ -6,7 +6,7 @@ import { Client, type QueryResultRow } from 'pg';
 import { vi } from 'vitest';
 import type { TestDatabase } from './database.ts';
 
-/** A lock class of the hot functions, as in docs/architecture.md. */
+/** A lock class of the hot functions (migrations/functions/locks.sql). */
 export type LockClass = 'topic' | 'receive' | 'settle';
 
 export interface Owner {
@@ -29,6 +29,11 @@ export interface Owner {
   /** Resolves once the condition holds. */
   see(condition: string, values?: unknown[]): Promise<void>;
   end(): Promise<void>;
+}
+
+/** Takes a lock of the class by its one parameter, the id, as the service's functions do. */
+export function takeLockText(lock: LockClass): string {
+  return `select willcall.take_lock(willcall.lock_${lock}(), $1::integer)`;
 }
 
 const LOOK_MS = 2;
@@ -56,7 +61,7 @@ export async function openOwner(database: TestDatabase): Promise<Owner> {
 
   return {
     ...{ rows, see, obstruct },
-    hold: (lock, id) => obstruct(`select pg_advisory_xact_lock(hashtext($1), $2)`, [`willcall.${lock}`, id]),
+    hold: (lock, id) => obstruct(takeLockText(lock), [id]),
     letGo: async () => void (await holder.query('rollback')),
     seeWaiting: (count) =>
       see(

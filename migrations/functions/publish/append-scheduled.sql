@@ -19,7 +19,7 @@ declare
   _appended integer;
   _places tid[];
 begin
-  perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
+  perform willcall.take_lock(willcall.lock_topic(), _topic_id);
   select array_agg(s.place) into _places
   from unnest(_scheduled_nos) due (scheduled_no)
   cross join lateral (

@@ -31,22 +31,18 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  _class integer := hashtext('willcall.topic');
   _mine integer[];
-  _patient_until timestamptz := clock_timestamp() + interval '20 milliseconds';
   _now timestamptz;
 begin
-  for _g in 1..cardinality(_topic_ids) loop
-    if not pg_try_advisory_xact_lock(_class, _topic_ids[_g])
-      and not (clock_timestamp() < _patient_until and willcall.lock_soon(_class, _topic_ids[_g]))
-    then
-      grp := _g;
-      outcome := 'busy';
+  _mine := willcall.take_locks(willcall.lock_topic(), _topic_ids);
+  if cardinality(_mine) < cardinality(_topic_ids) then
+    outcome := 'busy';
+    for grp in
+      select ids.no from generate_subscripts(_topic_ids, 1) ids (no) where ids.no <> all (_mine)
+    loop
       return next;
-      continue;
-    end if;
-    _mine := _mine || _g;
-  end loop;
+    end loop;
+  end if;
   -- Taken after the locks, so that time never runs backwards in a log.
   _now := clock_timestamp();
 

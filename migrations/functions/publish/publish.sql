@@ -47,9 +47,7 @@ declare
   _max_backlog integer;
   _full boolean := false;
 begin
-  if _wait then
-    perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
-  elsif not pg_try_advisory_xact_lock(hashtext('willcall.topic'), _topic_id) then
+  if not willcall.take_lock(willcall.lock_topic(), _topic_id, _wait) then
     outcome := 'busy';
     return;
   end if;

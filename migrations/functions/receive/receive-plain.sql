@@ -55,22 +55,18 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  _class integer := hashtext('willcall.receive');
   _mine integer[];
-  _patient_until timestamptz := clock_timestamp() + interval '20 milliseconds';
   _now timestamptz;
 begin
-  for _g in 1..cardinality(_subscription_ids) loop
-    if not pg_try_advisory_xact_lock(_class, _subscription_ids[_g])
-      and not (clock_timestamp() < _patient_until and willcall.lock_soon(_class, _subscription_ids[_g]))
-    then
-      grp := _g;
-      outcome := 'busy';
+  _mine := willcall.take_locks(willcall.lock_receive(), _subscription_ids);
+  if cardinality(_mine) < cardinality(_subscription_ids) then
+    outcome := 'busy';
+    for grp in
+      select ids.no from generate_subscripts(_subscription_ids, 1) ids (no) where ids.no <> all (_mine)
+    loop
       return next;
-      continue;
-    end if;
-    _mine := _mine || _g;
-  end loop;
+    end loop;
+  end if;
   _now := clock_timestamp();
 
   return query

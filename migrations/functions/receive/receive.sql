@@ -87,9 +87,7 @@ declare
   _head bigint;
   _no bigint;
 begin
-  if _wait then
-    perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);
-  elsif not pg_try_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id) then
+  if not willcall.take_lock(willcall.lock_receive(), _subscription_id, _wait) then
     outcome := 'busy';
     return next;
     return;
@@ -128,7 +126,7 @@ begin
       order by d.delivery_no desc
       limit 1;
       continue when not found;
-      perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+      perform willcall.take_lock(willcall.lock_settle(), _subscription_id);
       update willcall.lease l
       set expires_at = checked_at
         + coalesce(_visibility_timeout_seconds[_waiter], _sub.visibility_timeout_seconds) * interval '1 second'

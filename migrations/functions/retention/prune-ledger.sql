@@ -22,7 +22,7 @@ begin
     return 0;
   end if;
 
-  perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+  perform willcall.take_lock(willcall.lock_settle(), _subscription_id);
   select l.ack_no into _tail
   from willcall.acknowledgment l
   where l.topic_id = _topic_id and l.subscription_id = _subscription_id

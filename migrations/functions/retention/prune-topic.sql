@@ -21,7 +21,7 @@ declare
   _places tid[];
   _subscription_id integer;
 begin
-  perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
+  perform willcall.take_lock(willcall.lock_topic(), _topic_id);
   floor := coalesce(_floor, 0);
   _bound := willcall.prunable_seq(_topic_id, floor);
 

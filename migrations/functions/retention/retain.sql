@@ -35,8 +35,8 @@ declare
 begin
   expired := 0;
   dead := 0;
-  perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);
-  perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
+  perform willcall.take_lock(willcall.lock_receive(), _subscription_id);
+  perform willcall.take_lock(willcall.lock_settle(), _subscription_id);
 
   select t.retention_seconds, t.retain_acknowledged_seconds into _topic
   from willcall.topic t

@@ -39,22 +39,18 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  _class integer := hashtext('willcall.settle');
   _mine integer[];
-  _patient_until timestamptz := clock_timestamp() + interval '20 milliseconds';
   _now timestamptz;
 begin
-  for _b in 1..cardinality(_subscription_ids) loop
-    if not pg_try_advisory_xact_lock(_class, _subscription_ids[_b])
-      and not (clock_timestamp() < _patient_until and willcall.lock_soon(_class, _subscription_ids[_b]))
-    then
-      batch := _b;
-      outcome := 'busy';
+  _mine := willcall.take_locks(willcall.lock_settle(), _subscription_ids);
+  if cardinality(_mine) < cardinality(_subscription_ids) then
+    outcome := 'busy';
+    for batch in
+      select ids.no from generate_subscripts(_subscription_ids, 1) ids (no) where ids.no <> all (_mine)
+    loop
       return next;
-      continue;
-    end if;
-    _mine := _mine || _b;
-  end loop;
+    end loop;
+  end if;
   -- Taken after the locks. Whether a lease is over is the clock's business.
   _now := clock_timestamp();
 

@@ -40,9 +40,7 @@ declare
   _asked int8multirange;
   _lease record;
 begin
-  if _wait then
-    perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
-  elsif not pg_try_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id) then
+  if not willcall.take_lock(willcall.lock_settle(), _subscription_id, _wait) then
     outcome := 'busy';
     return next;
     return;

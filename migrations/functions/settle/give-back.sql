@@ -36,9 +36,7 @@ declare
   _live integer[];
   _rest integer[];
 begin
-  if _wait then
-    perform pg_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id);
-  elsif not pg_try_advisory_xact_lock(hashtext('willcall.settle'), _subscription_id) then
+  if not willcall.take_lock(willcall.lock_settle(), _subscription_id, _wait) then
     outcome := 'busy';
     return next;
     return;

@@ -19,8 +19,8 @@ declare
   _head bigint;
   _at timestamptz;
 begin
-  perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
-  perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);
+  perform willcall.take_lock(willcall.lock_topic(), _topic_id);
+  perform willcall.take_lock(willcall.lock_receive(), _subscription_id);
   if not exists (select from willcall.topic t where t.topic_id = _topic_id and t.deleted_at is null) then
     return false;
   end if;
@@ -80,7 +80,7 @@ create function willcall.delete_topic(_topic_id integer, _principal text) return
 language plpgsql
 as $$
 begin
-  perform pg_advisory_xact_lock(hashtext('willcall.topic'), _topic_id);
+  perform willcall.take_lock(willcall.lock_topic(), _topic_id);
   update willcall.topic t
   set deleted_at = clock_timestamp(), deleted_by = _principal
   where t.topic_id = _topic_id and t.deleted_at is null;
@@ -104,7 +104,7 @@ returns boolean
 language plpgsql
 as $$
 begin
-  perform pg_advisory_xact_lock(hashtext('willcall.receive'), _subscription_id);
+  perform willcall.take_lock(willcall.lock_receive(), _subscription_id);
   update willcall.subscription s
   set deleted_at = clock_timestamp(), deleted_by = _principal
   where s.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null;

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CALLER, codeOf, createQueue, outcomesOf, type Queue, receiveRequest } from '../../support/calls.ts';
+import { takeLockText } from '../../support/lock.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../../support/store.ts';
 
 let bench: StoreBench;
@@ -170,7 +171,7 @@ describe('a client that went away', () => {
     const client = new AbortController();
     const holder = await bench.openSession();
     await holder.rows('begin');
-    await holder.rows(`select pg_advisory_xact_lock(hashtext('willcall.receive'), $1)`, [queue.subscriptionId]);
+    await holder.rows(takeLockText('receive'), [queue.subscriptionId]);
     // Its look is on its way, and waits for the lock, when the client leaves.
     const left = queue.receive({ waitSeconds: 20, signal: client.signal });
     const waiting = `select count(*) from pg_locks where locktype = 'advisory' and not granted`;

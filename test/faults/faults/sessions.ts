@@ -82,7 +82,7 @@ export const holdAdvisoryLock: Fault = {
     const column = lock === 'topic' ? 'topic_id' : 'subscription_id';
     const table = lock === 'topic' ? 'topic' : 'subscription';
     const text = `
-      select pg_advisory_xact_lock(hashtext('willcall.${lock}'), ${column})
+      select willcall.take_lock(willcall.lock_${lock}(), ${column})
       from willcall.${table} order by ${column} desc limit 4`;
     return hold(lab, random, (stranger) => stranger.query(text));
   },

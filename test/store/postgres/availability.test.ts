@@ -27,7 +27,7 @@ describe('the database counts as there', () => {
   it.each([
     [
       'an advisory lock, as a hot verb does',
-      `select pg_advisory_xact_lock(hashtext('willcall.topic'), topic_id) from willcall.topic`,
+      'select willcall.take_lock(willcall.lock_topic(), topic_id) from willcall.topic',
       () => bench.store.messages.publish([{ topicId: queue.topicId, calls: [callOf('a')] }], true),
     ],
     [
