@@ -1,5 +1,5 @@
-// Lock classes have names in one file only: a misspelt name elsewhere would lock something else, and
-// no test of behaviour would be sure to notice.
+// Lock classes have names in one file only: a misspelt name elsewhere would lock something else,
+// and no test of behaviour would be sure to notice.
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
