@@ -1,6 +1,6 @@
 // Faults that a caller can be told about. Expected outcomes (a superseded receipt, an empty
-// receive) are values, not faults. Codes are API and never change meaning; messages are for people
-// and may.
+// receive) are values, not faults. Codes are API and never change meaning; texts are for people and
+// may. A fault carries data in domain names; each transport writes names and sentences of its own.
 
 export const errorCodes = [
   'invalid_request',
@@ -28,10 +28,33 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
-/**
- * One field of a request that is wrong: where (a path such as `messages[3].body`) and what would be
- * right.
- */
+/** What the faults of a code carry; a code that is not listed carries a sentence. */
+export interface FaultData {
+  readonly invalid_request: { readonly fields: readonly FieldFault[] };
+  readonly topic_not_found: { readonly topic: string };
+  readonly subscription_not_found: { readonly subscription: string };
+  readonly topic_conflict: { readonly topic: string; readonly differing: readonly string[] };
+  readonly subscription_conflict: {
+    readonly subscription: string;
+    readonly differing: readonly string[];
+  };
+}
+
+/** A rule that one field of a request breaks. */
+export type FieldFault = {
+  /** Domain names and indexes, as in `['roles', 0, 'topics']`. */
+  readonly path: readonly (string | number)[];
+} & (
+  | { readonly rule: 'not_reserved'; readonly reserved: readonly string[] }
+  | { readonly rule: 'in_future' }
+  /** The grant's role has no use for names of this kind. */
+  | { readonly rule: 'absent'; readonly role: string }
+  /** The grant names nothing of what its role is for. */
+  | { readonly rule: 'not_empty'; readonly role: string; readonly kinds: readonly string[] }
+  | { readonly rule: 'at_most'; readonly other: string; readonly value: number }
+);
+
+/** One field of a request that is wrong, in a transport's words: where, and what is right. */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
@@ -43,20 +66,29 @@ export interface WillcallErrorOptions {
   readonly retryAfterSeconds?: number;
 }
 
+/** A transport that refuses a request itself has its own sentence for it. */
+type Sentenced = Exclude<ErrorCode, keyof FaultData> | 'invalid_request';
+type Detail<Code extends ErrorCode> =
+  | (Code extends keyof FaultData ? FaultData[Code] : never)
+  | (Code extends Sentenced ? string : never);
+
 /**
- * A fault with a stable code; the message says what to do next. `fields` names what was wrong with
- * a request.
+ * A fault with a stable code, and with the data of its code or a sentence that says what to do
+ * next.
  */
-export class WillcallError extends Error {
-  readonly code: ErrorCode;
+export class WillcallError<Code extends ErrorCode = ErrorCode> extends Error {
+  readonly code: Code;
+  /** Null where the code carries a sentence, which is the message. */
+  readonly data: FaultData[keyof FaultData] | null;
   readonly fields: readonly FieldError[];
   /** When the same call may succeed; null where nobody knows. */
   readonly retryAfterSeconds: number | null;
 
-  constructor(code: ErrorCode, message: string, options: WillcallErrorOptions = {}) {
-    super(message, { cause: options.cause });
+  constructor(code: Code, detail: Detail<Code>, options: WillcallErrorOptions = {}) {
+    super(typeof detail === 'string' ? detail : code, { cause: options.cause });
     this.name = 'WillcallError';
     this.code = code;
+    this.data = typeof detail === 'string' ? null : detail;
     this.fields = options.fields ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
   }

@@ -39,6 +39,6 @@ export function createAudit(store: Store): Pick<Engine, 'listAcknowledgments' | 
 
 async function requireRecorded(store: Store, name: string): Promise<SubscriptionKey> {
   const key = await store.subscriptions.findRecorded(name);
-  if (key === null) throw new WillcallError('subscription_not_found', `There is no subscription named ${name}.`);
+  if (key === null) throw new WillcallError('subscription_not_found', { subscription: name });
   return key;
 }

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Grant, roleScopes } from '../domain/access.ts';
 import { type ApiKey, formatKey, formatKeyId, isKeyId } from '../domain/api-key.ts';
-import { type FieldError, WillcallError } from '../domain/errors.ts';
+import { type FieldFault, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
 import { digest } from './lookups/keyring.ts';
@@ -66,30 +66,24 @@ function notFound(): WillcallError {
 function checkRequest(client: string, grants: readonly Grant[], expiresAt: Date | null): void {
   const fields = grants.flatMap(findFaults);
   if (RESERVED.includes(client.toLowerCase())) {
-    fields.push({ field: 'client', message: `must be another name than ${RESERVED.join(' or ')}, which are taken` });
+    fields.push({ path: ['client'], rule: 'not_reserved', reserved: RESERVED });
   }
   if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
-    fields.push({ field: 'expires_at', message: 'must be in the future' });
+    fields.push({ path: ['expiresAt'], rule: 'in_future' });
   }
-  const [first] = fields;
-  if (first !== undefined) throw new WillcallError('invalid_request', `${first.field} ${first.message}.`, { fields });
+  if (fields.length > 0) throw new WillcallError('invalid_request', { fields });
 }
 
-/** A role that opens nothing, or names that it has no use for, would be a surprise much later. */
-function findFaults(grant: Grant, index: number): FieldError[] {
-  const scopes = roleScopes[grant.role];
+/** A grant that opens nothing, or names what its role has no use for, is refused at its creation. */
+function findFaults({ role, ...names }: Grant, index: number): FieldFault[] {
+  const kinds = roleScopes[role];
   const useless = (['topics', 'subscriptions'] as const).filter(
-    (kind) => !scopes.includes(kind) && grant[kind].length > 0,
+    (kind) => !kinds.includes(kind) && names[kind].length > 0,
   );
-  const faults = useless.map((kind) => ({
-    field: `roles[${index}].${kind}`,
-    message: `opens nothing to a ${grant.role}: leave it out`,
-  }));
-  if (scopes.every((kind) => grant[kind].length === 0)) {
-    faults.push({
-      field: `roles[${index}].${scopes[0]}`,
-      message: `must name what the ${grant.role} is for; ["*"] is all ${scopes.join(' or ')}`,
-    });
+  const faults: FieldFault[] = useless.map((kind) => ({ path: ['roles', index, kind], rule: 'absent', role }));
+  const [first] = kinds;
+  if (first !== undefined && kinds.every((kind) => names[kind].length === 0)) {
+    faults.push({ path: ['roles', index, first], rule: 'not_empty', role, kinds });
   }
   return faults;
 }

@@ -7,7 +7,7 @@ import type { StartPosition, Subscription, SubscriptionSettings } from '../domai
 import type { Topic } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
 import type { Directory } from './lookups/directory.ts';
-import { requireTopic, topicDefaults, toSnakeCase } from './topics.ts';
+import { requireTopic, topicDefaults } from './topics.ts';
 import type { CreateSubscriptionRequest, Engine, NamePageRequest, SubscriptionChanges } from './types.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
@@ -87,7 +87,7 @@ export function createSubscriptionVerbs(options: {
 }
 
 function notFound(name: string): WillcallError {
-  return new WillcallError('subscription_not_found', `There is no subscription named ${name}.`);
+  return new WillcallError('subscription_not_found', { subscription: name });
 }
 
 async function requireSubscription(store: Store, name: string): Promise<Subscription> {
@@ -104,23 +104,18 @@ async function topicFor(store: Store, { name, topic, caller }: CreateSubscriptio
 
 function checkBackoff({ minBackoffSeconds, maxBackoffSeconds }: SubscriptionSettings): void {
   if (minBackoffSeconds <= maxBackoffSeconds) return;
-  const message = `must not exceed max_backoff_seconds, which is ${maxBackoffSeconds}`;
-  throw new WillcallError('invalid_request', `retry.min_backoff_seconds ${message}.`, {
-    fields: [{ field: 'retry.min_backoff_seconds', message }],
-  });
+  const limit = { rule: 'at_most', other: 'maxBackoffSeconds', value: maxBackoffSeconds } as const;
+  throw new WillcallError('invalid_request', { fields: [{ path: ['minBackoffSeconds'], ...limit }] });
 }
 
 /** The existing one if all that the request says is true of it. Throws `subscription_conflict`. */
 function agreeing(existing: Subscription, request: CreateSubscriptionRequest): Subscription {
   const said = Object.entries(given(request.settings)) as [keyof SubscriptionSettings, number | null][];
-  const differing = said.filter(([key, value]) => existing[key] !== value).map(([key]) => toSnakeCase(key));
+  const differing: string[] = said.filter(([key, value]) => existing[key] !== value).map(([key]) => key);
   if (request.topic !== undefined && request.topic !== existing.topic) differing.push('topic');
   if (request.start !== undefined && !sameStart(request.start, existing.start)) differing.push('start');
   if (differing.length === 0) return existing;
-  throw new WillcallError(
-    'subscription_conflict',
-    `There is a subscription ${request.name} with other settings (${differing.join(', ')}); change what can be with PATCH.`,
-  );
+  throw new WillcallError('subscription_conflict', { subscription: request.name, differing });
 }
 
 function sameStart(a: StartPosition, b: StartPosition): boolean {

@@ -29,10 +29,7 @@ export function createTopicVerbs(options: { store: Store; directory: Directory; 
       const existing = await requireTopic(store, name);
       const differing = differences(existing, settings);
       if (differing.length > 0) {
-        throw new WillcallError(
-          'topic_conflict',
-          `There is a topic ${name} with other settings (${differing.join(', ')}); change it with PATCH.`,
-        );
+        throw new WillcallError('topic_conflict', { topic: name, differing });
       }
       return { topic: existing, created: false };
     },
@@ -49,7 +46,7 @@ export function createTopicVerbs(options: { store: Store; directory: Directory; 
       const topic = await requireTopic(store, name);
       const updated = await store.topics.update(topic.topicId, given(settings));
       directory.forget(name);
-      if (updated === null) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+      if (updated === null) throw new WillcallError('topic_not_found', { topic: name });
       return updated;
     },
 
@@ -57,7 +54,7 @@ export function createTopicVerbs(options: { store: Store; directory: Directory; 
       const topic = await requireTopic(store, name);
       const deleted = await store.topics.delete(topic.topicId, caller);
       directory.forgetAll();
-      if (!deleted) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+      if (!deleted) throw new WillcallError('topic_not_found', { topic: name });
       // Whoever waits on one of its subscriptions is told that it is gone.
       wakeups.wakeTopic(topic.topicId);
     },
@@ -67,7 +64,7 @@ export function createTopicVerbs(options: { store: Store; directory: Directory; 
 /** Throws `topic_not_found`. */
 export async function requireTopic(store: Store, name: string): Promise<Topic> {
   const topic = await store.topics.find(name);
-  if (topic === null) throw new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+  if (topic === null) throw new WillcallError('topic_not_found', { topic: name });
   return topic;
 }
 
@@ -80,10 +77,5 @@ function given(settings: TopicChanges): Partial<TopicSettings> {
 
 function differences(topic: Topic, settings: TopicChanges): string[] {
   const said = Object.entries(given(settings)) as [keyof TopicSettings, number | null][];
-  return said.filter(([key, value]) => topic[key] !== value).map(([key]) => toSnakeCase(key));
-}
-
-/** For messages: settings are named as in the API. */
-export function toSnakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return said.filter(([key, value]) => topic[key] !== value).map(([key]) => key);
 }

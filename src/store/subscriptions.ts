@@ -188,7 +188,7 @@ async function insertAndStart(
       ${topicId}::integer, ${row.subscription_id}::integer, ${startAt}::text, ${startTime}::timestamptz, ${by}::text
     ) as started`.execute(trx);
   if (!started.rows[0]?.started) {
-    throw new WillcallError('topic_not_found', `There is no topic named ${topic}; create it first.`);
+    throw new WillcallError('topic_not_found', { topic });
   }
   return toSubscription({ ...row, topic });
 }

@@ -64,17 +64,17 @@ describe('creating a subscription', () => {
     const name = freshName();
     const other = (await create(freshName())).subscription.topic;
     await create(name, { settings: { maxInFlight: 5 } });
-    const conflicts: [Partial<CreateSubscriptionRequest>, string][] = [
-      [{ topic: other }, 'topic'],
-      [{ start: 'earliest' }, 'start'],
-      [{ start: new Date() }, 'start'],
-      [{ settings: { maxInFlight: null } }, 'max_in_flight'],
-      [{ settings: { delaySeconds: 1, maxAttempts: 1 } }, 'delay_seconds, max_attempts'],
+    const conflicts: [Partial<CreateSubscriptionRequest>, string[]][] = [
+      [{ topic: other }, ['topic']],
+      [{ start: 'earliest' }, ['start']],
+      [{ start: new Date() }, ['start']],
+      [{ settings: { maxInFlight: null } }, ['maxInFlight']],
+      [{ settings: { delaySeconds: 1, maxAttempts: 1 } }, ['delaySeconds', 'maxAttempts']],
     ];
-    for (const [fields, named] of conflicts) {
+    for (const [fields, differing] of conflicts) {
       await expect(create(name, fields)).rejects.toMatchObject({
         code: 'subscription_conflict',
-        message: expect.stringContaining(`(${named})`),
+        data: { subscription: name, differing },
       });
     }
   });
@@ -91,7 +91,7 @@ describe('creating a subscription', () => {
     const refused = create(freshName(), { settings: crossing });
     await expect(refused).rejects.toMatchObject({
       code: 'invalid_request',
-      fields: [{ field: 'retry.min_backoff_seconds' }],
+      data: { fields: [{ path: ['minBackoffSeconds'], rule: 'at_most', other: 'maxBackoffSeconds' }] },
     });
   });
 

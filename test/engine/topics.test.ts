@@ -45,7 +45,7 @@ describe('creating a topic', () => {
     const conflict = create(name, { retentionSeconds: 60, maxMessageBytes: 1, retainAcknowledgedSeconds: undefined });
     await expect(conflict).rejects.toMatchObject({
       code: 'topic_conflict',
-      message: expect.stringContaining('(retention_seconds, max_message_bytes)'),
+      data: { topic: name, differing: ['retentionSeconds', 'maxMessageBytes'] },
     });
   });
 

@@ -78,11 +78,11 @@ export class Directory {
 }
 
 function noTopic(name: string): WillcallError {
-  return new WillcallError('topic_not_found', `There is no topic named ${name}.`);
+  return new WillcallError('topic_not_found', { topic: name });
 }
 
 function noSubscription(name: string): WillcallError {
-  return new WillcallError('subscription_not_found', `There is no subscription named ${name}.`);
+  return new WillcallError('subscription_not_found', { subscription: name });
 }
 
 interface Task<T, R> {

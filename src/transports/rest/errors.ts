@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ErrorCode, type FieldError, WillcallError } from '../../domain/errors.ts';
 import type { Logger } from '../../domain/logger.ts';
+import { writeSentence } from './sentences.ts';
 
 /** Faults of HTTP itself, which no other door has. */
 export type DoorCode =
@@ -135,7 +136,7 @@ interface Fault {
 
 function readFault(error: unknown): Fault {
   if (error instanceof WillcallError && error.code !== 'internal') {
-    return { code: error.code, detail: error.message, fields: error.fields };
+    return { code: error.code, ...writeSentence(error) };
   }
   if (error instanceof DoorError) return { code: error.code, detail: error.message, fields: [] };
   return { ...readFrameworkFault(error), fields: [] };

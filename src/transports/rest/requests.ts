@@ -9,10 +9,11 @@ import { limits } from '../../domain/limits.ts';
 import { findShapeFault } from '../http/json-shape.ts';
 import { DoorError } from './errors.ts';
 import { idempotencyKeyPattern, NAME_RULE } from './schemas/fields.ts';
+import { summarize } from './sentences.ts';
+import { describePath, shorten } from './wire-names.ts';
 
 /** More than these are counted, not listed. */
 const FIELD_ERRORS_MAX = 20;
-const FIELD_NAME_CHARACTERS_MAX = 64;
 const BYTE_ORDER_MARK = 0xfeff;
 
 /** The name of a topic or subscription in the path. */
@@ -83,9 +84,7 @@ export function refuseIdempotencyKey(request: FastifyRequest): void {
 
 /** A refusal that names the fields; its sentence is the first of them. */
 export function refuse(fields: readonly FieldError[]): WillcallError {
-  const [first] = fields;
-  const more = fields.length > 1 ? ` (${fields.length - 1} more under errors)` : '';
-  return new WillcallError('invalid_request', `${first?.field} ${first?.message}${more}.`, { fields });
+  return new WillcallError('invalid_request', summarize(fields), { fields });
 }
 
 function describeIssue(issue: z.core.$ZodIssue): FieldError[] {
@@ -95,21 +94,6 @@ function describeIssue(issue: z.core.$ZodIssue): FieldError[] {
       .map((key) => ({ field: describePath([...issue.path, key]), message: issue.message }));
   }
   return [{ field: describePath(issue.path), message: issue.message }];
-}
-
-/** `messages[3].body`; a key that is no plain word stands in brackets, as in `attributes["a b"]`. */
-function describePath(path: readonly PropertyKey[]): string {
-  let text = '';
-  for (const part of path) {
-    if (typeof part === 'number') text += `[${part}]`;
-    else if (/^[\w-]+$/.test(String(part))) text += (text === '' ? '' : '.') + shorten(String(part));
-    else text += `[${JSON.stringify(shorten(String(part)))}]`;
-  }
-  return text === '' ? 'request' : text;
-}
-
-function shorten(name: string): string {
-  return name.length > FIELD_NAME_CHARACTERS_MAX ? `${name.slice(0, FIELD_NAME_CHARACTERS_MAX)}…` : name;
 }
 
 function readJson(request: FastifyRequest): unknown {

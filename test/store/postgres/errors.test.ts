@@ -61,7 +61,7 @@ describe('a message without a SQLSTATE', () => {
   });
 
   it('that is a fault already stays that fault', () => {
-    const fault = new WillcallError('topic_not_found', 'none');
+    const fault = new WillcallError('topic_not_found', { topic: 'none' });
     expect(toWillcallError(fault)).toBe(fault);
     expect(toWillcallError('not even an error').code).toBe('internal');
   });

@@ -1,0 +1,57 @@
+// Sentences for the faults of the engine, with the field names of this API.
+
+import type { FaultData, FieldError, FieldFault, WillcallError } from '../../domain/errors.ts';
+import { toSnakeCase, wirePath } from './wire-names.ts';
+
+export interface Sentence {
+  readonly detail: string;
+  readonly fields: readonly FieldError[];
+}
+
+const sentences: { readonly [Code in keyof FaultData]: (data: FaultData[Code]) => string } = {
+  invalid_request: ({ fields }) => summarize(fields.map(describeField)),
+  topic_not_found: ({ topic }) => `There is no topic named ${topic}.`,
+  subscription_not_found: ({ subscription }) => `There is no subscription named ${subscription}.`,
+  topic_conflict: ({ topic, differing }) =>
+    `There is a topic ${topic} with other settings (${listFields(differing)}); change it with PATCH.`,
+  subscription_conflict: ({ subscription, differing }) =>
+    `There is a subscription ${subscription} with other settings (${listFields(differing)}); ` +
+    'change what can be with PATCH.',
+};
+
+/** Of a fault that carries data from its code's sentence, of another its own message. */
+export function writeSentence({ code, data, message, fields }: WillcallError): Sentence {
+  if (data === null) return { detail: message, fields };
+  const write = sentences[code as keyof FaultData] as (data: unknown) => string;
+  return { detail: write(data), fields: 'fields' in data ? data.fields.map(describeField) : fields };
+}
+
+/** The first of the fields, and how many more there are. */
+export function summarize(fields: readonly FieldError[]): string {
+  const [first] = fields;
+  const more = fields.length > 1 ? ` (${fields.length - 1} more under errors)` : '';
+  return `${first?.field} ${first?.message}${more}.`;
+}
+
+function describeField(fault: FieldFault): FieldError {
+  return { field: wirePath(fault.path), message: describeRule(fault) };
+}
+
+function describeRule(fault: FieldFault): string {
+  switch (fault.rule) {
+    case 'not_reserved':
+      return `must be another name than ${fault.reserved.join(' or ')}, which are taken`;
+    case 'in_future':
+      return 'must be in the future';
+    case 'absent':
+      return `opens nothing to a ${fault.role}: leave it out`;
+    case 'not_empty':
+      return `must name what the ${fault.role} is for; ["*"] is all ${fault.kinds.join(' or ')}`;
+    case 'at_most':
+      return `must not exceed ${toSnakeCase(fault.other)}, which is ${fault.value}`;
+  }
+}
+
+function listFields(names: readonly string[]): string {
+  return names.map(toSnakeCase).join(', ');
+}
