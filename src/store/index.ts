@@ -68,7 +68,9 @@ export function createStore(options: StoreOptions) {
 
   return {
     connectionsMax: options.connectionsMax,
-    reach: db.reach,
+    health: db.health,
+    /** 64 bits that nobody can guess, such as the nonce of a delivery. */
+    random64: db.random64,
     topics: createTopicStore(db),
     subscriptions: createSubscriptionStore(db),
     messages: createMessageStore(db),

@@ -4,7 +4,6 @@ import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import { formatMessageId } from '../domain/message-id.ts';
 import { plainFirst } from './plain-first.ts';
 import type { Db } from './postgres/db.ts';
-import { random64 } from './postgres/random.ts';
 
 export interface PublishCall {
   readonly messages: readonly NewMessage[];
@@ -87,7 +86,7 @@ export function createMessageStore(db: Db) {
   /** By group; what the statement leaves out has no outcome. */
   const publishPlainly = async (groups: readonly PublishGroup[]) => {
     const outcomes: (PublishOutcome | undefined)[] = groups.map(() => undefined);
-    const salt = random64();
+    const salt = db.random64();
     const rows = await db.call<PlainRow>(publishPlain, packGroups(groups, salt).slice(0, PLAIN_VALUES));
     for (const { grp, outcome, first_seq } of rows) {
       const group = groups[grp - 1] as PublishGroup;
@@ -97,7 +96,7 @@ export function createMessageStore(db: Db) {
   };
 
   const publishEach = async (groups: readonly PublishGroup[], wait: boolean) => {
-    const salt = random64();
+    const salt = db.random64();
     const rows = await db.call<Row>(publish, [wait, ...packGroups(groups, salt)]);
     return rows.map((row, i) => toOutcome(row, groups[i] as PublishGroup, salt));
   };

@@ -7,6 +7,7 @@ import { TimerWheel } from '../../src/engine/timer-wheel.ts';
 import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/waiting/dispatcher.ts';
 import type { ReceiveOutcome } from '../../src/store/deliveries.ts';
 import type { HandedMessage } from '../../src/store/packing/handed-messages.ts';
+import { createRandom64 } from '../../src/store/postgres/random.ts';
 
 export const BYTES_MAX = 1000;
 export const BUDGET_BYTES = 100_000;
@@ -36,8 +37,10 @@ export function openDispatcherBench() {
     ids: { topicId: 1, subscriptionId: 1 },
     wheel: new TimerWheel(5),
     byteBudget,
-    reach: {
-      isThere: (resume) => database.away?.add(resume) === undefined,
+    newNonce: createRandom64(),
+    health: {
+      isAvailable: () => database.away === null,
+      availableOr: (resume) => database.away?.add(resume) === undefined,
       refuse: () => new WillcallError('database_unavailable', 'away'),
     },
     hears: () => false,

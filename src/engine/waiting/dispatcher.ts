@@ -5,8 +5,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
 import type { HandedMessage } from '../../store/packing/handed-messages.ts';
-import type { Reach } from '../../store/postgres/health.ts';
-import { random64 } from '../../store/postgres/random.ts';
+import type { DatabaseHealth } from '../../store/postgres/health.ts';
 import type { ByteBudget, ByteOwner } from '../fair-use/byte-budget.ts';
 import type { Timer, TimerWheel } from '../timer-wheel.ts';
 import type { CallerSignal } from './abort-signal.ts';
@@ -58,7 +57,9 @@ export interface DispatcherOptions {
   readonly ids: SubscriptionIds;
   readonly wheel: TimerWheel;
   readonly byteBudget: Pick<ByteBudget, 'roomOr' | 'roomForOr'>;
-  readonly reach: Reach;
+  readonly health: DatabaseHealth;
+  /** Gives the nonce of the next waiter's delivery: 64 bits that nobody can guess. */
+  readonly newNonce: () => bigint;
   /** Whether what other instances make receivable is heard of here. */
   readonly hears: () => boolean;
   readonly receive: (look: Look) => Promise<ReceiveOutcome>;
@@ -117,7 +118,7 @@ export class Dispatcher {
     const waitMs = this.#stopped ? 0 : request.waitMs;
     this.usedAt = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<WaiterAnswer>();
-    const waiter = createWaiter(request, resolve, reject);
+    const waiter = createWaiter(request, this.#options.newNonce(), { resolve, reject });
     if (request.signal.aborted) {
       resolve(this.#handed(waiter, []));
       return promise;
@@ -148,9 +149,9 @@ export class Dispatcher {
    */
   #isLookNeedless(receiveKey: string | null): boolean {
     if (receiveKey !== null || !this.#knownEmpty || this.#dirty || this.#running) return false;
-    const { hears, reach } = this.#options;
+    const { hears, health } = this.#options;
     const waitsOn = this.#parked > 0 || performance.now() - this.#parkedUntil <= WAITS_ON_MS;
-    return waitsOn && hears() && reach.isThere(this.#resume);
+    return waitsOn && hears() && health.availableOr(this.#resume);
   }
 
   #park(waiter: Waiter): void {
@@ -191,7 +192,7 @@ export class Dispatcher {
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#dirty && this.#waiters.size > 0) {
-      if (!this.#options.reach.isThere(this.#resume)) {
+      if (!this.#options.health.availableOr(this.#resume)) {
         this.#refuseNew();
         break;
       }
@@ -254,7 +255,7 @@ export class Dispatcher {
   /** The database is away: nobody can say whether there is something for those who have just come. */
   #refuseNew(): void {
     for (const waiter of this.#waiters) {
-      if (!waiter.looked) this.#answer(waiter, () => waiter.reject(this.#options.reach.refuse()));
+      if (!waiter.looked) this.#answer(waiter, () => waiter.reject(this.#options.health.refuse()));
     }
   }
 
@@ -341,11 +342,11 @@ export class Dispatcher {
 
 function createWaiter(
   { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, owner }: WaiterRequest,
-  resolve: Waiter['resolve'],
-  reject: Waiter['reject'],
+  nonce: bigint,
+  { resolve, reject }: Pick<Waiter, 'resolve' | 'reject'>,
 ): Waiter {
   return {
-    row: { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, nonce: random64() },
+    row: { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, nonce },
     owner,
     resolve,
     reject,

@@ -1,6 +1,7 @@
-// The pool and the two ways to speak to it: prepared statements for the hot verbs, Kysely for everything else.
-// A statement that certainly did nothing (deadlock, serialization failure, lock time-out) is tried again here, boundedly;
-// one whose connection was lost is not, because nobody knows whether it was done.
+// The connection pool and its two interfaces: prepared hot statements, and Kysely for the rest.
+// A statement that certainly did nothing (deadlock, serialization failure, lock time-out) is tried
+// again here, a bounded number of times. A statement whose connection was lost is not, because
+// nobody knows whether it was done.
 
 import { Kysely, PostgresDialect, type PostgresPool, WithSchemaPlugin } from 'kysely';
 import pg from 'pg';
@@ -8,12 +9,13 @@ import type { Logger } from '../../domain/logger.ts';
 import { localize } from '../schema/migration-files.ts';
 import { createConnect } from './connections.ts';
 import { isRetryable, toWillcallError } from './errors.ts';
-import { type Reach, Watch } from './health.ts';
-import type { ColumnReaders, HotStatement } from './hot-call.ts';
+import { type DatabaseHealth, HealthMonitor } from './health.ts';
+import { type ColumnReaders, createHotRunner, type HotStatement } from './hot-call.ts';
 import { createProbe } from './probe.ts';
+import { createRandom64, type Random64 } from './random.ts';
 import { followConnections } from './streams.ts';
 import type { Tables } from './tables.ts';
-import { parserOf } from './types.ts';
+import { createTypeParser, type TypeParser } from './types.ts';
 
 const TRIES_MAX = 5;
 const RETRY_PAUSE_MS = 10;
@@ -34,7 +36,8 @@ export interface DbOptions {
 
 export interface Db {
   readonly schema: string;
-  readonly reach: Reach;
+  readonly health: DatabaseHealth;
+  readonly random64: Random64;
   /** Makes a hot statement out of a text that is written against the schema `willcall`. */
   prepare(name: string, text: string, readers?: ColumnReaders): HotStatement;
   /** Runs a hot statement; throws WillcallError. */
@@ -46,24 +49,26 @@ export interface Db {
   stop(): Promise<void>;
 }
 
-/** `onBack` is called when the database had been away. */
-export function createDb(options: DbOptions, onBack = () => {}): Db {
-  const pool = new pg.Pool({ ...connectionOptions(options), max: options.connectionsMax });
-  const watch = createWatch(pool, options, onBack);
-  // A connection that dies while idle is replaced; the next statement reports whether the database is away.
+/** `onAvailable` is called when the database is available again. Opens no connection yet. */
+export function createDb(options: DbOptions, onAvailable = () => {}): Db {
+  const parserOf = createTypeParser();
+  const pool = new pg.Pool({ ...connectionOptions(options, parserOf), max: options.connectionsMax });
+  const health = createHealthMonitor(pool, options, onAvailable);
+  // A connection that dies while idle is replaced; the next statement shows whether the database
+  // is unavailable.
   pool.on('error', (err) => {
-    if (!watch.isAway) options.logger.warn({ err }, 'an idle database connection was lost');
+    if (health.isAvailable()) options.logger.warn({ err }, 'an idle database connection was lost');
   });
-  // One that dies under a statement fails that statement; pg also tells the connection itself, and an error that nobody
-  // listens to would end the process.
+  // A connection that dies under a statement fails that statement. pg also emits an error on the
+  // connection itself, and one without a listener would end the process.
   pool.on('connect', (client) => client.on('error', () => {}));
-  const connect = createConnect(pool, watch, parserOf);
+  const connect = createConnect(pool, health, createHotRunner(parserOf));
   const call = async (statement: HotStatement, values: readonly unknown[]) => {
     const connection = await connect();
     return connection.call(statement, values).finally(() => connection.release());
   };
   const kysely = new Kysely<Tables>({
-    // Nothing here reads by cursor, which is all that a connection of ours lacks.
+    // Our connections lack cursors alone, and nothing here uses them.
     dialect: new PostgresDialect({
       pool: { connect: connect as unknown as PostgresPool['connect'], end: () => pool.end() },
     }),
@@ -72,7 +77,8 @@ export function createDb(options: DbOptions, onBack = () => {}): Db {
 
   return {
     schema: options.schema,
-    reach: watch,
+    health,
+    random64: createRandom64(),
     prepare: (name, text, readers = {}) => ({
       readers,
       name: `willcall_${name}`,
@@ -83,33 +89,38 @@ export function createDb(options: DbOptions, onBack = () => {}): Db {
     transaction: (work) => withRetries(() => kysely.transaction().execute(work)),
     run: (query) => withRetries(() => query(kysely)),
     stop: async () => {
-      watch.stop();
+      health.stop();
       await kysely.destroy();
     },
   };
 }
 
-/** Listens to the pool's connections, and cuts them when the database is away: nobody knows whether one of them is still good. */
-function createWatch(pool: pg.Pool, options: DbOptions, onBack: () => void): Watch {
-  const hear = () => watch.hear();
-  const connections = followConnections(pool, hear);
-  const askElsewhere = async (): Promise<boolean> => {
+/**
+ * Follows the pool's connections, and cuts them when the database becomes unavailable: none of
+ * them can be trusted then.
+ */
+function createHealthMonitor(pool: pg.Pool, options: DbOptions, onAvailable: () => void): HealthMonitor {
+  const onReceived = () => health.noteReceived();
+  const connections = followConnections(pool, onReceived);
+  const queryElsewhere = async (): Promise<boolean> => {
     if (pool.idleCount === 0) return false;
     return pool.query('select 1').then(
       () => true,
       () => false,
     );
   };
-  const probe = createProbe({
-    connection: { ...connectionOptions(options), application_name: 'willcall probe' },
-    ...{ askElsewhere, hear },
-  });
-  const watch = new Watch({ probe, logger: options.logger, onAway: connections.cutAll, onBack });
-  return watch;
+  const connection = { ...connectionOptions(options), application_name: 'willcall probe' };
+  const probe = createProbe({ connection, queryElsewhere, onReceived });
+  const { logger } = options;
+  const health = new HealthMonitor({ probe, logger, onUnavailable: connections.cutAll, onAvailable });
+  return health;
 }
 
-/** What every connection of the service has in common, the listening one too. */
-export function connectionOptions(options: Pick<DbOptions, 'url' | 'runtimeRole'>): pg.ClientConfig {
+/** What all connections of the service have in common, the listening one included. */
+export function connectionOptions(
+  options: Pick<DbOptions, 'url' | 'runtimeRole'>,
+  parserOf?: TypeParser,
+): pg.ClientConfig {
   return {
     connectionString: options.url,
     application_name: 'willcall',
@@ -121,11 +132,12 @@ export function connectionOptions(options: Pick<DbOptions, 'url' | 'runtimeRole'
     options: [
       // No JIT: hot statements are short, and compiling one costs more than running it.
       '-c jit=off',
-      // An instance that vanished between two statements of a transaction holds its locks no longer than a statement may.
+      // An instance that vanished between two statements of a transaction must not hold its locks
+      // longer than a statement may.
       `-c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT_MS}`,
       ...(options.runtimeRole === null ? [] : [`-c role=${options.runtimeRole}`]),
     ].join(' '),
-    types: { getTypeParser: parserOf } as unknown as pg.CustomTypesConfig,
+    ...(parserOf && { types: { getTypeParser: parserOf } as unknown as pg.CustomTypesConfig }),
   };
 }
 

@@ -1,5 +1,5 @@
-// From what pg and Postgres throw to the product's faults. SQLSTATEs are read here and nowhere else
-// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+// Error translation: from what pg and PostgreSQL throw to WillcallError. SQLSTATEs are read here
+// and nowhere else (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 
 import { WillcallError } from '../../domain/errors.ts';
 
@@ -8,19 +8,19 @@ const SERIALIZATION_FAILURE = '40001';
 const LOCK_NOT_AVAILABLE = '55P03';
 const STATEMENT_CANCELLED = '57014';
 
-/** Whether the statement certainly did nothing and may succeed if tried again at once. */
+/** Whether the statement certainly did nothing and may succeed when it is tried again at once. */
 export function isRetryable(error: unknown): boolean {
   const code = sqlState(error);
   return code === DEADLOCK || code === SERIALIZATION_FAILURE || code === LOCK_NOT_AVAILABLE;
 }
 
-/** Whether the server refused a statement and its connection is good for the next one; after anything else nobody knows. */
-export function isStatementOnly(error: unknown): boolean {
+/** Whether the server refused a statement alone, so that its connection is good for the next one. */
+export function keepsConnectionUsable(error: unknown): boolean {
   return /^(22|23|40|55|57014|P0)/.test(sqlState(error));
 }
 
-/** Whether only a server that is up and takes connections can have said so, be it to one caller too many. */
-export function tellsOfLife(error: unknown): boolean {
+/** Whether only a running server that takes connections can have said so, if only "too many". */
+export function provesServerUp(error: unknown): boolean {
   return error instanceof Error && 'severity' in error && !/^(08|57P)/.test(sqlState(error));
 }
 
@@ -29,7 +29,7 @@ export function violates(error: unknown, constraint: string): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;
 }
 
-/** The fault that a caller is told about; the original is its cause. */
+/** The fault to report to a caller; the original error is its cause. */
 export function toWillcallError(error: unknown): WillcallError {
   if (error instanceof WillcallError) return error;
   const code = sqlState(error);
@@ -55,7 +55,8 @@ function isClientTimeout(error: unknown): boolean {
 }
 
 function isUnavailable(error: unknown, code: string): boolean {
-  // 08: connection; 53: resources, a full disk among them; 57P: shutting down, crashed, starting up; 25006: read-only.
+  // 08: connection; 53: resources, such as a full disk; 57P: shutting down, crashed or starting up;
+  // 25006: read-only.
   if (/^(08|53|57P)/.test(code) || code === '25006') return true;
   if (/^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ENOENT)/.test(code)) return true;
   return (

@@ -1,88 +1,96 @@
-// Whether the database is there. It is away when nobody who waits for it has heard a byte of it for a second and a half, a probe
-// on a connection of its own among them, or when the probe finds nobody to connect to. While it is away whoever asks is refused at
-// once, and it is probed until it answers. A statement that is merely slow does not matter: the probe is answered meanwhile.
-// Silence is counted in turns of a timer, not by a clock: a process that was held up itself has not listened.
+// Database health: unavailable after 1.5 s without a byte on any connection, probe included.
+// It is also unavailable as soon as a connection was lost and the probe cannot connect. Calls are
+// then refused at once, and the database is probed until it answers. A slow statement does no
+// harm: the probe is answered meanwhile. Silence is counted in ticks of a timer, not by a clock,
+// because a process that was itself suspended received nothing in that time.
 // See docs/decisions/0030-when-the-database-is-away.md.
 
 import { WillcallError } from '../../domain/errors.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { Probe } from './probe.ts';
 
-const TURN_MS = 50;
-/** Turns of silence after which the probe asks: 0.3 seconds. */
-const TURNS_TO_PROBE = 6;
-/** And after which the database is away: 1.5 seconds. */
-const TURNS_TO_AWAY = 30;
-/** Turns in which somebody else may still be answered although the probe found nobody. */
-const TURNS_TO_BELIEVE = 2;
-/** While it is away: how long an answer may take, and the pauses between, which grow. */
+const TICK_MS = 50;
+/** Silent ticks after which the probe queries: 0.3 seconds. */
+const TICKS_TO_PROBE = 6;
+/** Silent ticks after which the database is unavailable: 1.5 seconds. */
+const TICKS_TO_UNAVAILABLE = 30;
+/** Ticks in which another connection may still receive something after the probe failed. */
+const TICKS_TO_CONFIRM = 2;
+/** While it is unavailable: how long an answer may take, and the pauses between, which grow. */
 const ANSWER_MS = 1_000;
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 1_000;
-/** Refused callers are told different times, so that they do not come back in step. */
+/** Refused callers get different times, so that they do not return in step. */
 const RETRY_AFTER_SECONDS_MAX = 3;
 
-/** What the engine knows of it. */
-export interface Reach {
-  /** Whether the database answers; if not, `goOn` is called once it does. */
-  isThere(goOn: () => void): boolean;
-  /** The fault of who asked while it was away. */
+/** What the engine knows about the database's health. */
+export interface DatabaseHealth {
+  /** Whether the database answers. */
+  isAvailable(): boolean;
+  /** Whether the database answers; if not, calls `resume` once it does. */
+  availableOr(resume: () => void): boolean;
+  /** The fault of a call that came while the database was unavailable. */
   refuse(): WillcallError;
 }
 
-export interface WatchOptions {
+export interface HealthMonitorOptions {
   readonly probe: Probe;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
-  /** It has gone: what was connected to it is of no use any more. */
-  readonly onAway: () => void;
-  /** It is back, and those who waited for that have been told. */
-  readonly onBack: () => void;
+  /** Called when the database became unavailable: no open connection can be trusted any more. */
+  readonly onUnavailable: () => void;
+  /** Called when it is available again, after everything that waited for that was resumed. */
+  readonly onAvailable: () => void;
 }
 
-export class Watch implements Reach {
-  readonly #options: WatchOptions;
-  /** How to give up what waits for the database now. */
+/** Judges the health from what arrives on connections; see the head of this file. */
+export class HealthMonitor implements DatabaseHealth {
+  readonly #options: HealthMonitorOptions;
+  /** Rejects what waits for the database now. */
   readonly #waits = new Set<(fault: WillcallError) => void>();
-  readonly #goOns = new Set<() => void>();
+  readonly #resumes = new Set<() => void>();
   #timer: NodeJS.Timeout | null = null;
-  /** Pieces that came from the database, and how many had when the last turn ended. */
-  #heard = 0;
-  #heardBefore = 0;
-  #silentTurns = 0;
+  /** Chunks that arrived from the database, and how many had when the last tick ended. */
+  #received = 0;
+  #receivedBefore = 0;
+  #silentTicks = 0;
   #verdict: Promise<void> | null = null;
-  #isAway = false;
+  #isAvailable = true;
   #stopped = false;
 
-  constructor(options: WatchOptions) {
+  constructor(options: HealthMonitorOptions) {
     this.#options = options;
   }
 
-  get isAway(): boolean {
-    return this.#isAway;
+  isAvailable(): boolean {
+    return this.#isAvailable;
   }
 
-  isThere(goOn: () => void): boolean {
-    if (this.#isAway) this.#goOns.add(goOn);
-    return !this.#isAway;
+  availableOr(resume: () => void): boolean {
+    if (!this.#isAvailable) this.#resumes.add(resume);
+    return this.#isAvailable;
   }
 
   refuse(): WillcallError {
-    return new WillcallError('database_unavailable', 'The database does not answer now; try again in a moment.', {
+    const message = 'The database does not answer now; try again in a moment.';
+    return new WillcallError('database_unavailable', message, {
       retryAfterSeconds: 1 + Math.floor(Math.random() * RETRY_AFTER_SECONDS_MAX),
     });
   }
 
-  /** Something came from the database, on whatever connection. */
-  hear(): void {
-    this.#heard += 1;
+  /** To be called with every chunk from the database, on whatever connection. */
+  noteReceived(): void {
+    this.#received += 1;
   }
 
-  /** Waits for work that the database has to do, and no longer than until it is away; begins none while it is. */
+  /**
+   * Waits for work that the database has to do, at most until the database becomes unavailable;
+   * does not begin the work while it is.
+   */
   async wait<T>(begin: () => Promise<T>): Promise<T> {
-    if (this.#isAway) throw this.refuse();
+    if (!this.#isAvailable) throw this.refuse();
     const { promise, reject } = Promise.withResolvers<never>();
     this.#waits.add(reject);
-    if (this.#timer === null) this.#listen();
+    if (this.#timer === null) this.#startTicking();
     try {
       return await Promise.race([begin(), promise]);
     } finally {
@@ -90,10 +98,10 @@ export class Watch implements Reach {
     }
   }
 
-  /** A connection was lost or not made: resolves when it is known whether the database is away. */
-  doubt(): Promise<void> {
-    if (this.#isAway || this.#stopped) return Promise.resolve();
-    this.#verdict ??= this.#ask().finally(() => {
+  /** To be called when a connection was lost or not made; resolves when the health is known. */
+  suspect(): Promise<void> {
+    if (!this.#isAvailable || this.#stopped) return Promise.resolve();
+    this.#verdict ??= this.#probe().finally(() => {
       this.#verdict = null;
     });
     return this.#verdict;
@@ -105,73 +113,76 @@ export class Watch implements Reach {
     this.#options.probe.drop();
   }
 
-  /** Resolves when the probe was answered, or the database is away. */
-  async #ask(): Promise<void> {
+  /** Resolves when the probe was answered, or the database is unavailable. */
+  async #probe(): Promise<void> {
     try {
-      const answered = await this.wait(() => this.#options.probe.ask());
-      if (answered) this.hear();
-      else if (!(await this.wait(() => this.#listenAgain()))) this.#leave('it cannot be reached');
+      const answered = await this.wait(() => this.#options.probe.query());
+      if (answered) this.noteReceived();
+      else if (!(await this.wait(() => this.#receivesAnything()))) {
+        this.#markUnavailable('it cannot be reached');
+      }
     } catch {
-      // It was found to be away meanwhile.
+      // It became unavailable meanwhile.
     }
   }
 
-  /** Whether anything is heard in the next turns. */
-  async #listenAgain(): Promise<boolean> {
-    const before = this.#heard;
-    await pause(TURNS_TO_BELIEVE * TURN_MS);
-    return this.#heard > before;
+  /** Whether anything arrives in the next ticks. */
+  async #receivesAnything(): Promise<boolean> {
+    const before = this.#received;
+    await pause(TICKS_TO_CONFIRM * TICK_MS);
+    return this.#received > before;
   }
 
-  #listen(): void {
-    this.#heardBefore = this.#heard;
-    this.#silentTurns = 0;
-    this.#nextTurn();
+  #startTicking(): void {
+    this.#receivedBefore = this.#received;
+    this.#silentTicks = 0;
+    this.#scheduleTick();
   }
 
-  #nextTurn(): void {
-    this.#timer = setTimeout(() => this.#endTurn(), TURN_MS).unref();
+  #scheduleTick(): void {
+    this.#timer = setTimeout(() => this.#tick(), TICK_MS).unref();
   }
 
-  #endTurn(): void {
+  #tick(): void {
     const isOver = this.#waits.size === 0 || this.#stopped;
-    this.#silentTurns = this.#heard > this.#heardBefore ? 0 : this.#silentTurns + 1;
-    this.#heardBefore = this.#heard;
-    if (isOver || this.#silentTurns >= TURNS_TO_AWAY) {
+    this.#silentTicks = this.#received > this.#receivedBefore ? 0 : this.#silentTicks + 1;
+    this.#receivedBefore = this.#received;
+    if (isOver || this.#silentTicks >= TICKS_TO_UNAVAILABLE) {
       this.#timer = null;
-      if (!isOver) this.#leave('nothing was heard of it');
+      if (!isOver) this.#markUnavailable('nothing was received from it');
       return;
     }
-    this.#nextTurn();
-    if (this.#silentTurns >= TURNS_TO_PROBE) void this.doubt();
+    this.#scheduleTick();
+    if (this.#silentTicks >= TICKS_TO_PROBE) void this.suspect();
   }
 
-  #leave(reason: string): void {
-    if (this.#isAway || this.#stopped) return;
-    this.#isAway = true;
-    this.#options.logger.warn({ reason }, 'the database is away: calls are refused until it answers');
-    for (const giveUp of [...this.#waits]) giveUp(this.refuse());
+  #markUnavailable(reason: string): void {
+    if (!this.#isAvailable || this.#stopped) return;
+    this.#isAvailable = false;
+    this.#options.logger.warn({ reason }, 'the database is unavailable: calls are refused until it answers');
+    for (const reject of [...this.#waits]) reject(this.refuse());
     this.#options.probe.drop();
-    this.#options.onAway();
-    void this.#findAgain(performance.now());
+    this.#options.onUnavailable();
+    void this.#awaitAvailable(performance.now());
   }
 
-  async #findAgain(since: number): Promise<void> {
+  async #awaitAvailable(since: number): Promise<void> {
     for (let tried = 0; ; tried += 1) {
-      // Jittered, so that instances do not ask in step.
-      await pause(Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** tried) * (0.75 + Math.random() / 2));
+      // Jittered, so that instances do not probe in step.
+      const pauseMs = Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** tried);
+      await pause(pauseMs * (0.75 + Math.random() / 2));
       if (this.#stopped) return;
-      const isBack = await Promise.race([this.#options.probe.ask(), pause(ANSWER_MS).then(() => false)]);
-      if (isBack) break;
+      const late = pause(ANSWER_MS).then(() => false);
+      if (await Promise.race([this.#options.probe.query(), late])) break;
       this.#options.probe.drop();
     }
-    this.#isAway = false;
-    const awayMs = Math.round(performance.now() - since);
-    this.#options.logger.info({ awayMs }, 'the database answers again');
-    const goOns = [...this.#goOns];
-    this.#goOns.clear();
-    for (const goOn of goOns) goOn();
-    this.#options.onBack();
+    this.#isAvailable = true;
+    const unavailableMs = Math.round(performance.now() - since);
+    this.#options.logger.info({ unavailableMs }, 'the database answers again');
+    const resumes = [...this.#resumes];
+    this.#resumes.clear();
+    for (const resume of resumes) resume();
+    this.#options.onAvailable();
   }
 }
 

@@ -1,9 +1,12 @@
-// One execution of a hot statement, as something that pg's client can be given to run, like a cursor. pg's own query describes
-// the rows of a prepared statement anew each time and copies its settings; this asks for the description once per
-// connection, since the rows of a prepared statement cannot change (PostgreSQL refuses to run it then).
+// Hot calls: executions of prepared statements, as submittables that pg's client runs like a cursor.
+// pg's own query describes the rows of a prepared statement anew each time and copies its settings.
+// This asks for the description once per connection, because the rows of a prepared statement
+// cannot change: PostgreSQL refuses to run it then. It leans on inner members of pg's connection
+// (`PgConnection` below), so package.json pins pg to a minor version.
 
 import type pg from 'pg';
 import { encodeParameter } from './parameters.ts';
+import type { TypeParser } from './types.ts';
 
 /** A static statement, prepared once per connection under its name. */
 export interface HotStatement {
@@ -14,6 +17,9 @@ export interface HotStatement {
 }
 
 export type ColumnReaders = Readonly<Record<string, (text: string) => unknown>>;
+
+/** Runs a hot statement on a client. */
+export type RunHot = (client: pg.PoolClient, statement: HotStatement, values: readonly unknown[]) => Promise<Row[]>;
 
 type Row = Record<string, unknown>;
 type Callback = (error: Error | null, rows?: Row[]) => void;
@@ -26,8 +32,11 @@ interface Shape {
   readonly empty: Row;
 }
 
-/** What of pg's connection is used here. */
-interface Connection {
+/** The shapes of the statements that a connection has described, by the statement's name. */
+type Shapes = WeakMap<PgConnection, Map<string, Shape>>;
+
+/** The members of pg's connection that are used here. */
+interface PgConnection {
   readonly stream: { cork(): void; uncork(): void };
   /** Texts by name, as far as the server knows them. */
   readonly parsedStatements: Record<string, string | undefined>;
@@ -42,70 +51,63 @@ interface RowDescription {
   readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[];
 }
 
-/** By the number of a type. */
-export type TypeParser = (oid: number) => (text: string) => unknown;
-
-const shapes = new WeakMap<Connection, Map<string, Shape>>();
-
-/** Runs the statement. The parsers are those that the client was made with. */
-export function runHot(
-  client: pg.PoolClient,
-  statement: HotStatement,
-  values: readonly unknown[],
-  parserOf: TypeParser,
-): Promise<Row[]> {
-  return new Promise((resolve, reject) => {
-    const call = new HotCall(statement, values, parserOf, (error, rows) => {
-      if (error === null) resolve(rows ?? []);
-      else reject(error);
-    });
-    client.query(call);
-  });
+interface HotCallOptions {
+  readonly statement: HotStatement;
+  readonly values: readonly unknown[];
+  readonly parserOf: TypeParser;
+  readonly shapes: Shapes;
+  readonly callback: Callback;
 }
 
-/** The names are those that pg's client calls. */
+/** The parsers are those that the clients were made with. */
+export function createHotRunner(parserOf: TypeParser): RunHot {
+  const shapes: Shapes = new WeakMap();
+  return function runHot(client, statement, values) {
+    return new Promise((resolve, reject) => {
+      const callback: Callback = (error, rows) => {
+        if (error === null) resolve(rows ?? []);
+        else reject(error);
+      };
+      client.query(new HotCall({ statement, values, parserOf, shapes, callback }));
+    });
+  };
+}
+
+/** The names of its methods are those that pg's client calls. */
 class HotCall implements pg.Submittable {
   readonly name: string;
   readonly text: string;
   /** pg replaces it by one that ends its timer. */
   callback: Callback;
-  readonly #values: readonly unknown[];
-  readonly #readers: ColumnReaders;
-  readonly #parserOf: TypeParser;
+  readonly #options: HotCallOptions;
   readonly #rows: Row[] = [];
-  #connection: Connection | null = null;
+  #connection: PgConnection | null = null;
   #shape: Shape | null = null;
   #fault: Error | null = null;
 
-  constructor(
-    { name, text, readers }: HotStatement,
-    values: readonly unknown[],
-    parserOf: TypeParser,
-    callback: Callback,
-  ) {
-    this.name = name;
-    this.text = text;
-    this.callback = callback;
-    this.#values = values;
-    this.#readers = readers ?? {};
-    this.#parserOf = parserOf;
+  constructor(options: HotCallOptions) {
+    this.name = options.statement.name;
+    this.text = options.statement.text;
+    this.callback = options.callback;
+    this.#options = options;
   }
 
-  /** What it returns is the error of a call that was not sent. */
+  /** Returns the error of a call that was not sent. */
   submit(pgConnection: pg.Connection): Error | null {
-    const connection = pgConnection as unknown as Connection;
+    const { values, shapes } = this.#options;
+    const connection = pgConnection as unknown as PgConnection;
     this.#connection = connection;
     const isPrepared = connection.parsedStatements[this.name] !== undefined;
     this.#shape = (isPrepared && shapes.get(connection)?.get(this.name)) || null;
-    let values: readonly unknown[];
+    let encoded: readonly unknown[];
     try {
-      values = this.#values.map(encodeParameter);
+      encoded = values.map(encodeParameter);
     } catch (error) {
       return error as Error;
     }
     connection.stream.cork();
     if (!isPrepared) connection.parse({ name: this.name, text: this.text });
-    connection.bind({ statement: this.name, values });
+    connection.bind({ statement: this.name, values: encoded });
     if (this.#shape === null) connection.describe({ type: 'P', name: '' });
     connection.execute({});
     connection.sync();
@@ -114,16 +116,17 @@ class HotCall implements pg.Submittable {
   }
 
   handleRowDescription({ fields }: RowDescription): void {
+    const { statement, parserOf, shapes } = this.#options;
     const names = fields.map(({ name }) => name);
     this.#shape = {
       names,
-      parsers: fields.map(({ name, dataTypeID }) => this.#readers[name] ?? this.#parserOf(dataTypeID)),
+      parsers: fields.map(({ name, dataTypeID }) => statement.readers?.[name] ?? parserOf(dataTypeID)),
       empty: Object.fromEntries(names.map((name) => [name, null])),
     };
     if (this.#connection === null) return;
-    const ofConnection = shapes.get(this.#connection);
-    if (ofConnection === undefined) shapes.set(this.#connection, new Map([[this.name, this.#shape]]));
-    else ofConnection.set(this.name, this.#shape);
+    const known = shapes.get(this.#connection);
+    if (known === undefined) shapes.set(this.#connection, new Map([[this.name, this.#shape]]));
+    else known.set(this.name, this.#shape);
   }
 
   handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {

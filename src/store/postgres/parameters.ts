@@ -1,6 +1,7 @@
-// Parameters of hot statements, in PostgreSQL's words. Their arrays are long and mostly of numbers, which need no quotes.
+// Parameter encoding of hot statements, as PostgreSQL's text format. Their arrays are long and
+// mostly of numbers, which need no quotes.
 
-/** A list as a parameter; anything else is left to pg. Throws for what no hot statement has in a list. */
+/** Encodes one parameter. Throws for an array item of a type that no hot statement passes. */
 export function encodeParameter(value: unknown): unknown {
   if (Array.isArray(value)) return encodeList(value);
   if (value instanceof Date) return value.toISOString();

@@ -1,66 +1,72 @@
-// The probe: asks the database something trivial on a connection of its own, which it keeps while it is used. What only a server
-// that lives can say is an answer, a refusal too.
+// Health probe: a trivial query on a connection of its own, which is kept while it is used.
+// Whatever only a running server can say counts as an answer, a refusal included.
 
 import pg from 'pg';
-import { tellsOfLife } from './errors.ts';
+import { provesServerUp } from './errors.ts';
 import { streamOf } from './streams.ts';
 
-/** Then the server has its place back. */
+/** After so long without a query the connection is closed, to free the server's slot. */
 const KEPT_MS = 5_000;
 
 export interface Probe {
-  /** Whether the database answers. Rejects never, and may take for ever until it is dropped. */
-  ask(): Promise<boolean>;
-  /** Gives up what was asked, and its connection. */
+  /** Whether the database answers. Never rejects, and may never resolve until it is dropped. */
+  query(): Promise<boolean>;
+  /** Gives up the query under way, and the connection. */
   drop(): void;
 }
 
 export interface ProbeOptions {
   readonly connection: pg.ClientConfig;
-  /** Asks on a connection that is there already; false when there is none to spare. */
-  readonly askElsewhere: () => Promise<boolean>;
-  /** Called with every piece that arrives. */
-  readonly hear: () => void;
+  /** Queries on another connection that is open already; false when none is free. */
+  readonly queryElsewhere: () => Promise<boolean>;
+  /** Called with every chunk that arrives. */
+  readonly onReceived: () => void;
 }
 
-export function createProbe({ connection, askElsewhere, hear }: ProbeOptions): Probe {
-  const state = { client: null as pg.Client | null, drops: 0, timer: null as NodeJS.Timeout | null };
+export function createProbe({ connection, queryElsewhere, onReceived }: ProbeOptions): Probe {
+  let kept: pg.Client | null = null;
+  let drops = 0;
+  let timer: NodeJS.Timeout | null = null;
 
-  const close = (): void => {
-    if (state.client !== null) streamOf(state.client).destroy();
-    state.client = null;
-  };
-  const connect = async (): Promise<pg.Client> => {
+  function close(): void {
+    if (kept !== null) streamOf(kept).destroy();
+    kept = null;
+  }
+
+  async function connect(): Promise<pg.Client> {
     const client = new pg.Client(connection);
-    state.client = client;
+    kept = client;
     client.on('error', () => {});
-    streamOf(client).on('data', hear);
+    streamOf(client).on('data', onReceived);
     await client.connect();
     return client;
-  };
-  const ask = async (client: () => Promise<pg.Client>): Promise<boolean> => {
+  }
+
+  async function answers(open: () => Promise<pg.Client>): Promise<boolean> {
     try {
-      await (await client()).query('select 1');
+      const client = await open();
+      await client.query('select 1');
       return true;
     } catch (error) {
       close();
-      return tellsOfLife(error);
+      return provesServerUp(error);
     }
-  };
+  }
 
   return {
-    ask: async () => {
-      const { drops, client } = state;
-      if (state.timer !== null) clearTimeout(state.timer);
-      state.timer = setTimeout(close, KEPT_MS).unref();
-      if (client !== null && (await ask(async () => client))) return true;
-      // The kept one may have been lost by itself.
-      if (drops === state.drops && (await ask(connect))) return true;
-      return drops === state.drops && askElsewhere();
+    async query() {
+      const dropsBefore = drops;
+      const client = kept;
+      if (timer !== null) clearTimeout(timer);
+      timer = setTimeout(close, KEPT_MS).unref();
+      if (client !== null && (await answers(async () => client))) return true;
+      // The kept connection alone may have been lost.
+      if (drops === dropsBefore && (await answers(connect))) return true;
+      return drops === dropsBefore && queryElsewhere();
     },
-    drop: () => {
-      state.drops += 1;
-      if (state.timer !== null) clearTimeout(state.timer);
+    drop() {
+      drops += 1;
+      if (timer !== null) clearTimeout(timer);
       close();
     },
   };

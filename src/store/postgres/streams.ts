@@ -1,24 +1,24 @@
-// The sockets under connections: to hear that something arrives on one, whatever it is, and to cut it without asking the other
-// side, which may not answer.
+// Sockets under connections: to notice that something arrives on one, and to cut one without
+// asking the server, which may not answer.
 
 import type { Socket } from 'node:net';
 import type pg from 'pg';
 
-/** What carries the bytes of a connection; before it is made, too. */
+/** The socket of a connection; also before it is connected. */
 export function streamOf(client: pg.Client | pg.PoolClient): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
-/** The connections of a pool, to be heard and to be cut. */
-export function followConnections(pool: pg.Pool, hear: () => void): { cutAll(): void } {
+/** Calls `onReceived` with each chunk on a pool's connections; `cutAll` ends them all. */
+export function followConnections(pool: pg.Pool, onReceived: () => void): { cutAll(): void } {
   const clients = new Set<pg.PoolClient>();
   pool.on('connect', (client) => {
     clients.add(client);
-    streamOf(client).on('data', hear);
+    streamOf(client).on('data', onReceived);
   });
   pool.on('remove', (client) => clients.delete(client));
   return {
-    cutAll: () => {
+    cutAll() {
       for (const client of clients) streamOf(client).destroy();
     },
   };

@@ -1,4 +1,4 @@
-// How values of PostgreSQL's types are read: mostly as pg does it.
+// Type parsers: how values of PostgreSQL's types are read, mostly as pg reads them.
 
 import pg from 'pg';
 
@@ -9,47 +9,63 @@ const TEXT_ARRAY = 1009;
 const TIMESTAMPTZ = 1184;
 const TIMESTAMPTZ_ARRAY = 1185;
 
-/** Of how many instants the text is remembered. */
+/** How many instants are remembered by their text. */
 const INSTANTS_MAX = 16;
 
-/** The parser of a type, by its number; 64-bit integers come as numbers: sequences and counts stay far below 2^53. */
-export function parserOf(oid: number): (text: string) => unknown {
-  if (oid === INT8) return Number;
-  if (oid === TIMESTAMPTZ) return parseInstant;
-  if (oid === INT4_ARRAY || oid === INT8_ARRAY) return (text) => parsePlainList(text, Number);
-  if (oid === TIMESTAMPTZ_ARRAY) return (text) => parsePlainList(text, parseInstant);
-  if (oid === TEXT_ARRAY) return parseTexts;
-  return pg.types.getTypeParser(oid, 'text') as (text: string) => unknown;
+type Parser<T> = (text: string) => T;
+
+/** Gives the parser of a type, by the type's number (oid). */
+export type TypeParser = (oid: number) => Parser<unknown>;
+
+/**
+ * Makes the type parsers of one store. 64-bit integers are read as numbers: sequences and counts
+ * stay far below 2^53.
+ */
+export function createTypeParser(): TypeParser {
+  const parseInstant = createInstantParser();
+  const parseTexts = createTextsParser();
+  return function parserOf(oid) {
+    if (oid === INT8) return Number;
+    if (oid === TIMESTAMPTZ) return parseInstant;
+    if (oid === INT4_ARRAY || oid === INT8_ARRAY) return (text) => parsePlainList(text, Number);
+    if (oid === TIMESTAMPTZ_ARRAY) return (text) => parsePlainList(text, parseInstant);
+    if (oid === TEXT_ARRAY) return parseTexts;
+    return parserOfPg(oid);
+  };
 }
 
-const parseAnyTexts = pg.types.getTypeParser(TEXT_ARRAY as number, 'text') as (text: string) => (string | null)[];
-
-/** Quotes are seldom needed, and what has none is much cheaper to read. */
-function parseTexts(text: string): (string | null)[] {
-  return text.includes('"') ? parseAnyTexts(text) : parsePlainList(text, (one) => one);
+function parserOfPg(oid: number): Parser<unknown> {
+  return pg.types.getTypeParser(oid, 'text') as Parser<unknown>;
 }
 
-/** A list of one dimension, whose elements hold no comma, quote or backslash; they may stand in quotes. */
-function parsePlainList<T>(text: string, parse: (one: string) => T): (T | null)[] {
+/** Quotes are seldom needed, and a list without them is much cheaper to read. */
+function createTextsParser(): Parser<unknown> {
+  const parseQuoted = parserOfPg(TEXT_ARRAY);
+  return (text) => (text.includes('"') ? parseQuoted(text) : parsePlainList(text, (item) => item));
+}
+
+/** A list of one dimension whose items hold no comma, quote or backslash; items may be quoted. */
+function parsePlainList<T>(text: string, parse: Parser<T>): (T | null)[] {
   if (text === '{}') return [];
   return text
     .slice(1, -1)
     .split(',')
-    .map((one) => {
-      if (one === 'NULL') return null;
-      return parse(one.startsWith('"') ? one.slice(1, -1) : one);
+    .map((item) => {
+      if (item === 'NULL') return null;
+      return parse(item.startsWith('"') ? item.slice(1, -1) : item);
     });
 }
 
-const parseNewInstant = pg.types.getTypeParser(TIMESTAMPTZ, 'text') as (text: string) => unknown;
-const instants = new Map<string, unknown>();
-
-/** Messages of one batch were often published, and are always leased, in the same instant: it is read once. */
-function parseInstant(text: string): unknown {
-  const known = instants.get(text);
-  if (known !== undefined) return known;
-  if (instants.size === INSTANTS_MAX) instants.clear();
-  const instant = parseNewInstant(text);
-  instants.set(text, instant);
-  return instant;
+/** Messages of a batch were often published, and are always leased, at one instant: read once. */
+function createInstantParser(): Parser<unknown> {
+  const parseInstant = parserOfPg(TIMESTAMPTZ);
+  const known = new Map<string, unknown>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    if (known.size === INSTANTS_MAX) known.clear();
+    const instant = parseInstant(text);
+    known.set(text, instant);
+    return instant;
+  };
 }

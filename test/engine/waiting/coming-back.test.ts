@@ -31,8 +31,9 @@ function createView(store: Store) {
     for (const { nonce } of groups.flatMap(({ waiters }) => waiters)) view.lookedFor.add(nonce);
     return outcomes;
   };
-  const reach: Store['reach'] = {
-    isThere: (resume) => {
+  const health: Store['health'] = {
+    isAvailable: () => !view.isAway,
+    availableOr: (resume) => {
       if (view.isAway) resumes.add(resume);
       return !view.isAway;
     },
@@ -40,7 +41,7 @@ function createView(store: Store) {
   };
   // Whoever comes looks, so that all have been looked for.
   const wakeups = { ...store.wakeups, isListening: () => false };
-  return { view, store: { ...store, reach, wakeups, deliveries: { ...store.deliveries, receive } } };
+  return { view, store: { ...store, health, wakeups, deliveries: { ...store.deliveries, receive } } };
 }
 
 it('thousands of parked receives look in a few statements, one at a time, and miss nothing', {

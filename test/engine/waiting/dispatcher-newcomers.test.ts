@@ -7,6 +7,7 @@ import { ByteBudget } from '../../../src/engine/fair-use/byte-budget.ts';
 import { TimerWheel } from '../../../src/engine/timer-wheel.ts';
 import { Dispatcher } from '../../../src/engine/waiting/dispatcher.ts';
 import type { HandedMessage } from '../../../src/store/packing/handed-messages.ts';
+import { createRandom64 } from '../../../src/store/postgres/random.ts';
 
 const WAIT_MS = 20_000;
 
@@ -27,7 +28,12 @@ beforeEach(async () => {
     ids: { topicId: 1, subscriptionId: 1 },
     wheel: new TimerWheel(5),
     byteBudget: new ByteBudget({ bytesMax: 1_000_000 }),
-    reach: { isThere: () => !away, refuse: () => new WillcallError('database_unavailable', 'away') },
+    newNonce: createRandom64(),
+    health: {
+      isAvailable: () => !away,
+      availableOr: () => !away,
+      refuse: () => new WillcallError('database_unavailable', 'away'),
+    },
     hears: () => hears,
     bytesMax: 1_000_000,
     receive: async ({ waiters }) => {

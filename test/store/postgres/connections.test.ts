@@ -9,7 +9,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createStore, type Store } from '../../../src/store/index.ts';
 import { createConnect } from '../../../src/store/postgres/connections.ts';
 import { createDb } from '../../../src/store/postgres/db.ts';
-import { parserOf } from '../../../src/store/postgres/types.ts';
+import { createHotRunner } from '../../../src/store/postgres/hot-call.ts';
+import { createTypeParser } from '../../../src/store/postgres/types.ts';
 import { CALLER, codeOf, createQueue, newMessage, type Queue } from '../../support/calls.ts';
 import { openStoreBench, type Session, type StoreBench } from '../../support/store.ts';
 
@@ -156,13 +157,14 @@ describe('a session of the service', () => {
 });
 
 describe('a connection that is given back', () => {
-  const unwatched = { wait: <T>(begin: () => Promise<T>) => begin(), doubt: async () => {} };
+  const unwatched = { wait: <T>(begin: () => Promise<T>) => begin(), suspect: async () => {} };
+  const runHot = createHotRunner(createTypeParser());
   /** One connection at most, whose owner waits for answers no longer than told. */
   const openPool = () => new pg.Pool({ connectionString: bench.database.url, max: 1, query_timeout: 1_000 });
 
   it('while it is busy is closed, and the next caller gets another one', async () => {
     const pool = openPool();
-    const connect = createConnect(pool, unwatched, parserOf);
+    const connect = createConnect(pool, unwatched, runHot);
     await holder.rows('begin');
     await holder.rows('lock table willcall.topic in access exclusive mode');
     const busy = await connect();
@@ -177,7 +179,7 @@ describe('a connection that is given back', () => {
 
   it('after a statement that was refused is kept', async () => {
     const pool = openPool();
-    const connection = await createConnect(pool, unwatched, parserOf)();
+    const connection = await createConnect(pool, unwatched, runHot)();
     await expect(connection.query('select 1 / 0')).rejects.toThrow('division by zero');
     connection.release();
     expect(pool.totalCount).toBe(1);

@@ -1,34 +1,34 @@
-// When the database counts as away and when as back, with a probe that the test answers by hand and
-// a clock that it sets.
+// Database health: when it is unavailable and available again, with a probe answered by hand and a
+// clock that the test sets.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
-import { Watch } from '../../../src/store/postgres/health.ts';
+import { HealthMonitor } from '../../../src/store/postgres/health.ts';
 
 let probes: ((answered: boolean) => void)[];
 let drops: number;
 let told: string[];
-let watch: Watch;
+let health: HealthMonitor;
 
 beforeEach(() => {
   vi.useFakeTimers();
   probes = [];
   drops = 0;
   told = [];
-  watch = new Watch({
+  health = new HealthMonitor({
     probe: {
-      ask: () => new Promise((resolve) => probes.push(resolve)),
+      query: () => new Promise((resolve) => probes.push(resolve)),
       drop: () => {
         drops += 1;
       },
     },
     logger: { warn: () => told.push('warned'), info: () => told.push('informed') },
-    onAway: () => told.push('away'),
-    onBack: () => told.push('back'),
+    onUnavailable: () => told.push('unavailable'),
+    onAvailable: () => told.push('available'),
   });
 });
 afterEach(() => {
-  watch.stop();
+  health.stop();
   vi.useRealTimers();
 });
 
@@ -36,7 +36,7 @@ afterEach(() => {
 function begin() {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const statement = { became: 'out', resolve: () => resolve('done'), fail: () => reject(new Error('lost')) };
-  watch
+  health
     .wait(() => promise)
     .then(
       (value) => {
@@ -50,7 +50,7 @@ function begin() {
 }
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 const answerProbe = async (answered = true) => {
-  if (answered) watch.hear();
+  if (answered) health.noteReceived();
   probes.shift()?.(answered);
   await pass(0);
 };
@@ -60,44 +60,44 @@ const passToProbe = async () => {
   expect(probes).toHaveLength(1);
 };
 
-describe('the database is away', () => {
-  it('when nothing was heard of it for a second and a half, the probe unanswered', async () => {
+describe('the database is unavailable', () => {
+  it('when no byte arrived for a second and a half, the probe unanswered', async () => {
     const statement = begin();
     await pass(1_450);
-    expect([statement.became, probes.length, watch.isAway]).toEqual(['out', 1, false]);
+    expect([statement.became, probes.length, health.isAvailable()]).toEqual(['out', 1, true]);
     await pass(50);
-    expect([statement.became, drops, watch.isAway]).toEqual(['database_unavailable', 1, true]);
-    expect(told).toEqual(['warned', 'away']);
+    expect([statement.became, drops, health.isAvailable()]).toEqual(['database_unavailable', 1, false]);
+    expect(told).toEqual(['warned', 'unavailable']);
   });
 
-  it('for those who come then, who begin nothing and are told when to come again', async () => {
+  it('for new calls, which begin nothing and get a time to retry after', async () => {
     begin();
     await pass(1_500);
     const work = vi.fn(async () => 'done');
-    const fault = await watch.wait(work).catch((error: unknown) => error);
+    const fault = await health.wait(work).catch((error: unknown) => error);
     expect(work).not.toHaveBeenCalled();
     expect(fault).toMatchObject({ code: 'database_unavailable' });
     expect([1, 2, 3]).toContain((fault as WillcallError).retryAfterSeconds);
   });
 
-  it('soon when a connection was lost and the probe finds nobody', async () => {
+  it('soon when a connection was lost and the probe cannot connect', async () => {
     const statement = begin();
-    const verdict = watch.doubt();
+    const verdict = health.suspect();
     await answerProbe(false);
     await pass(100);
     await verdict;
-    expect([statement.became, watch.isAway]).toEqual(['database_unavailable', true]);
+    expect([statement.became, health.isAvailable()]).toEqual(['database_unavailable', false]);
   });
 });
 
-describe('the database is there', () => {
+describe('the database is available', () => {
   it('while the probe is answered, however long a statement takes', async () => {
     const statement = begin();
     for (let i = 0; i < 100; i += 1) {
       await pass(300);
       if (probes.length > 0) await answerProbe();
     }
-    expect([statement.became, watch.isAway]).toEqual(['out', false]);
+    expect([statement.became, health.isAvailable()]).toEqual(['out', true]);
     statement.resolve();
     await pass(0);
     expect(statement.became).toBe('done');
@@ -106,74 +106,74 @@ describe('the database is there', () => {
   it('while others are answered, without any probe', async () => {
     begin();
     for (let i = 0; i < 100; i += 1) {
-      watch.hear();
+      health.noteReceived();
       await pass(200);
     }
-    expect([probes.length, watch.isAway]).toEqual([0, false]);
+    expect([probes.length, health.isAvailable()]).toEqual([0, true]);
   });
 
-  it('while nobody asks', async () => {
+  it('while nothing waits for it', async () => {
     begin().resolve();
     await pass(60_000);
-    expect([probes.length, watch.isAway]).toEqual([0, false]);
+    expect([probes.length, health.isAvailable()]).toEqual([0, true]);
   });
 
-  it('when the probe finds nobody and somebody else is answered all the same', async () => {
+  it('when the probe cannot connect but another connection is answered', async () => {
     const statement = begin();
-    const verdict = watch.doubt();
+    const verdict = health.suspect();
     await answerProbe(false);
     await pass(60);
-    watch.hear();
+    health.noteReceived();
     await pass(60);
     await verdict;
-    expect([statement.became, watch.isAway]).toEqual(['out', false]);
+    expect([statement.became, health.isAvailable()]).toEqual(['out', true]);
   });
 
-  it('as far as a process can tell that was held up itself', async () => {
+  it('for a process that was suspended itself', async () => {
     const statement = begin();
-    // As when a process is stopped and goes on: much time has passed, and it has listened once.
+    // As when a process is stopped and continued: much time has passed in one tick.
     vi.setSystemTime(Date.now() + 60_000);
     await pass(100);
-    expect([statement.became, watch.isAway]).toEqual(['out', false]);
+    expect([statement.became, health.isAvailable()]).toEqual(['out', true]);
   });
 
-  it('for one doubt at a time', async () => {
+  it('after one probe for all suspicions at a time', async () => {
     begin();
-    const verdicts = [watch.doubt(), watch.doubt(), watch.doubt()];
+    const verdicts = [health.suspect(), health.suspect(), health.suspect()];
     expect(probes).toHaveLength(1);
     await answerProbe();
     await Promise.all(verdicts);
-    expect(watch.isAway).toBe(false);
+    expect(health.isAvailable()).toBe(true);
   });
 });
 
-describe('the database is back', () => {
-  const leave = async () => {
+describe('the database is available again', () => {
+  const becomeUnavailable = async () => {
     const statement = begin();
     await pass(1_500);
     expect(statement.became).toBe('database_unavailable');
     probes = [];
   };
 
-  it('once the probe is answered, for those first who wait for that', async () => {
-    await leave();
-    expect(watch.isThere(() => told.push('went on'))).toBe(false);
+  it('once the probe is answered, and resumes first what waits for that', async () => {
+    await becomeUnavailable();
+    expect(health.availableOr(() => told.push('resumed'))).toBe(false);
     await passToProbe();
     await answerProbe(false);
-    expect(watch.isAway).toBe(true);
+    expect(health.isAvailable()).toBe(false);
     await passToProbe();
     await answerProbe();
-    expect(watch.isAway).toBe(false);
-    expect(told).toEqual(['warned', 'away', 'informed', 'went on', 'back']);
-    expect(watch.isThere(() => told.push('never'))).toBe(true);
+    expect(health.isAvailable()).toBe(true);
+    expect(told).toEqual(['warned', 'unavailable', 'informed', 'resumed', 'available']);
+    expect(health.availableOr(() => told.push('never'))).toBe(true);
     const statement = begin();
     statement.resolve();
     await pass(0);
     expect(statement.became).toBe('done');
   });
 
-  it('is asked at most once at a time and about once a second, an answer that does not come given up after a second', async () => {
-    await leave();
+  it('is probed at most once at a time and about once a second, an answer that does not come given up after a second', async () => {
+    await becomeUnavailable();
     let asked = 0;
     for (let i = 0; i < 600; i += 1) {
       await pass(100);
@@ -183,22 +183,22 @@ describe('the database is back', () => {
     expect(asked).toBeLessThan(40);
   });
 
-  it('and away again when nothing is heard for as long again', async () => {
-    await leave();
+  it('and unavailable again when no byte arrives for as long again', async () => {
+    await becomeUnavailable();
     await passToProbe();
     await answerProbe();
     const statement = begin();
     await pass(1_400);
     expect(statement.became).toBe('out');
     await pass(150);
-    expect([statement.became, watch.isAway]).toEqual(['database_unavailable', true]);
+    expect([statement.became, health.isAvailable()]).toEqual(['database_unavailable', false]);
   });
 });
 
-it('a watch that was stopped asks nobody any more', async () => {
+it('a monitor that was stopped probes no more', async () => {
   begin();
-  watch.stop();
-  await watch.doubt();
+  health.stop();
+  await health.suspect();
   await pass(60_000);
   expect([probes.length, told]).toEqual([0, []]);
 });

@@ -3,8 +3,8 @@
 
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runHot } from '../../../src/store/postgres/hot-call.ts';
-import { parserOf } from '../../../src/store/postgres/types.ts';
+import { createHotRunner } from '../../../src/store/postgres/hot-call.ts';
+import { createTypeParser } from '../../../src/store/postgres/types.ts';
 import { openStoreBench, type StoreBench } from '../../support/store.ts';
 
 let bench: StoreBench;
@@ -23,12 +23,14 @@ afterAll(async () => {
   await bench.stop();
 });
 
+const runHot = createHotRunner(createTypeParser());
+
 function prepare(text: string) {
   made += 1;
   return { name: `test_${made}`, text };
 }
 
-const run = (text: string, values: unknown[] = []) => runHot(client, prepare(text), values, parserOf);
+const run = (text: string, values: unknown[] = []) => runHot(client, prepare(text), values);
 
 describe('parameters and columns', () => {
   const now = new Date('2026-03-01T12:34:56.789Z');
@@ -70,7 +72,7 @@ describe('parameters and columns', () => {
       readers: { secret: (text: string) => Buffer.from(text, 'base64').toString() },
     };
     for (let run = 0; run < 2; run += 1) {
-      expect(await runHot(client, statement, [], parserOf)).toEqual([{ secret: 'hi', plain: 'aGk=' }]);
+      expect(await runHot(client, statement, [])).toEqual([{ secret: 'hi', plain: 'aGk=' }]);
     }
   });
 
@@ -85,9 +87,9 @@ describe('parameters and columns', () => {
 describe('a statement', () => {
   it('gives the same rows each time, none of which another run changes', async () => {
     const statement = prepare('select n, null::text as nothing from generate_series(1, $1::integer) n');
-    const first = await runHot(client, statement, [2], parserOf);
-    const second = await runHot(client, statement, [3], parserOf);
-    const none = await runHot(client, statement, [0], parserOf);
+    const first = await runHot(client, statement, [2]);
+    const second = await runHot(client, statement, [3]);
+    const none = await runHot(client, statement, [0]);
     expect(first).toEqual([
       { n: 1, nothing: null },
       { n: 2, nothing: null },
@@ -98,42 +100,40 @@ describe('a statement', () => {
 
   it('that fails in the middle says why, and can be run again', async () => {
     const statement = prepare('select 1 / (3 - n) as x from generate_series(1, $1::integer) n');
-    await expect(runHot(client, statement, [3], parserOf)).rejects.toMatchObject({ code: '22012' });
-    expect(await runHot(client, statement, [1], parserOf)).toEqual([{ x: 0 }]);
+    await expect(runHot(client, statement, [3])).rejects.toMatchObject({ code: '22012' });
+    expect(await runHot(client, statement, [1])).toEqual([{ x: 0 }]);
   });
 
   it('that cannot be prepared says why, and can be once it is possible', async () => {
     const statement = prepare('select * from to_come');
-    await expect(runHot(client, statement, [], parserOf)).rejects.toMatchObject({ code: '42P01' });
+    await expect(runHot(client, statement, [])).rejects.toMatchObject({ code: '42P01' });
     await bench.rows('create table public.to_come as select 5 as five');
-    expect(await runHot(client, statement, [], parserOf)).toEqual([{ five: 5 }]);
+    expect(await runHot(client, statement, [])).toEqual([{ five: 5 }]);
   });
 
   it('whose rows have changed their shape is refused, never misread', async () => {
     await bench.rows('create table public.changing as select 1 as a');
     const statement = prepare('select * from changing');
-    expect(await runHot(client, statement, [], parserOf)).toEqual([{ a: 1 }]);
+    expect(await runHot(client, statement, [])).toEqual([{ a: 1 }]);
     await bench.rows("alter table public.changing add column b text default 'x'");
-    await expect(runHot(client, statement, [], parserOf)).rejects.toMatchObject({ code: '0A000' });
+    await expect(runHot(client, statement, [])).rejects.toMatchObject({ code: '0A000' });
   });
 
   it('that is not answered in time is given up', async () => {
     const impatient = new pg.Client({ connectionString: bench.database.url, query_timeout: 100 });
     await impatient.connect();
     const statement = prepare('select pg_sleep(30)');
-    await expect(runHot(impatient as unknown as pg.PoolClient, statement, [], parserOf)).rejects.toThrow(
-      'Query read timeout',
-    );
+    await expect(runHot(impatient as unknown as pg.PoolClient, statement, [])).rejects.toThrow('Query read timeout');
     impatient.on('error', () => {});
     await bench.rows("select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(30)'");
   });
 
   it('runs on a new connection as on an old one', async () => {
     const statement = prepare('select $1::integer + 1 as next');
-    expect(await runHot(client, statement, [1], parserOf)).toEqual([{ next: 2 }]);
+    expect(await runHot(client, statement, [1])).toEqual([{ next: 2 }]);
     const other = new pg.Client({ connectionString: bench.database.url });
     await other.connect();
-    expect(await runHot(other as unknown as pg.PoolClient, statement, [2], parserOf)).toEqual([{ next: 3 }]);
+    expect(await runHot(other as unknown as pg.PoolClient, statement, [2])).toEqual([{ next: 3 }]);
     await other.end();
   });
 });
