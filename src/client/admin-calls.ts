@@ -1,5 +1,5 @@
-// Topics, subscriptions, their records, and keys. Each call may be repeated, but making a key:
-// nobody would know the first one.
+// The client's calls for topics, subscriptions, their records, and keys.
+// Every call is repeatable, except creating a key: its answer is the only copy of the secret.
 
 import type { Caller, CallOptions } from './calls.ts';
 import type * as api from './types.ts';

@@ -1,8 +1,8 @@
-// How long to wait before trying again: doubling, with half of it left to chance, so that clients
-// which failed together do not come back together; never shorter than the service asked for.
+// Back-off between attempts of a call: exponential with jitter, never shorter than Retry-After.
+// Half of the delay is random, so that clients which failed together do not retry together.
 
 export interface RetrySettings {
-  /** How often a call is made at most, the first time included; 1 never repeats. */
+  /** The most attempts of one call, the first one included; 1 means no repetition. */
   readonly attemptsMax: number;
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
@@ -15,7 +15,7 @@ export function chooseDelayMs(failures: number, retryAfterSeconds: number | null
   const { minDelayMs, maxDelayMs } = settings;
   const longest = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(failures - 1, 30));
   const chosen = longest * (0.5 + Math.random() / 2);
-  // What was asked for is a floor; everybody was asked for the same, so chance comes on top.
+  // Retry-After is a minimum. Every client got the same value, so a random part is added.
   return retryAfterSeconds === null ? chosen : Math.max(chosen, retryAfterSeconds * 1000 + minDelayMs * Math.random());
 }
 

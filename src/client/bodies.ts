@@ -1,5 +1,4 @@
-// Bodies are bytes. On the wire they are text where they are valid UTF-8, and base64 where they are
-// not.
+// Message bodies are bytes, sent as text where they are valid UTF-8, and as base64 elsewhere.
 
 import type { NewMessage, ReceivedMessage } from './types.ts';
 

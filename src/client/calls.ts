@@ -1,5 +1,6 @@
-// One call over fetch: sends JSON, reads JSON, turns what went wrong into one error, and repeats
-// where that is safe. A call that is not repeatable is repeated only when it certainly did nothing.
+// One HTTP call over fetch: sends JSON, reads JSON, and repeats the call where that is safe.
+// Every failure becomes a WillcallClientError. A call that is not repeatable is repeated only when
+// it certainly had no effect.
 
 import { chooseDelayMs, pause, type RetrySettings } from './backoff.ts';
 import { isTemporary, isUndone, type Problem, WillcallClientError } from './errors.ts';
@@ -11,15 +12,15 @@ export interface CallSettings {
   readonly key: string;
   readonly fetch: typeof fetch;
   readonly retry: RetrySettings;
-  /** How long an answer may take, beyond what the call itself waits for. */
+  /** Time limit of one attempt, in addition to `waitSeconds`. */
   readonly timeoutMs: number;
 }
 
 /** What every call takes beside its own arguments. */
 export interface CallOptions {
-  /** Gives the call up; it then rejects with the signal's reason. */
+  /** Cancels the call; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** How often it is made at most, where repeating is safe. */
+  /** The most attempts, where repeating is safe. */
   readonly attemptsMax?: number | undefined;
 }
 
@@ -32,11 +33,11 @@ export interface Call {
   readonly idempotencyKey?: string;
   /** How long the service itself may wait. */
   readonly waitSeconds?: number;
-  /** Whether doing it twice is as good as doing it once. */
+  /** True when making the call twice has the effect of making it once. */
   readonly repeatable: boolean;
 }
 
-/** Makes a call and returns its answer, names turned over; throws WillcallClientError. */
+/** Makes a call and returns its answer in camelCase; throws WillcallClientError. */
 export type Caller = (call: Call, options?: CallOptions) => Promise<unknown>;
 
 export function createCaller(settings: CallSettings): Caller {
@@ -46,7 +47,7 @@ export function createCaller(settings: CallSettings): Caller {
       try {
         return await send(settings, call, options.signal);
       } catch (error) {
-        // The one before, whose answer was lost, has deleted it.
+        // An earlier attempt, whose answer was lost, has deleted it.
         if (attempt > 1 && call.method === 'DELETE' && isNotFound(error)) return undefined;
         if (attempt >= retry.attemptsMax || !isTemporary(error)) throw error;
         if (!call.repeatable && !isUndone(error)) throw error;
@@ -64,7 +65,7 @@ async function send(settings: CallSettings, call: Call, signal: AbortSignal | un
     if (deadline.aborted) {
       throw new WillcallClientError('timed_out', 'The service did not answer in time.', { cause: error });
     }
-    // fetch says "fetch failed" and keeps the reason to itself, as the cause.
+    // The message of fetch is only "fetch failed"; the reason is in its cause.
     const cause = error instanceof Error ? (error.cause ?? error) : error;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new WillcallClientError('connection_failed', `The service was not reached: ${reason}`, { cause });
@@ -110,11 +111,10 @@ function describeRefusal(response: Response, json: unknown): WillcallClientError
   const { status } = response;
   const retryAfterSeconds = readRetryAfter(response.headers.get('retry-after'));
   if (isProblem(json)) {
-    return new WillcallClientError(json.code, `${json.title}: ${json.detail}`, {
-      ...{ status, problem: json, retryAfterSeconds },
-    });
+    const message = `${json.title}: ${json.detail}`;
+    return new WillcallClientError(json.code, message, { status, problem: json, retryAfterSeconds });
   }
-  const message = `The answer (${status}) is no problem document: something on the way gave it.`;
+  const message = `The answer (${status}) is not a problem document: a proxy may have sent it.`;
   return new WillcallClientError('unexpected_answer', message, { status, retryAfterSeconds });
 }
 

@@ -1,5 +1,5 @@
-// A client of one Willcall: every call of the API as a typed function, and the consumer loop. It
-// needs fetch and nothing else. Calls are repeated, with back-off, where that is safe.
+// The client of one Willcall: every call of the API as a typed function, and the consumer loop.
+// It needs only fetch. Calls are repeated, with back-off, where that is safe.
 
 import {
   createKeyCalls,
@@ -27,10 +27,7 @@ export interface ClientOptions {
 
 /** The calls; each throws WillcallClientError. */
 export interface Client extends MessageCalls, TopicCalls, SubscriptionCalls, KeyCalls {
-  /**
-   * Collects messages and hands them to the handler until the signal is aborted; see
-   * ConsumeOptions.
-   */
+  /** Passes messages to the handler until the signal is aborted; see ConsumeOptions. */
   consume(options: ConsumeOptions): Promise<void>;
 }
 

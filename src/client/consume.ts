@@ -1,8 +1,8 @@
-// The consumer loop: one long poll at a time asks for as many messages as there are hands free,
-// each message goes to the handler, and what was handled is signed for with the next poll, or at
-// once where a poll is parked already. Leases are extended as long as messages are in hand. Nothing
-// is signed for before its handler has ended well; what a crash leaves behind comes again when its
-// visibility timeout ends.
+// The consumer loop: one long poll at a time, handlers up to `concurrency`, leases kept alive.
+// A poll asks for as many messages as there are free handlers. Acknowledgments go with the next
+// poll, or at once where a poll is already parked. Leases are extended until their messages are
+// settled. A message is acknowledged only after its handler has succeeded; after a crash it is
+// delivered again when its visibility timeout ends.
 
 import { chooseDelayMs, pause, type RetrySettings } from './backoff.ts';
 import type { CallOptions } from './calls.ts';
@@ -12,25 +12,22 @@ import type { MessageCalls } from './message-calls.ts';
 import { createSignatures, type Signature } from './signatures.ts';
 import type { ConsumerError, ReceivedMessage } from './types.ts';
 
-/** What the handler may say of a message that it handled; nothing is as good. */
+/** What a handler may return about a message that it handled; it may also return nothing. */
 export interface Handled {
   /** A transaction number of the consumer's own, kept in the ledger; at most 256 characters. */
   readonly reference?: string;
 }
 
 export interface HandlerContext {
-  /**
-   * Aborted when the work is in vain: the message went to somebody else, or was given back at the
-   * shutdown.
-   */
+  /** Aborted when the message was delivered to another consumer, or released at the shutdown. */
   readonly signal: AbortSignal;
 }
 
-/** Something went wrong, and the loop goes on; only `consume` itself rejecting ends it. */
+/** A failure after which the loop goes on; the loop ends only when `consume` itself rejects. */
 export interface ConsumeFault {
   readonly during: 'receive' | 'handler' | 'acknowledge' | 'extend' | 'release' | 'reject';
   readonly error: unknown;
-  /** The message that it was about, where it was about one. */
+  /** The message concerned, if the failure concerns one. */
   readonly message?: ReceivedMessage;
 }
 
@@ -39,35 +36,35 @@ export interface ConsumeOptions {
   /**
    * Does the work. When it returns, the message is acknowledged; when it throws a Rejection, the
    * message becomes a dead letter; when it throws anything else, the message is released as a
-   * failed attempt. It may see a message again, with the same id, and has to bear that.
+   * failed attempt. A message may be delivered again, with the same id: handlers are idempotent.
    */
   readonly handler: (
     message: ReceivedMessage,
     context: HandlerContext,
     // biome-ignore lint/suspicious/noConfusingVoidType: most handlers return nothing
   ) => Promise<Handled | undefined | void> | Handled | undefined | void;
-  /** Ends the loop in order: no new messages, those in hand are finished or released. */
+  /** Ends the loop in order: no new messages; those already received are handled or released. */
   readonly signal?: AbortSignal;
-  /** Messages in work at the same time; default 1. */
+  /** Handlers that run at the same time; default 1. */
   readonly concurrency?: number;
   /** How long a poll waits; default 20, at most 30. */
   readonly waitSeconds?: number;
   /**
-   * How soon messages go to somebody else when this process dies; it is extended while they are in
-   * hand. Default 30.
+   * How soon messages are delivered to another consumer when this process dies. It is extended
+   * until they are settled. Default 30.
    */
   readonly visibilityTimeoutSeconds?: number;
   /**
-   * How long handlers under way may go on after the signal; what is unfinished then is released.
+   * How long running handlers may continue after the signal; then their messages are released.
    * Default 10.
    */
   readonly shutdownSeconds?: number;
-  /** Told of everything that went wrong; meant for logging. */
+  /** Called with every failure; meant for logging. */
   readonly onError?: (fault: ConsumeFault) => void;
 }
 
 const MESSAGES_MAX = 1000;
-/** The shutdown goes on without an answer. */
+/** Time limit of the receive that withdraws the parked poll; the shutdown goes on without it. */
 const WITHDRAW_MS = 5000;
 const ERROR_CODE_CHARACTERS_MAX = 128;
 const ERROR_MESSAGE_CHARACTERS_MAX = 2048;
@@ -75,8 +72,8 @@ const defaults = { concurrency: 1, waitSeconds: 20, visibilityTimeoutSeconds: 30
 const backoff: RetrySettings = { attemptsMax: Number.POSITIVE_INFINITY, minDelayMs: 250, maxDelayMs: 30_000 };
 
 /**
- * Runs until the signal is aborted and the shutdown is done; rejects when the service refuses the
- * receive for good.
+ * Runs until the signal is aborted and the shutdown is done. Rejects when the service refuses the
+ * receive and repeating cannot help (400, 401, 403, 404).
  */
 export async function consume(calls: MessageCalls, options: ConsumeOptions): Promise<void> {
   const { subscription, concurrency, waitSeconds, visibilityTimeoutSeconds, ...rest } = { ...defaults, ...options };
@@ -85,20 +82,19 @@ export async function consume(calls: MessageCalls, options: ConsumeOptions): Pro
   const report = createReport(rest.onError);
   const holdings = createHoldings({ calls, subscription, visibilityTimeoutSeconds, report });
   const signatures = createSignatures({ calls, subscription, holdings, report });
-  const hands = createHands(concurrency, stop);
+  const slots = createSlots(concurrency, stop);
   let polling = false;
-  // A poll whose answer was lost is asked again by its key, and gets the messages that the answer
-  // held.
+  // A poll whose answer was lost is repeated with its key, and gets the messages of that answer.
   let idempotencyKey = crypto.randomUUID();
 
   const work = async (holding: Holding) => {
     await handle(calls, { subscription, handler: rest.handler, holding, report, sign: signatures.add });
     if (holding.state === 'settled') holdings.drop(holding);
-    // The next poll would come too late for it, or not at all.
+    // The next poll would carry the acknowledgment too late, or never.
     if (polling || stop.aborted) signatures.flush();
   };
   const receive = (wanted: { waitSeconds: number; acknowledge: readonly Signature[] }, given: CallOptions) => {
-    const request = { ...wanted, maxMessages: Math.min(hands.free(), MESSAGES_MAX), visibilityTimeoutSeconds };
+    const request = { ...wanted, maxMessages: Math.min(slots.free(), MESSAGES_MAX), visibilityTimeoutSeconds };
     return calls.receive(subscription, request, { ...given, attemptsMax: 1, idempotencyKey });
   };
   const poll = async () => {
@@ -108,7 +104,7 @@ export async function consume(calls: MessageCalls, options: ConsumeOptions): Pro
       const answer = await receive({ waitSeconds, acknowledge }, { signal: stop });
       idempotencyKey = crypto.randomUUID();
       signatures.learn(acknowledge, answer.acknowledged);
-      for (const message of answer.messages) void hands.use(() => work(holdings.add(message)));
+      for (const message of answer.messages) void slots.use(() => work(holdings.add(message)));
     } catch (error) {
       signatures.putBack(acknowledge);
       if (stop.aborted) await withdraw();
@@ -117,9 +113,8 @@ export async function consume(calls: MessageCalls, options: ConsumeOptions): Pro
       polling = false;
     }
   };
-  // The service may not have seen yet that the poll is gone, and would hand it what is given back
-  // now. Asking again with its key takes its place, and brings what it may have been handed
-  // already.
+  // The service may not have noticed yet that the poll was cut off, and would deliver to it what is
+  // released now. A repetition with its key replaces it, and returns what it may have been given.
   const withdraw = async () => {
     try {
       const { messages } = await receive(
@@ -137,29 +132,29 @@ export async function consume(calls: MessageCalls, options: ConsumeOptions): Pro
   };
 
   try {
-    await repeat(poll, { hands, stop, report });
+    await repeat(poll, { slots, stop, report });
   } finally {
-    await hands.idle(rest.shutdownSeconds * 1000);
+    await slots.idle(rest.shutdownSeconds * 1000);
     await holdings.giveBack();
     await signatures.finish();
     holdings.stop();
   }
 }
 
-interface RepeatRooms {
-  readonly hands: Hands;
+interface RepeatDeps {
+  readonly slots: Slots;
   readonly stop: AbortSignal;
   readonly report: (fault: ConsumeFault) => void;
 }
 
 /**
- * Polls whenever a hand is free, until the signal; after a failure not before a while. Throws what
- * waiting cannot mend.
+ * Polls whenever a handler is free, until the signal; after a failure it waits for the back-off.
+ * Throws errors that are not temporary.
  */
-async function repeat(poll: () => Promise<void>, { hands, stop, report }: RepeatRooms): Promise<void> {
+async function repeat(poll: () => Promise<void>, { slots, stop, report }: RepeatDeps): Promise<void> {
   let failures = 0;
   for (;;) {
-    await hands.someFree();
+    await slots.someFree();
     if (stop.aborted) return;
     try {
       await poll();
@@ -180,12 +175,12 @@ interface HandleRequest extends Pick<ConsumeOptions, 'subscription' | 'handler'>
   readonly sign: (holding: Holding, reference: string | undefined) => void;
 }
 
-/** Hands one message to the handler and does what its end asks for. Never throws. */
+/** Calls the handler with one message, then acknowledges, releases or rejects. Never throws. */
 async function handle(calls: MessageCalls, { subscription, handler, holding, report, sign }: HandleRequest) {
   const { message } = holding;
   try {
     const handled = await handler(message, { signal: holding.signal });
-    // Given back meanwhile: the receipt is spent, and the message is somebody else's.
+    // If it was released meanwhile, the receipt is void and another consumer may have the message.
     if (holding.state === 'held') sign(holding, handled?.reference);
   } catch (thrown) {
     if (holding.state !== 'held') return;
@@ -200,7 +195,7 @@ async function handle(calls: MessageCalls, { subscription, handler, holding, rep
   }
 }
 
-/** In the bounds of the API. */
+/** The error of a release or reject, cut to the limits of the API. */
 function describe(thrown: unknown): ConsumerError {
   const code = thrown instanceof Rejection ? thrown.code : thrown instanceof Error ? thrown.name : 'Error';
   const message = (thrown instanceof Error ? thrown.message : String(thrown)).toWellFormed().replaceAll('\0', '');
@@ -210,7 +205,8 @@ function describe(thrown: unknown): ConsumerError {
   };
 }
 
-interface Hands {
+/** The slots in which handlers run; there are `concurrency` of them. */
+interface Slots {
   free(): number;
   /** Resolves when at least one is free, or the signal is aborted. */
   someFree(): Promise<void>;
@@ -219,7 +215,7 @@ interface Hands {
   idle(ms: number): Promise<void>;
 }
 
-function createHands(concurrency: number, stop: AbortSignal): Hands {
+function createSlots(concurrency: number, stop: AbortSignal): Slots {
   let inUse = 0;
   let changed = Promise.withResolvers<void>();
   const change = () => {
@@ -247,7 +243,7 @@ function createHands(concurrency: number, stop: AbortSignal): Hands {
   };
 }
 
-/** A hook that throws is a fault of its own, told to the process and not to the loop. */
+/** An exception of the hook goes to the process as unhandled, and does not end the loop. */
 function createReport(onError: ConsumeOptions['onError']): (fault: ConsumeFault) => void {
   return (fault) => {
     try {

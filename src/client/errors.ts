@@ -1,7 +1,7 @@
-// What can go wrong with a call, as one class: the service's problem (RFC 9457) with its stable
-// code, or no answer at all. Outcomes of receipts are no errors; they are values of the answer.
+// Errors of calls, as one class: the service's problem document (RFC 9457), or no answer at all.
+// Its codes are stable. Outcomes of receipts are not errors; they are values of the answer.
 
-/** What the service said, in its own words; some codes carry further members. */
+/** A problem document of the service; some codes carry further members. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -16,7 +16,7 @@ export interface Problem {
 /**
  * Codes of this client's own, beside those of the service: no connection or one that broke; no
  * answer in time; an answer that is not the service's, such as a proxy's page; a receipt whose
- * outcome was not the one wanted (told by `consume`).
+ * outcome was not the one wanted (reported by `consume`).
  */
 export const clientCodes = ['connection_failed', 'timed_out', 'unexpected_answer', 'not_settled'] as const;
 
@@ -27,10 +27,7 @@ export interface WillcallClientErrorOptions {
   readonly cause?: unknown;
 }
 
-/**
- * A call that did not do what was asked. `code` is stable and the one to branch on; the message is
- * for people.
- */
+/** A failed call. Branch on `code`, which is stable; the message is for people. */
 export class WillcallClientError extends Error {
   /** The problem's code, or one of `clientCodes`. */
   readonly code: string;
@@ -52,8 +49,8 @@ export class WillcallClientError extends Error {
 }
 
 /**
- * To be thrown by a handler of `consume` for a message that no further attempt will mend: it goes
- * to the dead letters.
+ * Thrown by a handler of `consume` for a message that no further attempt can process; the message
+ * becomes a dead letter.
  */
 export class Rejection extends Error {
   readonly code: string;
@@ -65,17 +62,14 @@ export class Rejection extends Error {
   }
 }
 
-/**
- * Whether the same call may succeed later: no answer, too many requests, or a fault on the other
- * side.
- */
+/** True when the same call may succeed later: no answer, 408, 429, or 5xx. */
 export function isTemporary(error: unknown): error is WillcallClientError {
   if (!(error instanceof WillcallClientError)) return false;
   const { status } = error;
   return status === null || status === 408 || status === 429 || status >= 500;
 }
 
-/** Whether the call certainly did nothing: it was refused unread, or never reached anybody. */
+/** True when the call certainly had no effect: refused unread, or never connected. */
 export function isUndone(error: WillcallClientError): boolean {
   if (error.status === 429) return true;
   const { code } = (error.cause ?? {}) as { code?: unknown };

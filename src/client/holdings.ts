@@ -1,7 +1,6 @@
-// The messages in our hands: their visibility timeouts are moved on until they are settled, so that
-// slow work is not done twice. The clock of the service is never compared with ours; the consumer
-// asks for a visibility timeout and extends at a third of it, which leaves two chances after a
-// failed one.
+// The messages that this consumer has received and not settled, and the heartbeat of their leases.
+// Every lease is extended at a third of its visibility timeout, which leaves two chances after a
+// failed extension. Only the local clock is used; it is never compared with that of the service.
 
 import { WillcallClientError } from './errors.ts';
 import type { MessageCalls } from './message-calls.ts';
@@ -9,21 +8,18 @@ import type { Outcome, ReceivedMessage, SettleResult } from './types.ts';
 
 export interface Holding {
   readonly message: ReceivedMessage;
-  /** Aborted when the message is no longer ours. */
+  /** Aborted when another consumer has the message, or may get it. */
   readonly signal: AbortSignal;
-  /**
-   * `signing`: handled, and the acknowledgment is on its way; `settled`: nothing is left to do for
-   * it.
-   */
+  /** `signing`: handled, the acknowledgment is being sent; `settled`: nothing is left to do. */
   state: 'held' | 'signing' | 'settled';
 }
 
 export interface Holdings {
   add(message: ReceivedMessage): Holding;
   drop(holding: Holding): void;
-  /** Releases what is still in work, without an error, and tells its handlers. Never throws. */
+  /** Releases unfinished messages without an error, and aborts their signals. Never throws. */
   giveBack(): Promise<void>;
-  /** No more timers. */
+  /** Stops the heartbeat. */
   stop(): void;
 }
 
@@ -40,12 +36,12 @@ export interface HoldingsOptions {
 
 interface Kept extends Holding {
   readonly controller: AbortController;
-  /** On our own clock. */
+  /** Milliseconds of `performance.now()`. */
   renewedAt: number;
 }
 
 const RECEIPTS_MAX = 1000;
-/** An attempt that takes longer than a period is overtaken by the next one. */
+/** Few, because the next period sends a fresh extend. */
 const EXTEND_ATTEMPTS_MAX = 2;
 
 export function createHoldings(options: HoldingsOptions): Holdings {
@@ -70,16 +66,19 @@ export function createHoldings(options: HoldingsOptions): Holdings {
   };
   const learn = (holding: Kept, { outcome }: SettleResult, startedAt: number) => {
     if (outcome === 'extended') holding.renewedAt = startedAt;
-    // One that is being settled may have been while this call was on its way.
+    // A message that is being acknowledged may have been settled during this call.
     else if (holding.state === 'held' && isLost(outcome)) {
-      const error = new WillcallClientError('not_settled', `The message is no longer ours: ${outcome}.`);
+      const error = new WillcallClientError(
+        'not_settled',
+        `The message cannot be settled by this consumer any more: ${outcome}.`,
+      );
       holding.controller.abort(error);
       report({ during: 'extend', error, message: holding.message });
     }
   };
   const tick = async () => {
     const now = performance.now();
-    // Young ones have time until the next round.
+    // Those renewed less than half a period ago are due in the next round.
     const due = [...kept].filter(({ renewedAt, signal }) => !signal.aborted && now - renewedAt >= periodMs / 2);
     if (extending || due.length === 0) return;
     extending = true;
@@ -114,8 +113,8 @@ export function createHoldings(options: HoldingsOptions): Holdings {
 }
 
 /**
- * `gone` is not lost yet: the visibility timeout is over, but as long as nobody else was handed the
- * message, signing for it late is still good.
+ * `gone` does not mean lost: the visibility timeout is over, but a late acknowledgment is accepted
+ * as long as no other consumer was given the message.
  */
 function isLost(outcome: Outcome): boolean {
   return outcome !== 'extended' && outcome !== 'gone';

@@ -1,6 +1,6 @@
-// The TypeScript client of Willcall, exported by the package as `willcall/client`. It stands alone:
-// fetch, timers and abort signals are all it needs, and no other room of the house. How it is
-// packed: docs/decisions/0022-typescript-client.md.
+// The TypeScript client of Willcall, exported by the package as `willcall/client`.
+// It needs fetch, timers and abort signals, and no other module of this codebase. How it is packed:
+// docs/decisions/0022-typescript-client.md.
 
 export type { RetrySettings } from './backoff.ts';
 export { bytesOf } from './bodies.ts';

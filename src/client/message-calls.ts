@@ -1,6 +1,7 @@
-// Publishing, receiving and settling. All may be repeated, except a publish of messages without
-// dedupe keys: its lost answer may mean that they are in, and nobody would know. A receive carries
-// a key, so that a repeated one gets what the lost answer held.
+// The client's calls for messages: publish, receive, acknowledge, release, extend, reject.
+// All are repeatable, except a publish with a message that has no dedupe key: when its answer is
+// lost, the messages may have been published. A receive carries a key, so that its repetition
+// returns the messages of the lost answer.
 
 import { packBody } from './bodies.ts';
 import type { Call, Caller, CallOptions } from './calls.ts';
@@ -8,9 +9,9 @@ import { WillcallClientError } from './errors.ts';
 import { fromWire } from './names.ts';
 import type * as api from './types.ts';
 
-/** Outcomes of receipts are values, also when none is what was wanted. */
+/** Outcomes of receipts are values, also when none of them is ok. */
 export interface MessageCalls {
-  /** All the messages or none. */
+  /** Publishes all of the messages or none. */
   publish(topic: string, messages: readonly api.NewMessage[], options?: CallOptions): Promise<api.PublishedMessage[]>;
   receive(
     subscription: string,
@@ -38,7 +39,7 @@ export interface MessageCalls {
   reject(subscription: string, receipts: readonly api.RejectEntry[], options?: CallOptions): Promise<api.SettleAnswer>;
 }
 
-/** What the service waits when a receive does not say. */
+/** The default of the service for a receive without `waitSeconds`. */
 const WAIT_SECONDS_DEFAULT = 20;
 
 export function createMessageCalls(call: Caller): MessageCalls {

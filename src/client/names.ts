@@ -1,6 +1,6 @@
-// Names on the wire are snake_case, here they are camelCase. They are turned over one by one, so
-// that a field that a newer service adds arrives too. Names of attributes are the publisher's and
-// stay what they are.
+// Field names: snake_case on the wire, camelCase in this client.
+// Every name is converted by rule, so that a field which a newer service adds arrives too. Names of
+// attributes belong to the publisher and are not changed.
 
 const OPAQUE = 'attributes';
 

@@ -1,5 +1,5 @@
-// Acknowledgments on their way. They are kept until the service has said what became of them:
-// repeating one is safe, losing one would mean the work is done again.
+// Acknowledgments that are being sent. Each is kept until the service has answered it.
+// Repeating one is safe; losing one would cause a second delivery.
 
 import { WillcallClientError } from './errors.ts';
 import type { Holding, Holdings } from './holdings.ts';
@@ -13,13 +13,13 @@ export interface Signature {
 
 export interface Signatures {
   add(holding: Holding, reference: string | undefined): void;
-  /** What is to be sent along with a receive; to be followed by `learn` or `putBack`. */
+  /** Takes what the next receive carries; `learn` or `putBack` must follow. */
   take(): Signature[];
   learn(taken: readonly Signature[], results: readonly SettleResult[]): void;
   putBack(taken: readonly Signature[]): void;
-  /** Sends what there is in a call of its own; what comes meanwhile goes with the next one. */
+  /** Sends what has been added in a call of its own; what is added meanwhile goes with the next. */
   flush(): void;
-  /** Sends everything, or gives up when the service stays away. Never throws. */
+  /** Sends everything, or gives up when the service is unavailable. Never throws. */
   finish(): Promise<void>;
 }
 
@@ -59,7 +59,10 @@ export function createSignatures({ calls, subscription, holdings, report }: Sign
       holding.state = 'settled';
       holdings.drop(holding);
       if (okOutcomes.includes(outcome)) continue;
-      const error = new WillcallClientError('not_settled', `The work was done, but not signed for: ${outcome}.`);
+      const error = new WillcallClientError(
+        'not_settled',
+        `The work was done, but the message was not acknowledged: ${outcome}.`,
+      );
       report({ during: 'acknowledge', error, message: holding.message });
     }
   };
@@ -87,7 +90,10 @@ export function createSignatures({ calls, subscription, holdings, report }: Sign
       holdingOf.set(receipt, holding);
       waiting.set(receipt, { receipt, ...(reference !== undefined && { reference }) });
     },
-    ...{ take, learn, putBack, flush },
+    take,
+    learn,
+    putBack,
+    flush,
     async finish() {
       await sending;
       await send();

@@ -1,5 +1,5 @@
-// What is sent and what is answered, with the words of the API (docs/api) in camelCase. Times are
-// RFC 3339 strings in UTC, durations whole seconds.
+// Requests and answers in the words of the API (docs/api), in camelCase.
+// Times are RFC 3339 strings in UTC; durations are whole seconds.
 
 export interface NewMessage {
   /** Text, or bytes as they stand. */
@@ -7,9 +7,7 @@ export interface NewMessage {
   readonly contentType?: string;
   readonly attributes?: Readonly<Record<string, string>>;
   readonly orderingKey?: string;
-  /**
-   * The same key is the same message, within the topic's window; what makes a publish repeatable.
-   */
+  /** Makes a publish repeatable: within the topic's window, the same key is the same message. */
   readonly dedupeKey?: string;
   readonly delaySeconds?: number;
   readonly deliverAt?: string;
@@ -24,10 +22,10 @@ export interface PublishedMessage {
 }
 
 export interface ReceivedMessage {
-  /** The same on every attempt: what a consumer recognises a message by. */
+  /** The same on every attempt; identifies the message. */
   readonly id: string;
   readonly sequence: number;
-  /** Settles this delivery of the message, no other. */
+  /** Settles this delivery of the message only. */
   readonly receipt: string;
   /** Counts deliveries, from 1. */
   readonly attempt: number;
@@ -47,13 +45,13 @@ export interface ReceiveRequest {
   /** 0 to 30. */
   readonly waitSeconds?: number;
   readonly visibilityTimeoutSeconds?: number;
-  /** Receipts of the last batch, signed for before the call waits. */
+  /** Receipts of the last batch, acknowledged before the call waits. */
   readonly acknowledge?: readonly AcknowledgeEntry[];
 }
 
 export interface ReceiveAnswer {
   readonly messages: readonly ReceivedMessage[];
-  /** One result per receipt that came along, in order. */
+  /** One result per receipt of `acknowledge`, in order. */
   readonly acknowledged: readonly SettleResult[];
 }
 
@@ -75,7 +73,7 @@ export type Outcome =
 /** A receipt, or one with a transaction number of the consumer's own for the ledger. */
 export type AcknowledgeEntry = string | { readonly receipt: string; readonly reference?: string };
 
-/** Why a message is given back or set aside. */
+/** Why a message is released or rejected. */
 export interface ConsumerError {
   readonly code: string;
   readonly message?: string;
@@ -96,7 +94,7 @@ export interface SettleResult {
   readonly visibleUntil?: string;
 }
 
-/** One result per receipt, in order; `failed` says how many are not what was wanted. */
+/** One result per receipt, in order; `failed` is the number of those that are not ok. */
 export interface SettleAnswer {
   readonly results: readonly SettleResult[];
   readonly failed: number;
@@ -127,7 +125,7 @@ export interface SubscriptionSettings {
   readonly maxInFlight?: number | null;
 }
 
-/** Topic and start can be said at creation only. */
+/** `topic` and `start` can be set at creation only. */
 export interface NewSubscription extends SubscriptionSettings {
   readonly topic?: string;
   /** `earliest`, `latest`, or a time. */
@@ -212,7 +210,7 @@ export interface Grant {
 }
 
 export interface NewKey {
-  /** Whose key it is: what records will say. */
+  /** Whose key it is; the records name this client. */
   readonly client: string;
   readonly roles: readonly Grant[];
   readonly expiresAt?: string | null;

@@ -1,6 +1,7 @@
-// Access: which role may do which call on which names. The table below is the only place that says
-// so, whatever the door; a call that has no row in it cannot be made. What is not granted is
-// forbidden, in the same words whether or not what was asked for exists.
+// Access rules: which role may make which call, on which names.
+// The table below is the only place that says so, for every transport; a call without a row cannot
+// be made. What is not granted is forbidden, in the same words whether or not what was asked for
+// exists.
 
 import { WillcallError } from './errors.ts';
 
@@ -9,7 +10,7 @@ export type Role = (typeof roles)[number];
 
 /**
  * A role and the names it is for: each a whole name, or the beginning of names and `*`. An empty
- * list opens nothing.
+ * list grants nothing.
  */
 export interface Grant {
   readonly role: Role;
@@ -17,23 +18,20 @@ export interface Grant {
   readonly subscriptions: readonly string[];
 }
 
-/** Who is calling and what they may do, as established from what they showed. */
+/** The caller and its rights, as established from the presented credentials. */
 export interface Access {
   /** Stamped on every record. */
   readonly principal: string;
-  /** Null for the admin key, which is in no table. */
+  /** Null for the admin key, which is not stored in the database. */
   readonly keyId: string | null;
   readonly grants: readonly Grant[];
-  /**
-   * How often it may call; 0 is no bound, null what the instance sets. The admin key is never
-   * bounded.
-   */
+  /** Its rate: 0 means no limit, null the instance's default. The admin key has no limit. */
   readonly requestsPerSecond: number | null;
 }
 
 /**
- * What a call is about. Lists (in the plural) show what the caller may see; keys are for those who
- * may do everything.
+ * What a call acts on. A list (in the plural) contains what the caller may read; keys are only for
+ * admins of everything.
  */
 type Subject = 'topic' | 'subscription' | 'topics' | 'subscriptions' | 'keys';
 
@@ -55,10 +53,7 @@ export const accessRules = {
   publish: { on: 'topic', roles: ['publisher', 'admin'] },
 
   createSubscription: { on: 'subscription', roles: ['admin'] },
-  /**
-   * The other half of creating a subscription: whoever reads a topic through it sees the topic's
-   * messages.
-   */
+  /** Checked with createSubscription, because a subscription gives access to the messages. */
   subscribeToTopic: { on: 'topic', roles: ['admin'] },
   getSubscription: { on: 'subscription', roles: ['consumer', ...readers] },
   listSubscriptions: { on: 'subscriptions', roles: ['consumer', ...readers] },
@@ -83,7 +78,7 @@ export const accessRules = {
 export type Operation = keyof typeof accessRules;
 type ListOperation = 'listTopics' | 'listSubscriptions';
 
-/** Which names a role can be given: others would open nothing. */
+/** The kinds of names that a role can have: others would grant nothing. */
 export const roleScopes: Readonly<Record<Role, readonly ('topics' | 'subscriptions')[]>> = {
   publisher: ['topics'],
   consumer: ['subscriptions'],
@@ -94,7 +89,7 @@ export const roleScopes: Readonly<Record<Role, readonly ('topics' | 'subscriptio
 
 const EVERYTHING = '*';
 
-/** What the admin key opens: everything. */
+/** The rights of the admin key: everything. */
 export const adminAccess: Access = {
   principal: 'admin',
   keyId: null,
@@ -102,13 +97,13 @@ export const adminAccess: Access = {
   requestsPerSecond: null,
 };
 
-/** What a request names; a door fills in what it found. */
+/** The names in a request; a transport fills in those that it found. */
 export interface Names {
   readonly topic?: string | undefined;
   readonly subscription?: string | undefined;
 }
 
-/** Lets the call pass, or throws `forbidden`. To be asked before anything is looked up. */
+/** Returns, or throws `forbidden`. To be called before any lookup. */
 export function checkAccess(access: Access, operation: Operation, names: Names = {}): void {
   if (mayDo(access, operation, names)) return;
   throw new WillcallError(
@@ -149,7 +144,7 @@ function opens({ topics, subscriptions }: Grant, subject: Subject, names: Names)
     case 'subscriptions':
       return subscriptions.length > 0;
     case 'keys':
-      // Who could make keys with less than everything could make one with everything.
+      // Whoever may create keys could create one for everything.
       return topics.includes(EVERYTHING) && subscriptions.includes(EVERYTHING);
   }
 }

@@ -1,6 +1,6 @@
-// API keys: what is known of one, and how its text is made up. `wk_`, 20 hexadecimal digits
-// (together the id, which is no secret), an underscore, and 43 characters of base64url for 32
-// random bytes. So a key names its row by itself.
+// API keys: what is stored about a key, and the format of its text.
+// `wk_`, 20 hexadecimal digits (together the id, which is not secret), an underscore, and 43
+// characters of base64url for 32 random bytes. So a key identifies its own row.
 
 import type { Grant } from './access.ts';
 
@@ -8,15 +8,15 @@ const ID = /^wk_[0-9a-f]{20}$/;
 const KEY = /^(wk_[0-9a-f]{20})_([A-Za-z0-9_-]{43})$/;
 const ID_TIME_BYTES = 6;
 
-/** What is kept of a key, but for the hash of its secret. */
+/** What is stored about a key, except the hash of its secret. */
 export interface ApiKey {
   readonly keyId: string;
-  /** Whose it is: the principal of what is done with it. A client may have several keys at once. */
+  /** Its holder, recorded as the principal of its calls. A client may have several keys at once. */
   readonly client: string;
   readonly roles: readonly Grant[];
   /** Null: never. */
   readonly expiresAt: Date | null;
-  /** On average and on each instance; 0 is no bound, null what the instance sets. */
+  /** On average and on each instance; 0 means no limit, null the instance's default. */
   readonly requestsPerSecond: number | null;
   readonly createdAt: Date;
   readonly createdBy: string;
@@ -27,8 +27,8 @@ export interface ApiKey {
 }
 
 /**
- * What a caller showed: a whole key, or an id and a secret. `id` is the user name of HTTP's Basic
- * scheme, for one.
+ * Presented credentials: a whole key, or an id and a secret. `id` is, for instance, the user name
+ * of HTTP's Basic scheme.
  */
 export interface Credentials {
   readonly id: string | null;
@@ -40,14 +40,14 @@ export interface KeyParts {
   readonly secret: string;
 }
 
-/** Ids sort by the time of their making; `random` is 4 bytes. */
+/** Formats an id; ids sort by time of creation. `random` is 4 bytes. */
 export function formatKeyId(madeAt: Date, random: Buffer): string {
   const time = Buffer.alloc(ID_TIME_BYTES);
   time.writeUIntBE(madeAt.getTime(), 0, ID_TIME_BYTES);
   return `wk_${time.toString('hex')}${random.toString('hex')}`;
 }
 
-/** The text that its holder sends. */
+/** Formats the text that the holder sends. */
 export function formatKey({ id, secret }: KeyParts): string {
   return `${id}_${secret}`;
 }
@@ -57,8 +57,8 @@ export function isKeyId(text: string): boolean {
 }
 
 /**
- * Which key the credentials mean: a whole key under any user name, or a secret under its id; null
- * when neither.
+ * Reads credentials: a whole key under any user name, or a secret under its id; null when they are
+ * neither.
  */
 export function readKey({ id, secret }: Credentials): KeyParts | null {
   const [, keyId, keySecret] = KEY.exec(secret) ?? [];

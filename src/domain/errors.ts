@@ -1,6 +1,7 @@
-// Faults that a caller can be told about. Expected outcomes (a superseded receipt, an empty
-// receive) are values, not faults. Codes are API and never change meaning; texts are for people and
-// may. A fault carries data in domain names; each transport writes names and sentences of its own.
+// Faults that a caller is told about, each with a stable code.
+// Expected outcomes (a superseded receipt, an empty receive) are values, not faults. Codes are API
+// and never change meaning; texts are for people and may change. A fault carries data in domain
+// names; each transport writes names and sentences of its own.
 
 export const errorCodes = [
   'invalid_request',

@@ -1,20 +1,17 @@
-// Fair use: what one client may take of what all of them share, as this instance was told. The
-// engine and the doors keep to it; docs/decisions/0023-fair-use.md says why it is as it is.
+// Fair use: how much of an instance's shared resources one client may take.
+// The engine and the transports apply it; docs/decisions/0023-fair-use.md gives the reasons.
 
 import { limits } from './limits.ts';
 
 /** Bounds of one instance. */
 export interface FairUse {
-  /** Of a key that has no rate of its own, on average; 0 is no bound. */
+  /** Of a key that has no rate of its own, on average; 0 means no limit. */
   readonly keyRequestsPerSecond: number;
-  /** Receives that wait at the same time, of one key. */
+  /** Receives of one key that are parked at the same time. */
   readonly keyParkedReceives: number;
-  /** Receives under way at the same time, of everybody. */
+  /** Receives of all keys that are parked or running at the same time. */
   readonly parkedReceives: number;
-  /**
-   * Bytes on their way through the instance: bodies that have arrived, and answers that are not yet
-   * written out.
-   */
+  /** Bytes in flight: bodies of requests that have arrived, and answers not yet written out. */
   readonly trafficBytes: number;
 }
 
@@ -25,21 +22,16 @@ export const fairUseDefaults: FairUse = {
   trafficBytes: limits.trafficBytesDefault,
 };
 
-/** What is left to a key after a call of its, or before one that came too early. */
+/** The state of a key's rate after a call, admitted or refused. */
 export interface Allowance {
   readonly admitted: boolean;
-  /**
-   * Calls that may be made at once after a rest, and how long the rest has to be when all were
-   * made.
-   */
+  /** Calls that can be made at once after a pause of `windowSeconds`. */
   readonly quota: number;
   readonly windowSeconds: number;
-  /** Calls that may be made at once now. */
+  /** Calls that can be made at once now. */
   readonly remaining: number;
   /** Whole seconds until there is a full quota again. */
   readonly resetSeconds: number;
-  /**
-   * Whole seconds until the next call is admitted, as far as is known now; 0 when one is at once.
-   */
+  /** Whole seconds until the next call is admitted; 0 when it is admitted now. */
   readonly retryAfterSeconds: number;
 }

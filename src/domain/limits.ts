@@ -1,4 +1,4 @@
-// Every list, body, wait and name has a named maximum, here and nowhere else.
+// Limits: every list, body, wait and name has a named maximum, here and nowhere else.
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -15,7 +15,7 @@ export const limits = {
   keyRolesMax: 16,
   /** Of one role: so many topics, and so many subscriptions. */
   roleScopesMax: 100,
-  /** How long an instance may go on taking a key that another one revoked. */
+  /** How long an instance may still accept a key that another one revoked. */
   keyRememberedMs: 1_000,
   keyUseIntervalSeconds: 60,
   /** Calls of a key: on average, and at once after a rest. */

@@ -1,4 +1,4 @@
-// What a room needs of a logger, so that no room knows which one it is. Pino satisfies it as it is.
+// The logger as modules receive it, so that none knows which one it is; Pino satisfies it.
 
 export interface Logger {
   /**

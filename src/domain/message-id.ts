@@ -1,9 +1,9 @@
-// Message ids: which numbering (1: the topic's log, 2: the delayed ones), topic, number, and the
-// salt of the publish that made it, so that after a failover which lost commits an old id never
-// names a message that reuses its numbers. 21 bytes, as 28 characters of base64url. Stored with the
-// message and in the ledger as these bytes.
+// Message ids: 21 bytes, written as 28 characters of base64url, stored as bytes.
+// Numbering (1: the topic's log, 2: delayed messages), topic, number, and the salt of the publish.
+// With the salt, an id never names a later message that reuses its numbers after a failover which
+// lost commits.
 
-/** Of an id as it is stored. */
+/** Length of a stored id. */
 export const messageIdBytes = 21;
 const CHARACTERS = 28;
 
@@ -17,7 +17,7 @@ export interface MessageIdParts {
   readonly salt: bigint;
 }
 
-/** The id in the words of the API. */
+/** Formats the id for the API. */
 export function formatMessageId(parts: MessageIdParts): string {
   const bytes = Buffer.allocUnsafe(messageIdBytes);
   bytes.writeUInt8(parts.numbering === 'log' ? 1 : 2, 0);
@@ -28,7 +28,7 @@ export function formatMessageId(parts: MessageIdParts): string {
   return bytes.toString('base64url');
 }
 
-/** The id's bytes as stored; null for anything that is not an id. */
+/** Returns the bytes of the id as stored; null for anything that is not an id. */
 export function parseMessageId(id: string): Buffer | null {
   if (id.length !== CHARACTERS) return null;
   const bytes = Buffer.from(id, 'base64url');

@@ -1,14 +1,14 @@
 // Messages: immutable bytes with a content type, attributes and an optional ordering key.
 
-/** What a publisher hands over. */
+/** A message to publish. */
 export interface NewMessage {
   readonly body: Buffer;
   readonly contentType: string | null;
   readonly attributes: Readonly<Record<string, string>> | null;
   readonly orderingKey: string | null;
   /**
-   * Within the topic's window the publisher's repetition of it publishes nothing and answers with
-   * the original.
+   * Within the topic's window, a second message of this publisher with the same key is not
+   * published; the answer names the first one.
    */
   readonly dedupeKey: string | null;
   /**
@@ -20,7 +20,7 @@ export interface NewMessage {
 }
 
 /**
- * What a publisher gets back; `sequence` is null until a delayed message has entered the log.
+ * A published message; `sequence` is null until a delayed message has entered the log.
  * `duplicate`: the dedupe key was known, and id and sequence are those of the original.
  */
 export interface PublishedMessage {
@@ -29,12 +29,12 @@ export interface PublishedMessage {
   readonly duplicate: boolean;
 }
 
-/** A message in the hands of a consumer. */
+/** A message as delivered to a consumer. */
 export interface ReceivedMessage {
   readonly id: string;
   readonly sequence: number;
   readonly receipt: string;
-  /** The how-manieth delivery of this message to this subscription, from 1. */
+  /** Number of this delivery of the message to the subscription, counting from 1. */
   readonly attempt: number;
   readonly body: Buffer;
   readonly contentType: string | null;

@@ -1,7 +1,7 @@
-// Receipts: the opaque token of one message in one delivery. 33 bytes, version first, as 44
-// characters of base64url. It fences by the delivery's random nonce, which is kept with the
-// delivery and compared when settling; it needs no signature, because without the nonce a made-up
-// receipt settles nothing.
+// Receipts: the opaque token of one message in one delivery.
+// 33 bytes, version first, as 44 characters of base64url. It fences by the delivery's random nonce,
+// which is kept with the delivery and compared when settling; it needs no signature, because
+// without the nonce a made-up receipt settles nothing.
 
 const VERSION = 1;
 const BYTES = 33;

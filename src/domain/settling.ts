@@ -1,4 +1,4 @@
-// Settling: what can become of a receipt. The order of evaluation is in docs/message-life.md.
+// Settling: the outcomes of a receipt. Their order of evaluation is in docs/message-life.md.
 
 export const settleVerbs = ['acknowledge', 'release', 'extend', 'reject'] as const;
 export type SettleVerb = (typeof settleVerbs)[number];
@@ -19,10 +19,7 @@ export const outcomes = [
   'not_done',
 ] as const;
 
-/**
- * `not_done`: the receipt was good, but an atomic call in which another one was not leaves it as it
- * was.
- */
+/** `not_done`: the receipt was valid, but the atomic call was refused because of another one. */
 export type Outcome = (typeof outcomes)[number];
 
 const okOutcomes: Record<SettleVerb, ReadonlySet<Outcome>> = {
@@ -37,7 +34,7 @@ export function isOk(verb: SettleVerb, outcome: Outcome): boolean {
   return okOutcomes[verb].has(outcome);
 }
 
-/** Why a consumer gave a message back, in its own words. */
+/** Why a consumer released or rejected a message, as it said itself. */
 export interface ConsumerError {
   readonly code: string;
   readonly message: string | null;

@@ -1,12 +1,12 @@
 // A subscription: one client's claim on a topic, a cursor into its log plus what is in flight.
 
 /**
- * Where a new subscription begins to read: the oldest message kept, only what comes, or from an
- * instant on.
+ * Where a new subscription begins to read: at the oldest message kept, after the newest, or at the
+ * first message from an instant on.
  */
 export type StartPosition = 'earliest' | 'latest' | Date;
 
-/** What may be changed at any time. Durations are whole seconds. */
+/** Settings that can be changed at any time. Durations are whole seconds. */
 export interface SubscriptionSettings {
   readonly visibilityTimeoutSeconds: number;
   /** Messages become receivable only when they are this old. */
@@ -17,7 +17,7 @@ export interface SubscriptionSettings {
   readonly maxDeliveries: number;
   readonly minBackoffSeconds: number;
   readonly maxBackoffSeconds: number;
-  /** Messages that may be in flight at once; null is no bound. */
+  /** Messages that may be in flight at once; null means no limit. */
   readonly maxInFlight: number | null;
 }
 
@@ -33,7 +33,7 @@ export interface Subscription extends SubscriptionSettings {
 
 /** A subscription's state at one moment; counts are exact at the time of the statement. */
 export interface SubscriptionStats {
-  /** In the log and not yet handed out. */
+  /** Messages in the log that were not yet delivered. */
   readonly backlog: number;
   readonly inFlight: number;
   /** Waiting for another attempt. */

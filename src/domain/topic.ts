@@ -1,22 +1,19 @@
-// A topic: an append-only log of messages with dense sequence numbers, read by any number of
-// subscriptions.
+// Topics: append-only logs of messages with dense sequence numbers.
+// Any number of subscriptions read one.
 
-/** What may be chosen for a topic. Durations are whole seconds. */
+/** Settings of a topic. Durations are whole seconds. */
 export interface TopicSettings {
-  /** How long a message that somebody has not acknowledged is kept. */
+  /** How long a message is kept that some subscription has not settled. */
   readonly retentionSeconds: number;
-  /** How long a message that every subscription settled stays for replay and peek. */
+  /** How long a message is kept that every subscription has settled. */
   readonly retainAcknowledgedSeconds: number;
-  /**
-   * How long a message that outlived its retention stays replayable after it was recorded as
-   * expired.
-   */
+  /** How long a message stays in the log after it was recorded as expired. */
   readonly expiredRetentionSeconds: number;
-  /** How long a publisher's dedupe key names the message that it was first used for. */
+  /** How long a dedupe key is remembered. */
   readonly dedupeWindowSeconds: number;
   /** The largest body that publish accepts. */
   readonly maxMessageBytes: number;
-  /** The backlog that no publish may make any subscription exceed; null is no bound. */
+  /** The largest backlog of any subscription that a publish may cause; null means no limit. */
   readonly maxBacklog: number | null;
 }
 
