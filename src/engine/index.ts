@@ -19,7 +19,6 @@ import { Keyring } from './lookups/keyring.ts';
 import { createPublish } from './publish.ts';
 import { createReceive } from './receive.ts';
 import { createSubscriptionVerbs } from './subscriptions.ts';
-import { TimerWheel } from './timer-wheel.ts';
 import { createTopicVerbs } from './topics.ts';
 import type { Engine } from './types.ts';
 import { createRetention, type RetainReport } from './upkeep/retain.ts';
@@ -30,8 +29,6 @@ import { createWakeups } from './waiting/wakeups.ts';
 
 export type { Engine } from './types.ts';
 
-/** Timers are this exact; finer ones would cost more wake-ups of the process than they gain. */
-const SLOT_MS = 5;
 /** Flushes of the hot verbs on their way at once. */
 const FLUSHES_MAX = 2;
 
@@ -64,12 +61,11 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
   const { store, logger, adminKey, fairUse = fairUseDefaults } = options;
   const byteBudget = options.byteBudget ?? new ByteBudget({ bytesMax: fairUse.trafficBytes });
   const state = { stopping: false };
-  const wheel = new TimerWheel(SLOT_MS);
   const directory = new Directory(store);
   const turns = new FlushTurns(FLUSHES_MAX);
   const lockWaits = new LockWaits(store.connectionsMax);
   const dispatchers = new Dispatchers({
-    ...{ store, wheel, logger, byteBudget, turns, lockWaits },
+    ...{ store, logger, byteBudget, turns, lockWaits },
     handBack: (ids, messages, row) => {
       const items = messages.map(({ deliveryNo, sequence }) => ({
         ...{ deliveryNo, sequence, nonce: row.nonce },
@@ -102,7 +98,7 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
     ...{ directory, dispatchers, acknowledge, parked: keys.parked },
     isStopping: () => state.stopping,
   });
-  const sweeper = createSweeper({ store, dispatchers, wakeups, wheel, logger, lockWaits });
+  const sweeper = createSweeper({ store, dispatchers, wakeups, logger, lockWaits });
   const retention = createRetention({ store, logger });
 
   return {
@@ -128,9 +124,8 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
     stop: async () => {
       state.stopping = true;
       await dispatchers.stop();
-      await Promise.all([published(), acknowledged(), giveBack.drained(), sweeper.drained(), keys.stop()]);
+      await Promise.all([published(), acknowledged(), giveBack.drained(), sweeper.stop(), keys.stop()]);
       wakeups.stop();
-      wheel.stop();
     },
     sweep: sweeper.run,
     retain: retention.run,

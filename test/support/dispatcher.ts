@@ -3,7 +3,6 @@
 import { vi } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';
 import { ByteBudget } from '../../src/engine/fair-use/byte-budget.ts';
-import { TimerWheel } from '../../src/engine/timer-wheel.ts';
 import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/waiting/dispatcher.ts';
 import type { ReceiveOutcome } from '../../src/store/deliveries.ts';
 import type { HandedMessage } from '../../src/store/packing/handed-messages.ts';
@@ -35,7 +34,6 @@ export function openDispatcherBench() {
   const database = { away: null as Set<() => void> | null };
   const dispatcher = new Dispatcher({
     ids: { topicId: 1, subscriptionId: 1 },
-    wheel: new TimerWheel(5),
     byteBudget,
     newNonce: createRandom64(),
     health: {

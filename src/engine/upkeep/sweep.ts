@@ -7,7 +7,6 @@ import type { DueLease, ExpireBatch, ExpireOutcome, FallingDue } from '../../sto
 import type { Store } from '../../store/index.ts';
 import { Batcher } from '../batching/batcher.ts';
 import type { LockWaits } from '../batching/lock-waits.ts';
-import type { TimerWheel } from '../timer-wheel.ts';
 import type { Dispatchers } from '../waiting/dispatchers.ts';
 import type { Wakeups } from '../waiting/wakeups.ts';
 
@@ -21,6 +20,8 @@ const DEFERRED_FLOOR_MARGIN_MS = 2_000;
 /** After so long everything is looked at again. */
 const FULL_LOOK_MS = 60_000;
 const APPEND_MAX = 500;
+/** Timers fire up to a millisecond early, and instants are cut to the millisecond: nothing would be due yet. */
+const EARLY_MS = 2;
 
 export interface SweepReport {
   readonly ended: number;
@@ -31,20 +32,21 @@ export interface SweepReport {
 export interface Sweeper {
   /** One whole sweep. What fails keeps nothing else from being done; its first fault is thrown at the end. */
   run(): Promise<SweepReport>;
-  drained(): Promise<void>;
+  /** Forgets what falls due later; resolves when nothing is on its way. */
+  stop(): Promise<void>;
 }
 
 export interface SweepOptions {
   readonly store: Store;
   readonly dispatchers: Dispatchers;
   readonly wakeups: Wakeups;
-  readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly lockWaits: LockWaits;
 }
 
 export function createSweeper(options: SweepOptions): Sweeper {
-  const { store, wheel, logger } = options;
+  const { store, logger } = options;
+  let stopped = false;
   const floors = { leases: null as Date | null, deferred: null as Date | null, fullLookAt: 0 };
   const expiries = createExpiryBatcher(store, options.lockWaits);
   const context = { ...options, expiries };
@@ -95,10 +97,17 @@ export function createSweeper(options: SweepOptions): Sweeper {
         logger.warn({ err }, 'something due was not done on time; the next sweep does it');
       }
     };
-    wheel.in(delayMs, () => void work(tally).then(complain));
+    setTimeout(() => {
+      if (!stopped) void work(tally).then(complain);
+    }, delayMs).unref();
   };
 
-  return { run, drained: () => expiries.drained() };
+  const stop = (): Promise<void> => {
+    stopped = true;
+    return expiries.drained();
+  };
+
+  return { run, stop };
 }
 
 /** What a sweep did, and what it could not do. */
@@ -199,5 +208,5 @@ function isWhole(rows: readonly { dueAt: Date }[], now: number): boolean {
 /** By how many milliseconds from now, coalesced to hundredths of a second; what is due already is left out. */
 function upcoming<T extends { dueAt: Date }>(rows: readonly T[], now: number): Map<number, T[]> {
   const future = rows.filter((row) => row.dueAt.getTime() > now);
-  return Map.groupBy(future, (row) => Math.ceil((row.dueAt.getTime() - now) / 10) * 10 + 1);
+  return Map.groupBy(future, (row) => Math.ceil((row.dueAt.getTime() - now) / 10) * 10 + EARLY_MS);
 }

@@ -7,7 +7,6 @@ import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
 import type { HandedMessage } from '../../store/packing/handed-messages.ts';
 import type { DatabaseHealth } from '../../store/postgres/health.ts';
 import type { ByteBudget, ByteOwner } from '../fair-use/byte-budget.ts';
-import type { Timer, TimerWheel } from '../timer-wheel.ts';
 import type { CallerSignal } from './abort-signal.ts';
 import { DeferredFloor } from './deferred-floor.ts';
 
@@ -20,6 +19,8 @@ const WAITERS_MAX = 100;
 const MESSAGES_MAX = 2_000;
 /** So soon after an empty answer a client may be taken to have waited on. */
 const WAITS_ON_MS = 2_000;
+/** Timers fire up to a millisecond early, and instants are cut to the millisecond: a look then would be in vain. */
+const EARLY_MS = 2;
 /** Small bodies are not worth a difference. */
 const EXPECTED_BYTES_MIN = 64 * 1024;
 
@@ -55,7 +56,6 @@ export interface Look {
 
 export interface DispatcherOptions {
   readonly ids: SubscriptionIds;
-  readonly wheel: TimerWheel;
   readonly byteBudget: Pick<ByteBudget, 'roomOr' | 'roomForOr'>;
   readonly health: DatabaseHealth;
   /** Gives the nonce of the next waiter's delivery: 64 bits that nobody can guess. */
@@ -81,7 +81,7 @@ interface Waiter {
   asked: boolean;
   /** A look has found nothing for it: it is parked, and stays so while the database is away. */
   looked: boolean;
-  timer: Timer | null;
+  timer: NodeJS.Timeout | null;
 }
 
 export class Dispatcher {
@@ -99,7 +99,7 @@ export class Dispatcher {
   #leaseFloor = 0;
   #fullLookAt = 0;
   #expectedBytes = EXPECTED_BYTES_MIN;
-  #alarm: { at: number; timer: Timer } | null = null;
+  #alarm: { at: number; timer: NodeJS.Timeout } | null = null;
   #stopped = false;
   /** For forgetting dispatchers that nobody has used for long. */
   usedAt = performance.now();
@@ -138,7 +138,7 @@ export class Dispatcher {
       this.#giveUp(waiter);
     };
     signal.addEventListener('abort', leave, { once: true });
-    if (waitMs > 0) waiter.timer = this.#options.wheel.in(waitMs, () => this.#giveUp(waiter));
+    if (waitMs > 0) waiter.timer = setTimeout(() => this.#giveUp(waiter), waitMs);
     else waiter.over = true;
   }
 
@@ -169,23 +169,23 @@ export class Dispatcher {
 
   /** Something will be receivable in so many milliseconds; only the earliest such moment is kept. */
   wakeIn(delayMs: number): void {
-    if (delayMs > NEXT_AT_MS_MAX) return;
+    if (delayMs > NEXT_AT_MS_MAX || this.#stopped) return;
     const at = performance.now() + delayMs;
     if (this.#alarm !== null) {
       if (this.#alarm.at <= at) return;
-      this.#alarm.timer.cancel();
+      clearTimeout(this.#alarm.timer);
     }
-    const timer = this.#options.wheel.in(delayMs, () => {
+    const timer = setTimeout(() => {
       this.#alarm = null;
       this.wake();
-    });
+    }, Math.max(0, delayMs) + EARLY_MS);
     this.#alarm = { at, timer };
   }
 
   /** Answers every waiter with what there is: nothing. */
   stop(): void {
     this.#stopped = true;
-    this.#alarm?.timer.cancel();
+    if (this.#alarm !== null) clearTimeout(this.#alarm.timer);
     for (const waiter of this.#waiters) this.#giveUp(waiter);
   }
 
@@ -282,7 +282,7 @@ export class Dispatcher {
     if (outcome.checkedAt === null) return;
     this.#leaseFloor = outcome.leaseFloor;
     this.#deferredFloor.learn(outcome);
-    if (outcome.nextAt !== null) this.wakeIn(Math.max(1, outcome.nextAt.getTime() - outcome.checkedAt.getTime()));
+    if (outcome.nextAt !== null) this.wakeIn(outcome.nextAt.getTime() - outcome.checkedAt.getTime());
   }
 
   /** How many go on waiting, and whether the look may have left something. */
@@ -334,7 +334,7 @@ export class Dispatcher {
   }
 
   #answer(waiter: Waiter, settle: () => void): void {
-    waiter.timer?.cancel();
+    if (waiter.timer !== null) clearTimeout(waiter.timer);
     if (this.#waiters.delete(waiter) && waiter.looked) this.#parked -= 1;
     settle();
   }

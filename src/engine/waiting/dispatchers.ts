@@ -9,7 +9,6 @@ import { Batcher } from '../batching/batcher.ts';
 import type { FlushTurns } from '../batching/flush-turns.ts';
 import type { LockWaits } from '../batching/lock-waits.ts';
 import type { ByteBudget } from '../fair-use/byte-budget.ts';
-import type { TimerWheel } from '../timer-wheel.ts';
 import { Dispatcher, type Look, type SubscriptionIds } from './dispatcher.ts';
 
 /** Bodies that one look may bring, so that no lock is held while tens of megabytes travel. */
@@ -27,7 +26,6 @@ const POLLS_FULL = 12;
 
 export interface DispatchersOptions {
   readonly store: Store;
-  readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly byteBudget: ByteBudget;
   readonly turns: FlushTurns;
@@ -43,6 +41,7 @@ export class Dispatchers {
   readonly #byTopic = new Map<number, Set<Dispatcher>>();
   readonly #batcher: Batcher<ReceiveEntry, ReceiveOutcome>;
   #polls = 0;
+  #pollTimer: NodeJS.Timeout | null = null;
   #stopped = false;
 
   constructor(options: DispatchersOptions) {
@@ -73,7 +72,6 @@ export class Dispatchers {
     if (known !== undefined) return known.dispatcher;
     const dispatcher = new Dispatcher({
       ids: { topicId: ids.topicId, subscriptionId: ids.subscriptionId },
-      wheel: this.#options.wheel,
       byteBudget: this.#options.byteBudget,
       health: this.#options.store.health,
       newNonce: this.#options.store.random64,
@@ -124,6 +122,7 @@ export class Dispatchers {
   /** Answers every waiter, and waits for receives that are on their way. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    if (this.#pollTimer !== null) clearTimeout(this.#pollTimer);
     for (const { dispatcher } of this.#all.values()) dispatcher.stop();
     await this.#batcher.drained();
   }
@@ -142,7 +141,7 @@ export class Dispatchers {
 
   /** Jittered, so that instances do not ask in step. */
   #schedulePoll(): void {
-    this.#options.wheel.in(POLL_MS * (0.75 + Math.random() / 2), () => void this.#pollAgain());
+    this.#pollTimer = setTimeout(() => void this.#pollAgain(), POLL_MS * (0.75 + Math.random() / 2));
   }
 
   async #pollAgain(): Promise<void> {

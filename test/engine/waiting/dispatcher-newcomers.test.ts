@@ -4,7 +4,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
 import { ByteBudget } from '../../../src/engine/fair-use/byte-budget.ts';
-import { TimerWheel } from '../../../src/engine/timer-wheel.ts';
 import { Dispatcher } from '../../../src/engine/waiting/dispatcher.ts';
 import type { HandedMessage } from '../../../src/store/packing/handed-messages.ts';
 import { createRandom64 } from '../../../src/store/postgres/random.ts';
@@ -26,7 +25,6 @@ beforeEach(async () => {
   away = false;
   dispatcher = new Dispatcher({
     ids: { topicId: 1, subscriptionId: 1 },
-    wheel: new TimerWheel(5),
     byteBudget: new ByteBudget({ bytesMax: 1_000_000 }),
     newNonce: createRandom64(),
     health: {

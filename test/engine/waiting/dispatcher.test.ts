@@ -184,6 +184,14 @@ describe('the end of a wait', () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(waiters.map(sequencesOf)).toEqual([[], []]);
   });
+
+  it('leaves no timer behind', async () => {
+    wait();
+    await answerLook(1, { nextAt: new Date(Date.now() + 700) });
+    dispatcher.stop();
+    dispatcher.wakeIn(500);
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });
 
 describe('what is due later', () => {
