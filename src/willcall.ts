@@ -99,6 +99,7 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
     const closed = Promise.all([door, ...others].map((each) => each.stop()));
     await jobs.stop();
     await Promise.all([engine.stop(), closed]);
+    await engine.drained();
   });
   await engine.start();
   jobs.start();

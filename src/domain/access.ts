@@ -18,10 +18,13 @@ export interface Grant {
   readonly subscriptions: readonly string[];
 }
 
+/** The client that a record names as its author: known from its credentials, never from a body. */
+export type Principal = string;
+
 /** The caller and its rights, as established from the presented credentials. */
 export interface Access {
   /** Stamped on every record. */
-  readonly principal: string;
+  readonly principal: Principal;
   /** Null for the admin key, which is not stored in the database. */
   readonly keyId: string | null;
   readonly grants: readonly Grant[];

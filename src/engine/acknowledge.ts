@@ -1,38 +1,57 @@
-// acknowledge: signs for messages. Each receipt's outcome is a value; what was acknowledged is in the ledger when the
-// caller is answered. An atomic call is a flush of its own: all or nothing needs a transaction that is its alone.
+// The verb acknowledge: signs for messages.
+// Each receipt's outcome is a value; what was acknowledged is in the ledger when the caller is answered.
+// An atomic call is a flush of its own: all or nothing needs a transaction that is its alone.
 
+import type { AcknowledgeEntry, SettleAnswer } from '../domain/settling.ts';
 import type { Subscription } from '../domain/subscription.ts';
-import { createSettleBatcher, type SettleEntry, type SettleReply, type SettleRooms, settleReceipts } from './settle.ts';
-import type { AcknowledgeRequest, Engine } from './types.ts';
+import type { Drainable } from './batching/batcher.ts';
+import {
+  createSettleBatcher,
+  type SettleDeps,
+  type SettleEntry,
+  type SettleReply,
+  type SettleRequest,
+  settleReceipts,
+} from './settle.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
-export function createAcknowledge(options: SettleRooms) {
-  const { store, directory, wakeups, lockWaits } = options;
-  const batcher = createSettleBatcher(options, (batches, wait) => store.settling.acknowledge(batches, wait, false));
+export interface AcknowledgeRequest extends SettleRequest<AcknowledgeEntry> {
+  readonly atomic: boolean;
+}
 
-  const alone = async (entry: SettleEntry): Promise<SettleReply> => {
+export interface AcknowledgeVerb {
+  /** Outcomes are values; throws `subscription_not_found`. */
+  acknowledge(request: AcknowledgeRequest): Promise<SettleAnswer>;
+}
+
+export function createAcknowledge(deps: SettleDeps): AcknowledgeVerb & Drainable {
+  const { store, directory, wakeups, lockWaits } = deps;
+  const batcher = createSettleBatcher(deps, (batches, wait) => store.settling.acknowledge(batches, wait, false));
+
+  async function settleAlone(entry: SettleEntry): Promise<SettleReply> {
     const batch = { topicId: entry.topicId, subscriptionId: entry.subscriptionId, calls: [entry] };
     const settle = (wait: boolean) => store.settling.acknowledge([batch], wait, true);
     let [outcome] = await settle(false);
     if (outcome?.outcome === 'busy') [outcome] = await lockWaits.run(() => settle(true));
     return outcome?.outcome === 'settled' ? (outcome.calls[0] ?? []) : 'gone';
-  };
+  }
 
-  const acknowledge: Engine['acknowledge'] = (request: AcknowledgeRequest) =>
-    settleReceipts(directory, {
+  async function acknowledge(request: AcknowledgeRequest): Promise<SettleAnswer> {
+    return settleReceipts(directory, {
       verb: 'acknowledge',
       subscription: request.subscription,
-      wishes: request.receipts,
+      inputs: request.receipts,
       caller: request.caller,
       atomic: request.atomic,
-      submit: (entry) => (request.atomic ? alone(entry) : batcher.submit(entry.subscriptionId, entry)),
+      submit: (entry) => (request.atomic ? settleAlone(entry) : batcher.submit(entry.subscriptionId, entry)),
       onSettled: (subscription) => wakeIfBounded(subscription, wakeups),
     });
+  }
 
   return { acknowledge, drained: () => batcher.drained() };
 }
 
-/** What leaves a full `max_in_flight` makes room for what waits behind it. */
+/** Wakes a subscription with `max_in_flight`: what left it makes room for what waits behind it. */
 export function wakeIfBounded(subscription: Subscription, wakeups: Wakeups): void {
   if (subscription.maxInFlight !== null) wakeups.wakeSubscription(subscription.subscriptionId);
 }

@@ -1,12 +1,37 @@
 // What auditors and operators read: the ledger and the dead letters, page by page, for deleted subscriptions too.
 
 import { WillcallError } from '../domain/errors.ts';
+import type { Acknowledgment, DeadLetter, DeadLetterReason } from '../domain/ledger.ts';
 import { parseMessageId } from '../domain/message-id.ts';
 import type { Store } from '../store/index.ts';
 import type { SubscriptionKey } from '../store/subscriptions.ts';
-import type { AcknowledgmentQuery, DeadLetterQuery, Engine } from './types.ts';
+import type { PageRequest } from './pages.ts';
 
-export function createAudit(store: Store): Pick<Engine, 'listAcknowledgments' | 'listDeadLetters'> {
+export interface AcknowledgmentQuery extends PageRequest<number> {
+  readonly subscription: string;
+  /** Inclusive. */
+  readonly from?: Date | undefined;
+  /** Exclusive. */
+  readonly until?: Date | undefined;
+  readonly messageId?: string | undefined;
+  readonly acknowledgedBy?: string | undefined;
+}
+
+export interface DeadLetterQuery extends PageRequest<number> {
+  readonly subscription: string;
+  readonly reason?: DeadLetterReason | undefined;
+}
+
+export interface AuditVerbs {
+  /** In order of `ackNo`; works for deleted subscriptions too. Throws `subscription_not_found`. */
+  listAcknowledgments(
+    query: AcknowledgmentQuery,
+  ): Promise<{ acknowledgments: readonly Acknowledgment[]; next: number | null }>;
+  /** Open dead letters in order of `deadLetterNo`. Throws `subscription_not_found`. */
+  listDeadLetters(query: DeadLetterQuery): Promise<{ deadLetters: readonly DeadLetter[]; next: number | null }>;
+}
+
+export function createAudit(store: Store): AuditVerbs {
   return {
     listAcknowledgments: async (query: AcknowledgmentQuery) => {
       const key = await requireRecorded(store, query.subscription);

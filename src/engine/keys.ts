@@ -2,13 +2,13 @@
 // hash. A revoked key keeps its row, and revoking it again changes nothing.
 
 import { randomBytes } from 'node:crypto';
-import { type Grant, roleScopes } from '../domain/access.ts';
+import { type Grant, type Principal, roleScopes } from '../domain/access.ts';
 import { type ApiKey, formatKey, formatKeyId, isKeyId } from '../domain/api-key.ts';
 import { type FieldFault, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
 import { digest } from './lookups/keyring.ts';
-import type { CreateKeyRequest, Engine, KeyQuery } from './types.ts';
+import type { PageRequest } from './pages.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const SECRET_BYTES = 32;
@@ -16,7 +16,31 @@ const ID_RANDOM_BYTES = 4;
 /** Principals of the service's own; in capitals, too, nobody may pass for them. */
 const RESERVED = ['admin', 'willcall'];
 
-type KeyVerbs = Pick<Engine, 'createKey' | 'getKey' | 'listKeys' | 'revokeKey'>;
+export interface CreateKeyRequest {
+  /** Whose key it is: the principal of what is done with it. */
+  readonly client: string;
+  readonly roles: readonly Grant[];
+  /** Absent or null: never. */
+  readonly expiresAt?: Date | null | undefined;
+  /** 0 is no bound. Absent or null: what the instance sets. */
+  readonly requestsPerSecond?: number | null | undefined;
+  readonly caller: Principal;
+}
+
+export interface KeyQuery extends PageRequest<string> {
+  readonly client?: string | undefined;
+}
+
+export interface KeyVerbs {
+  /** Makes a key; `key` is its text, which is known to nobody afterwards. Throws `invalid_request`. */
+  createKey(request: CreateKeyRequest): Promise<{ apiKey: ApiKey; key: string }>;
+  /** Revoked and expired ones too. Throws `key_not_found`. */
+  getKey(keyId: string): Promise<ApiKey>;
+  /** In the order of their making. */
+  listKeys(query: KeyQuery): Promise<{ keys: readonly ApiKey[]; next: string | null }>;
+  /** Ends the key on every instance within a second; changes nothing when repeated. Throws `key_not_found`. */
+  revokeKey(keyId: string, caller: Principal): Promise<void>;
+}
 
 export function createKeyVerbs(options: { store: Store; wakeups: Wakeups; logger: Logger }): KeyVerbs {
   const { store, wakeups, logger } = options;

@@ -1,17 +1,18 @@
-// publish: appends a call's messages to a topic's log, all of them or none. The caller is answered after the commit; many
-// callers share one. A call whose every message has a dedupe key is tried again when its connection was lost, because
-// then a repetition publishes nothing twice; any other is not, because nobody knows whether it was done.
+// The verb publish: appends a call's messages to a topic's log, all of them or none.
+// The caller is answered after the commit; many callers share one. A call whose every message has a
+// dedupe key is tried again when its connection was lost, because then a repetition publishes nothing
+// twice; any other is not, because nobody knows whether it was done.
 
+import type { Principal } from '../domain/access.ts';
 import { type ErrorCode, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
-import { Batcher, type Group } from './batching/batcher.ts';
+import { Batcher, type Drainable, type Group } from './batching/batcher.ts';
 import type { FlushTurns } from './batching/flush-turns.ts';
 import type { LockWaits } from './batching/lock-waits.ts';
 import type { Directory } from './lookups/directory.ts';
-import type { Engine, PublishRequest } from './types.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const MIB = 1024 * 1024;
@@ -19,8 +20,23 @@ const TRIES_MAX = 3;
 const RETRY_PAUSE_MS = 200;
 /** A consumer that is behind does not catch up at once. */
 const FULL_RETRY_SECONDS = 5;
-const FULL_TOLD_MS = 60_000;
-const FULL_TOLD_MAX = 1_000;
+const FULL_LOGGED_MS = 60_000;
+const FULL_LOGGED_MAX = 1_000;
+
+export interface PublishRequest {
+  readonly topic: string;
+  /** 1 to `limits.publishMessagesMax`; all of them are published or none. */
+  readonly messages: readonly NewMessage[];
+  readonly caller: Principal;
+}
+
+export interface PublishVerb {
+  /**
+   * In the order of the request. Throws `topic_not_found`, `message_too_large`,
+   * `idempotency_conflict`, `backlog_full`.
+   */
+  publish(request: PublishRequest): Promise<readonly PublishedMessage[]>;
+}
 
 /** A call that was refused: which of its messages, why, and the topic's bound on a body. */
 interface Refusal {
@@ -32,7 +48,7 @@ interface Refusal {
 /** 'gone' when the topic is no more. */
 type PublishReply = readonly PublishedMessage[] | Refusal | 'gone';
 
-export interface PublishRooms {
+export interface PublishDeps {
   readonly store: Store;
   readonly directory: Directory;
   readonly wakeups: Wakeups;
@@ -41,22 +57,39 @@ export interface PublishRooms {
   readonly lockWaits: LockWaits;
 }
 
-export function createPublish({ store, directory, wakeups, logger, turns, lockWaits }: PublishRooms) {
-  const tellFull = createFullLog(logger);
+export function createPublish(deps: PublishDeps): PublishVerb & Drainable {
+  const { directory } = deps;
+  const batcher = createPublishBatcher(deps);
 
-  const flush = async (groups: readonly Group<PublishCall>[], wait: boolean) => {
+  async function publish(request: PublishRequest): Promise<readonly PublishedMessage[]> {
+    const call = { messages: request.messages.map(withoutPastDelay), publisher: request.caller };
+    return directory.withTopic(request.topic, async (topic) => {
+      const reply = await submitSafely(() => batcher.submit(topic.topicId, call), call);
+      if (reply === 'gone' || !('refused' in reply)) return reply;
+      throw toError(request, reply);
+    });
+  }
+
+  return { publish, drained: () => batcher.drained() };
+}
+
+/** Joins the calls of a topic into flushes. */
+function createPublishBatcher({ store, wakeups, logger, turns, lockWaits }: PublishDeps) {
+  const logFull = createFullLog(logger);
+
+  async function flush(groups: readonly Group<PublishCall>[], wait: boolean) {
     const outcomes = await store.messages.publish(
       groups.map(({ key, entries }) => ({ topicId: key, calls: entries })),
       wait,
     );
     return Promise.all(groups.map((group, i) => toReplies(group, outcomes[i], wait)));
-  };
+  }
 
-  const toReplies = async (
+  async function toReplies(
     group: Group<PublishCall>,
     outcome: PublishOutcome | undefined,
     wait: boolean,
-  ): Promise<readonly PublishReply[] | 'busy'> => {
+  ): Promise<readonly PublishReply[] | 'busy'> {
     switch (outcome?.outcome) {
       case 'published':
         wakeups.wakeTopic(group.key);
@@ -65,22 +98,22 @@ export function createPublish({ store, directory, wakeups, logger, turns, lockWa
       case 'idempotency_conflict':
         return leaveOut(group, outcome, refusedByCall(group, outcome.refused), wait);
       case 'backlog_full':
-        tellFull(group.key, outcome.furthestBehind);
+        logFull(group.key, outcome.furthestBehind);
         return leaveOut(group, outcome, beyondRoom(group, outcome), wait);
       case 'busy':
         return 'busy';
       default:
         return group.entries.map(() => 'gone');
     }
-  };
+  }
 
-  /** A group that holds a refusal was left undone: tell those callers, and do the others. */
-  const leaveOut = async (
+  /** A group that holds a refusal was left undone: refuses those calls, and does the others. */
+  async function leaveOut(
     group: Group<PublishCall>,
     { outcome, maxMessageBytes = 0 }: { readonly outcome: Refusal['code']; readonly maxMessageBytes?: number },
     byCall: readonly (readonly number[])[],
     wait: boolean,
-  ): Promise<readonly PublishReply[] | 'busy'> => {
+  ): Promise<readonly PublishReply[] | 'busy'> {
     const kept = group.entries.filter((_, i) => byCall[i]?.length === 0);
     const [replies = []] = kept.length > 0 ? await flush([{ key: group.key, entries: kept }], wait) : [];
     // Then nothing of the group was done.
@@ -89,9 +122,9 @@ export function createPublish({ store, directory, wakeups, logger, turns, lockWa
     return byCall.map((ofCall) =>
       ofCall.length > 0 ? { refused: ofCall, code: outcome, maxMessageBytes } : (rest.shift() ?? 'gone'),
     );
-  };
+  }
 
-  const batcher = new Batcher<PublishCall, PublishReply>({
+  return new Batcher<PublishCall, PublishReply>({
     flush,
     weigh: ({ messages }) => ({
       items: messages.length,
@@ -100,22 +133,12 @@ export function createPublish({ store, directory, wakeups, logger, turns, lockWa
     groupsMax: 200,
     itemsMax: 5_000,
     bytesMax: 16 * MIB,
-    ...{ turns, lockWaits },
+    turns,
+    lockWaits,
     flushesMax: 1,
     pendingBytesMax: 256 * MIB,
     pendingEntriesMax: 20_000,
   });
-
-  const publish: Engine['publish'] = (request) => {
-    const call = { messages: request.messages.map(withoutPastDelay), publisher: request.caller };
-    return directory.withTopic(request.topic, async (topic) => {
-      const reply = await submitSafely(() => batcher.submit(topic.topicId, call), call);
-      if (reply === 'gone' || !('refused' in reply)) return reply;
-      throw toError(request, reply);
-    });
-  };
-
-  return { publish, drained: () => batcher.drained() };
 }
 
 /** Only what may be repeated without harm is. */
@@ -172,14 +195,14 @@ function beyondRoom(
   });
 }
 
-/** Tells the operator, and not the publisher, which subscription is behind; for each topic now and then. */
+/** Logs for the operator which subscription is behind, at most once a minute for each topic. */
 function createFullLog(logger: Logger) {
-  const toldAt = new Map<number, number>();
+  const loggedAt = new Map<number, number>();
   return (topicId: number, subscription: string): void => {
     const now = performance.now();
-    if (now - (toldAt.get(topicId) ?? Number.NEGATIVE_INFINITY) < FULL_TOLD_MS) return;
-    if (toldAt.size >= FULL_TOLD_MAX) toldAt.clear();
-    toldAt.set(topicId, now);
+    if (now - (loggedAt.get(topicId) ?? Number.NEGATIVE_INFINITY) < FULL_LOGGED_MS) return;
+    if (loggedAt.size >= FULL_LOGGED_MAX) loggedAt.clear();
+    loggedAt.set(topicId, now);
     logger.info({ topicId, subscription }, 'a publish was refused: the backlog of the subscription is full');
   };
 }

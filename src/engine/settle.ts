@@ -1,6 +1,7 @@
-// What acknowledge, release, extend and reject have in common: reading receipts, joining callers into batches, and putting
-// outcomes back in the order of the request.
+// What the verbs acknowledge, release, extend and reject share.
+// It reads receipts, joins calls into batches, and puts outcomes back in the order of the request.
 
+import type { Principal } from '../domain/access.ts';
 import { parseReceipt } from '../domain/receipt.ts';
 import type { ConsumerError, SettleAnswer, SettleResult, SettleVerb } from '../domain/settling.ts';
 import { isOk } from '../domain/settling.ts';
@@ -18,7 +19,14 @@ const ITEMS_MAX = 5_000;
 const FLUSHES_MAX = 1;
 const PENDING_ENTRIES_MAX = 20_000;
 
-export interface SettleRooms {
+/** A request of one of the four verbs; `Entry` is what it says of one receipt. */
+export interface SettleRequest<Entry> {
+  readonly subscription: string;
+  readonly receipts: readonly Entry[];
+  readonly caller: Principal;
+}
+
+export interface SettleDeps {
   readonly store: Store;
   readonly directory: Directory;
   readonly wakeups: Wakeups;
@@ -37,19 +45,19 @@ export type SettleReply = readonly ItemOutcome[] | 'gone';
 
 export type SettleBatcher = Batcher<SettleEntry, SettleReply>;
 
-/** What a verb says of one receipt. */
-export interface SettleWish {
+/** What any of the verbs may say of one receipt. */
+export interface SettleInput {
   readonly receipt: string;
   readonly reference?: string | null;
   readonly delaySeconds?: number | null;
   readonly error?: ConsumerError | null;
 }
 
-/** A receipt that cannot be read, or is another subscription's: no delivery has this number, so it settles nothing. */
+/** For a receipt that is unreadable or another subscription's: no delivery has this number. */
 const UNREADABLE = { deliveryNo: 0, nonce: 0n, sequence: 0 };
 
 export function createSettleBatcher(
-  { turns, lockWaits }: Pick<SettleRooms, 'turns' | 'lockWaits'>,
+  { turns, lockWaits }: Pick<SettleDeps, 'turns' | 'lockWaits'>,
   settle: (batches: readonly SettleBatch[], wait: boolean) => Promise<readonly SettleOutcome[]>,
 ): SettleBatcher {
   return new Batcher<SettleEntry, SettleReply>({
@@ -70,7 +78,8 @@ export function createSettleBatcher(
     groupsMax: GROUPS_MAX,
     itemsMax: ITEMS_MAX,
     bytesMax: Number.POSITIVE_INFINITY,
-    ...{ turns, lockWaits },
+    turns,
+    lockWaits,
     flushesMax: FLUSHES_MAX,
     pendingBytesMax: Number.POSITIVE_INFINITY,
     pendingEntriesMax: PENDING_ENTRIES_MAX,
@@ -80,7 +89,7 @@ export function createSettleBatcher(
 export interface SettleJob {
   readonly verb: SettleVerb;
   readonly subscription: string;
-  readonly wishes: readonly SettleWish[];
+  readonly inputs: readonly SettleInput[];
   readonly caller: string;
   readonly visibilityTimeoutSeconds?: number | undefined;
   /** All or nothing: what `submit` does then. */
@@ -99,26 +108,28 @@ export function settleReceipts(directory: Directory, job: SettleJob): Promise<Se
       subscriptionId: subscription.subscriptionId,
       principal: job.caller,
       visibilityTimeoutSeconds: job.visibilityTimeoutSeconds ?? null,
-      items: job.wishes.map((wish) => toItem(wish, subscription)),
+      items: job.inputs.map((input) => toItem(input, subscription)),
     });
     if (outcomes === 'gone') return outcomes;
     job.onSettled(subscription, outcomes);
-    const results = job.wishes.map((wish, i) => toResult(wish.receipt, outcomes[i]));
+    const results = job.inputs.map((input, i) => toResult(input.receipt, outcomes[i]));
     const failed = results.filter((result) => !isOk(job.verb, result.outcome)).length;
     return { results, failed, refused: job.atomic === true && failed > 0 };
   });
 }
 
-function toItem(wish: SettleWish, subscription: Subscription): SettleItem {
-  const parts = parseReceipt(wish.receipt);
+function toItem(input: SettleInput, subscription: Subscription): SettleItem {
+  const parts = parseReceipt(input.receipt);
   const ours =
     parts !== null && parts.topicId === subscription.topicId && parts.subscriptionId === subscription.subscriptionId;
   const { deliveryNo, nonce, sequence } = ours ? parts : UNREADABLE;
   return {
-    ...{ deliveryNo, nonce, sequence },
-    reference: wish.reference ?? null,
-    delaySeconds: wish.delaySeconds ?? null,
-    error: wish.error ?? null,
+    deliveryNo,
+    nonce,
+    sequence,
+    reference: input.reference ?? null,
+    delaySeconds: input.delaySeconds ?? null,
+    error: input.error ?? null,
   };
 }
 

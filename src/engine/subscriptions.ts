@@ -1,14 +1,15 @@
 // Subscriptions: create, get, list, update, delete. A subscription without a topic is a plain queue: it gets a topic of
 // its own name. Creation is repeatable: it changes nothing that exists.
 
+import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
 import { limits } from '../domain/limits.ts';
-import type { StartPosition, Subscription, SubscriptionSettings } from '../domain/subscription.ts';
+import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
 import type { Topic } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
 import type { Directory } from './lookups/directory.ts';
+import type { NamePageRequest } from './pages.ts';
 import { requireTopic, topicDefaults } from './topics.ts';
-import type { CreateSubscriptionRequest, Engine, NamePageRequest, SubscriptionChanges } from './types.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const defaults: SubscriptionSettings = {
@@ -21,10 +22,39 @@ const defaults: SubscriptionSettings = {
   maxInFlight: null,
 };
 
-type SubscriptionVerbs = Pick<
-  Engine,
-  'createSubscription' | 'getSubscription' | 'listSubscriptions' | 'updateSubscription' | 'deleteSubscription'
->;
+/** What the caller said; what is absent takes its default on creation and stays as it is on change. */
+export type SubscriptionChanges = { readonly [K in keyof SubscriptionSettings]?: SubscriptionSettings[K] | undefined };
+
+export interface CreateSubscriptionRequest {
+  readonly name: string;
+  /** Absent: a topic of the same name, which is created when there is none. A named topic must exist. */
+  readonly topic?: string | undefined;
+  readonly start?: StartPosition | undefined;
+  readonly settings: SubscriptionChanges;
+  readonly caller: Principal;
+}
+
+export interface UpdateSubscriptionRequest {
+  readonly name: string;
+  readonly settings: SubscriptionChanges;
+  readonly caller: Principal;
+}
+
+export interface SubscriptionVerbs {
+  /**
+   * Creates, or returns the existing one if what is given agrees. Throws `topic_not_found`,
+   * `subscription_conflict`.
+   */
+  createSubscription(request: CreateSubscriptionRequest): Promise<{ subscription: Subscription; created: boolean }>;
+  /** Throws `subscription_not_found`. */
+  getSubscription(name: string): Promise<{ subscription: Subscription; stats: SubscriptionStats }>;
+  /** In order of name. */
+  listSubscriptions(page: NamePageRequest): Promise<{ subscriptions: readonly Subscription[]; next: string | null }>;
+  /** Throws `subscription_not_found`. */
+  updateSubscription(request: UpdateSubscriptionRequest): Promise<Subscription>;
+  /** Throws `subscription_not_found`. */
+  deleteSubscription(name: string, caller: Principal): Promise<void>;
+}
 
 export function createSubscriptionVerbs(options: {
   store: Store;

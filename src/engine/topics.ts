@@ -1,11 +1,12 @@
 // Topics: create, get, list, update, delete. PUT-like creation is repeatable: it changes nothing that exists.
 
+import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
 import { limits } from '../domain/limits.ts';
 import type { Topic, TopicSettings } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
 import type { Directory } from './lookups/directory.ts';
-import type { CreateTopicRequest, Engine, NamePageRequest, TopicChanges } from './types.ts';
+import type { NamePageRequest } from './pages.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const defaults: TopicSettings = {
@@ -17,7 +18,27 @@ const defaults: TopicSettings = {
   maxBacklog: null,
 };
 
-type TopicVerbs = Pick<Engine, 'createTopic' | 'getTopic' | 'listTopics' | 'updateTopic' | 'deleteTopic'>;
+/** What the caller said; what is absent takes its default on creation and stays as it is on change. */
+export type TopicChanges = { readonly [K in keyof TopicSettings]?: TopicSettings[K] | undefined };
+
+export interface CreateTopicRequest {
+  readonly name: string;
+  readonly settings: TopicChanges;
+  readonly caller: Principal;
+}
+
+export interface TopicVerbs {
+  /** Creates, or returns the existing topic if every given setting agrees. Throws `topic_conflict`. */
+  createTopic(request: CreateTopicRequest): Promise<{ topic: Topic; created: boolean }>;
+  /** Throws `topic_not_found`. */
+  getTopic(name: string): Promise<Topic>;
+  /** In order of name. */
+  listTopics(page: NamePageRequest): Promise<{ topics: readonly Topic[]; next: string | null }>;
+  /** Throws `topic_not_found`. */
+  updateTopic(request: CreateTopicRequest): Promise<Topic>;
+  /** Deletes the topic and its subscriptions; the ledger stays. Throws `topic_not_found`. */
+  deleteTopic(name: string, caller: Principal): Promise<void>;
+}
 
 export function createTopicVerbs(options: { store: Store; directory: Directory; wakeups: Wakeups }): TopicVerbs {
   const { store, directory, wakeups } = options;

@@ -3,7 +3,7 @@
 
 import type { Logger } from '../domain/logger.ts';
 import type { ByteBudget } from '../engine/fair-use/byte-budget.ts';
-import type { Engine } from '../engine/types.ts';
+import type { Engine } from '../engine/index.ts';
 import type { Timeouts } from './http/timeouts.ts';
 import { createRestDoor } from './rest/index.ts';
 

@@ -18,7 +18,7 @@ import {
 } from '../../src/domain/access.ts';
 import { WillcallError } from '../../src/domain/errors.ts';
 import { limits } from '../../src/domain/limits.ts';
-import type { Engine } from '../../src/engine/types.ts';
+import type { Engine } from '../../src/engine/index.ts';
 
 /** A verb of the engine without a rule does not compile here. */
 const rules: Record<Exclude<keyof Engine, 'authenticate' | 'admit' | 'checkReadiness'>, unknown> = accessRules;

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/domain/limits.ts';
-import type { AcknowledgmentQuery } from '../../src/engine/types.ts';
+import type { AcknowledgmentQuery } from '../../src/engine/audit.ts';
 import { CALLER, codeOf, createQueue, freshName, newMessage, type Queue } from '../support/calls.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../support/store.ts';
 

@@ -4,7 +4,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SettleAnswer } from '../../src/domain/settling.ts';
-import type { SubscriptionChanges } from '../../src/engine/types.ts';
+import type { SubscriptionChanges } from '../../src/engine/subscriptions.ts';
 import { outcomesOf, type Queue } from '../support/calls.ts';
 import type { TestEngine } from '../support/engine.ts';
 import { recordsOf as allRecordsOf, createRaceBench, type RaceBench } from '../support/race.ts';

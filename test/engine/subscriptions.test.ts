@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/domain/limits.ts';
-import type { CreateSubscriptionRequest } from '../../src/engine/types.ts';
+import type { CreateSubscriptionRequest } from '../../src/engine/subscriptions.ts';
 import { CALLER, codeOf, createQueue, freshName, queueOf } from '../support/calls.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../support/store.ts';
 

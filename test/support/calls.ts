@@ -5,7 +5,8 @@ import { WillcallError } from '../../src/domain/errors.ts';
 import type { NewMessage, ReceivedMessage } from '../../src/domain/message.ts';
 import type { ConsumerError, SettleAnswer } from '../../src/domain/settling.ts';
 import type { Engine } from '../../src/engine/index.ts';
-import type { ReceiveRequest, SubscriptionChanges } from '../../src/engine/types.ts';
+import type { ReceiveRequest } from '../../src/engine/receive.ts';
+import type { SubscriptionChanges } from '../../src/engine/subscriptions.ts';
 
 export const CALLER = 'test';
 

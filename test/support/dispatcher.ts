@@ -3,7 +3,7 @@
 import { vi } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';
 import { ByteBudget } from '../../src/engine/fair-use/byte-budget.ts';
-import { Dispatcher, type Look, type WaiterAnswer } from '../../src/engine/waiting/dispatcher.ts';
+import { Dispatcher, type Look, type WaiterAnswer, type WaiterRequest } from '../../src/engine/waiting/dispatcher.ts';
 import type { ReceiveOutcome } from '../../src/store/deliveries.ts';
 import type { HandedMessage } from '../../src/store/packing/handed-messages.ts';
 import { createRandom64 } from '../../src/store/postgres/random.ts';
@@ -48,7 +48,6 @@ export function openDispatcherBench() {
       looks.push({ look, answer: (outcome) => resolve({ ...nothing(), ...outcome }), fail: reject });
       return promise;
     },
-    handBack: (messages) => handedBack.push(...messages.map((message) => message.sequence)),
   });
 
   /** A waiter, and what it was answered so far. */
@@ -56,7 +55,10 @@ export function openDispatcherBench() {
     const client = new AbortController();
     const state = { answer: null as WaiterAnswer | null, error: null as unknown, client };
     const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
-    dispatcher.wait({ ...row, owner: null, waitMs: 20_000, ...fields, signal: client.signal }).then(
+    const onLost: WaiterRequest['onLost'] = ({ messages }) => {
+      handedBack.push(...messages.map((message) => message.sequence));
+    };
+    dispatcher.wait({ ...row, owner: null, waitMs: 20_000, ...fields, signal: client.signal, onLost }).then(
       (answer) => {
         state.answer = answer;
       },

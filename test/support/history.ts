@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ConsumerError, Outcome, SettleVerb } from '../../src/domain/settling.ts';
 import type { Engine } from '../../src/engine/index.ts';
-import type { ReceiveRequest } from '../../src/engine/types.ts';
+import type { ReceiveRequest } from '../../src/engine/receive.ts';
 import { newMessage } from './calls.ts';
 
 /**

@@ -3,7 +3,7 @@
 import type { Grant, Role } from '../../src/domain/access.ts';
 import type { ApiKey, Credentials } from '../../src/domain/api-key.ts';
 import type { Engine } from '../../src/engine/index.ts';
-import type { CreateKeyRequest } from '../../src/engine/types.ts';
+import type { CreateKeyRequest } from '../../src/engine/keys.ts';
 import { CALLER } from './calls.ts';
 
 export interface MadeKey extends ApiKey {

@@ -2,7 +2,7 @@
 // calls are seen waiting for it, so that either order can be had at will. What either leaves behind
 // is read from the tables.
 
-import type { SubscriptionChanges } from '../../src/engine/types.ts';
+import type { SubscriptionChanges } from '../../src/engine/subscriptions.ts';
 import { createQueue, type Queue, queueOf } from './calls.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { createLookout, createTestEngine, type Lookout, type TestEngine } from './engine.ts';

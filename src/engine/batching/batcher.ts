@@ -13,6 +13,12 @@ export interface Group<Entry> {
   readonly entries: readonly Entry[];
 }
 
+/** What is emptied before the engine stops. */
+export interface Drainable {
+  /** Resolves when nothing is pending or on its way. */
+  drained(): Promise<void>;
+}
+
 export interface BatcherOptions<Entry, Result> {
   /**
    * Does the work of all groups in one transaction; one list of results per group, in the order of its entries, or

@@ -29,12 +29,14 @@ export interface WaiterRequest extends Omit<WaiterRow, 'nonce'> {
   readonly owner: ByteOwner;
   readonly waitMs: number;
   readonly signal: CallerSignal;
+  /** Is handed what a statement brought for a client that had gone meanwhile. */
+  readonly onLost: (handed: Handed, row: WaiterRow) => void;
 }
 
 /** What a waiter was handed, with what its receipts are made of; `gone` when the subscription is no more. */
 export type WaiterAnswer = Handed | 'gone';
 
-interface Handed {
+export interface Handed {
   readonly messages: readonly HandedMessage[];
   readonly ids: SubscriptionIds;
   readonly nonce: bigint;
@@ -63,8 +65,6 @@ export interface DispatcherOptions {
   /** Whether what other instances make receivable is heard of here. */
   readonly hears: () => boolean;
   readonly receive: (look: Look) => Promise<ReceiveOutcome>;
-  /** Gives back what nobody is there to take any more. */
-  readonly handBack: (messages: readonly HandedMessage[], row: WaiterRow) => void;
   /** The bound that `receive` puts on the bodies of one look. */
   readonly bytesMax: number;
 }
@@ -74,6 +74,7 @@ interface Waiter {
   readonly owner: ByteOwner;
   readonly resolve: (answer: WaiterAnswer) => void;
   readonly reject: (error: unknown) => void;
+  readonly onLost: WaiterRequest['onLost'];
   /** No longer waits for messages: its time is over or its client is gone. */
   over: boolean;
   left: boolean;
@@ -297,9 +298,9 @@ export class Dispatcher {
         this.#answer(waiter, () => waiter.resolve('gone'));
       } else if (messages.length > 0) {
         // It may have left, or its time may have run out, while the statement was on its way.
-        // One that can ask again is not helped by a release: its receipts stay good.
-        if (waiter.left && waiter.row.receiveKey === null) this.#options.handBack(messages, waiter.row);
-        this.#answer(waiter, () => waiter.resolve(this.#handed(waiter, messages)));
+        const handed = this.#handed(waiter, messages);
+        if (waiter.left) waiter.onLost(handed, waiter.row);
+        this.#answer(waiter, () => waiter.resolve(handed));
       } else if (waiter.over) {
         this.#answerEmpty(waiter);
       } else {
@@ -341,7 +342,7 @@ export class Dispatcher {
 }
 
 function createWaiter(
-  { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, owner }: WaiterRequest,
+  { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, owner, onLost }: WaiterRequest,
   nonce: bigint,
   { resolve, reject }: Pick<Waiter, 'resolve' | 'reject'>,
 ): Waiter {
@@ -350,6 +351,7 @@ function createWaiter(
     owner,
     resolve,
     reject,
+    onLost,
     over: false,
     left: false,
     asked: false,

@@ -2,9 +2,8 @@
 // that looks for many subscriptions at once, and the safety poll, which is the truth that remains when wakeups get lost.
 
 import type { Logger } from '../../domain/logger.ts';
-import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
+import type { ReceiveOutcome } from '../../store/deliveries.ts';
 import type { Store } from '../../store/index.ts';
-import type { HandedMessage } from '../../store/packing/handed-messages.ts';
 import { Batcher } from '../batching/batcher.ts';
 import type { FlushTurns } from '../batching/flush-turns.ts';
 import type { LockWaits } from '../batching/lock-waits.ts';
@@ -30,7 +29,6 @@ export interface DispatchersOptions {
   readonly byteBudget: ByteBudget;
   readonly turns: FlushTurns;
   readonly lockWaits: LockWaits;
-  readonly handBack: (ids: SubscriptionIds, messages: readonly HandedMessage[], row: WaiterRow) => void;
 }
 
 type ReceiveEntry = Look & SubscriptionIds;
@@ -78,7 +76,6 @@ export class Dispatchers {
       hears: () => this.#options.store.wakeups.isListening(),
       bytesMax: LOOK_BYTES_MAX,
       receive: (look) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...look }),
-      handBack: (messages, row) => this.#options.handBack(ids, messages, row),
     });
     if (this.#stopped) dispatcher.stop();
     this.#all.set(ids.subscriptionId, { ids, dispatcher });

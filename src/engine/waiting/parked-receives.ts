@@ -6,7 +6,6 @@ import { WillcallError } from '../../domain/errors.ts';
 import type { FairUse } from '../../domain/fair-use.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { Keyring } from '../lookups/keyring.ts';
-import type { ReceiveRequest } from '../types.ts';
 import { type CallerSignal, LightAbortSignal } from './abort-signal.ts';
 
 /** Nobody knows when one of the others ends; half a minute is the longest. */
@@ -16,6 +15,13 @@ export interface ParkedReceivesOptions {
   readonly keyring: Keyring;
   readonly logger: Logger;
   readonly fairUse: Pick<FairUse, 'keyParkedReceives' | 'parkedReceives'>;
+}
+
+/** What is asked of a receive before it is let in. */
+export interface ReceiveToAdmit {
+  readonly keyId?: string | null | undefined;
+  readonly waitSeconds: number;
+  readonly signal: CallerSignal;
 }
 
 export interface ParkedReceive {
@@ -54,7 +60,7 @@ export class ParkedReceives {
    * Lets a receive in, to be let out when it is over. Its signal tells that its client has gone or its key has ended. Throws
    * `overloaded` or `too_many_receives`.
    */
-  enter(request: ReceiveRequest): ParkedReceive {
+  enter(request: ReceiveToAdmit): ParkedReceive {
     this.#checkRoom(request);
     this.#underWay += 1;
     const { keyId, signal: caller } = request;
@@ -90,7 +96,7 @@ export class ParkedReceives {
   }
 
   /** What does not wait is none of its key's parked ones, but takes its place among all. */
-  #checkRoom({ keyId, waitSeconds }: ReceiveRequest): void {
+  #checkRoom({ keyId, waitSeconds }: ReceiveToAdmit): void {
     const { keyParkedReceives, parkedReceives } = this.#options.fairUse;
     if (this.#underWay >= parkedReceives) {
       throw new WillcallError('overloaded', 'This instance has as many receives waiting as it may; try again.', {

@@ -2,10 +2,11 @@
 // engine, and what it opens is held against the operation that the route names. No key is known here.
 
 import type { FastifyRequest } from 'fastify';
+import type { Principal } from '../../domain/access.ts';
 import { type Access, checkAccess, type Operation } from '../../domain/access.ts';
 import type { Credentials } from '../../domain/api-key.ts';
 import { WillcallError } from '../../domain/errors.ts';
-import type { Engine, Principal } from '../../engine/types.ts';
+import type { Engine } from '../../engine/index.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

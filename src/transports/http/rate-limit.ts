@@ -4,7 +4,7 @@
 import type { FastifyReply } from 'fastify';
 import type { Access } from '../../domain/access.ts';
 import { WillcallError } from '../../domain/errors.ts';
-import type { Engine } from '../../engine/types.ts';
+import type { Engine } from '../../engine/index.ts';
 
 /** Counts the call. To be asked before anything of the request is read but its head. Throws `rate_limited`. */
 export function countCall(reply: FastifyReply, access: Access, engine: Pick<Engine, 'admit'>): void {

@@ -10,7 +10,7 @@ import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts'
 import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
 import type { Subscription, SubscriptionStats } from '../../domain/subscription.ts';
 import type { Topic } from '../../domain/topic.ts';
-import type { ReceiveAnswer } from '../../engine/types.ts';
+import type { ReceiveAnswer } from '../../engine/receive.ts';
 import { sendProblem } from './errors.ts';
 import type * as directorySchemas from './schemas/directory-answers.ts';
 import type * as keySchemas from './schemas/key-answers.ts';

@@ -14,7 +14,7 @@ import { WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { ByteBudget } from '../../engine/fair-use/byte-budget.ts';
-import type { Engine } from '../../engine/types.ts';
+import type { Engine } from '../../engine/index.ts';
 import { admitCaller, authenticate, authenticateChallenge, refuseUnguarded } from '../http/auth.ts';
 import { readBody } from '../http/body.ts';
 import { addAnswer, reserveBytes } from '../http/byte-budget.ts';
@@ -28,7 +28,6 @@ import { countCall } from '../http/rate-limit.ts';
 import { checkingIntervalMs, defaultTimeouts, endStalled, type Timeouts } from '../http/timeouts.ts';
 import { createReference } from './description/index.ts';
 import { answerHeaders, createErrorHandler, describeRequest } from './errors.ts';
-import { createHandBacks } from './hang-up.ts';
 import { queryOf, refuse } from './requests.ts';
 import { routes } from './routes/index.ts';
 import { addRoute } from './routes/route.ts';
@@ -56,7 +55,6 @@ export function createRestDoor(options: RestDoorOptions) {
   const { engine, logger, byteBudget, host, port, timeouts = defaultTimeouts } = options;
   let stopping = false;
   const openAnswers = createOpenAnswers();
-  const handBacks = createHandBacks({ engine, logger });
   const app = createServer({ logger, timeouts, openAnswers });
   endStalled(app.server, openAnswers);
   app.addHook('onRequest', (request, reply, done) => {
@@ -88,7 +86,7 @@ export function createRestDoor(options: RestDoorOptions) {
   const reference = createReference(routes);
   // Compression attaches to routes as they are made, and it is loaded by then.
   app.register((scope, _options, done) => {
-    for (const route of routes) addRoute(scope, route, { engine, handBacks, reference });
+    for (const route of routes) addRoute(scope, route, { engine, reference });
     done();
   });
 
@@ -106,7 +104,6 @@ export function createRestDoor(options: RestDoorOptions) {
       await openAnswers.whenNone();
       clearTimeout(late);
       await app.close();
-      await handBacks.whenNone();
     },
   };
 }

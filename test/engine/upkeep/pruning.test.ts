@@ -2,7 +2,8 @@
 // never the last row.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { SubscriptionChanges, TopicChanges } from '../../../src/engine/types.ts';
+import type { SubscriptionChanges } from '../../../src/engine/subscriptions.ts';
+import type { TopicChanges } from '../../../src/engine/topics.ts';
 import type { Store } from '../../../src/store/index.ts';
 import { CALLER, createQueue, freshName, newMessage, type Queue, queueOf } from '../../support/calls.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../../support/store.ts';

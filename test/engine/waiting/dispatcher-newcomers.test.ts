@@ -42,7 +42,6 @@ beforeEach(async () => {
         ...{ inFlightFull: false, leaseFloor: 1, nextAt: null, handed },
       };
     },
-    handBack: () => {},
   });
 });
 afterEach(() => vi.useRealTimers());
@@ -51,7 +50,7 @@ afterEach(() => vi.useRealTimers());
 function wait({ waitMs = WAIT_MS, receiveKey = null as string | null } = {}) {
   const state = { messages: null as number | null, error: null as unknown };
   const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey };
-  dispatcher.wait({ ...row, owner: null, waitMs, signal: new AbortController().signal }).then(
+  dispatcher.wait({ ...row, owner: null, waitMs, signal: new AbortController().signal, onLost: () => {} }).then(
     (answer) => {
       state.messages = answer === 'gone' ? null : answer.messages.length;
     },

@@ -165,7 +165,7 @@ describe('the end of a wait', () => {
     const client = new AbortController();
     client.abort();
     const row = { maxMessages: 1, maxBytes: 1, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };
-    await dispatcher.wait({ ...row, owner: null, waitMs: 1000, signal: client.signal });
+    await dispatcher.wait({ ...row, owner: null, waitMs: 1000, signal: client.signal, onLost: () => {} });
     expect(looks).toHaveLength(0);
   });
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ReceiveAnswer, ReceiveRequest, ReleaseRequest } from '../../../src/engine/types.ts';
-import { departed, type FakeDoor, makeReceived, openDoor, requestHead } from '../rest/fake-engine.ts';
+import type { ReceiveAnswer, ReceiveRequest } from '../../../src/engine/receive.ts';
+import { departed, type FakeDoor, makeAnswer, makeReceived, openDoor, requestHead } from '../rest/fake-engine.ts';
 
 interface Parked {
   request: ReceiveRequest;
@@ -12,22 +12,18 @@ interface Parked {
 let door: FakeDoor;
 afterEach(() => door.stop());
 
-/** A door whose receives wait until the test answers them, and whose releases the test awaits. */
+/** A transport whose receives wait until the test answers them, and what it says of lost answers. */
 const openParkingDoor = async () => {
   const received = Promise.withResolvers<Parked>();
-  const released = Promise.withResolvers<ReleaseRequest>();
+  const { promise: isLost, resolve: lost } = Promise.withResolvers<void>();
   door = await openDoor({
     receive: (request) => {
       const answer = Promise.withResolvers<ReceiveAnswer>();
       received.resolve({ request, answer });
       return answer.promise;
     },
-    release: async (request) => {
-      released.resolve(request);
-      return { results: [], failed: 0, refused: false };
-    },
   });
-  return { received: received.promise, released: released.promise };
+  return { received: received.promise, lost, isLost };
 };
 const ask = async (path: string): Promise<Socket> => {
   const socket = connect(Number(new URL(door.url).port), '127.0.0.1');
@@ -44,36 +40,28 @@ describe('a client that hangs up', () => {
     expect(request.signal.aborted).toBe(false);
     socket.destroy();
     await departed(request.signal);
-    answer.resolve({ messages: [], acknowledged: [] });
+    answer.resolve(makeAnswer());
   });
 
-  it.each(['receive', 'receive/raw'])('before its %s was answered has its messages handed back', async (verb) => {
-    const { received, released } = await openParkingDoor();
+  it.each(['receive', 'receive/raw'])('before its %s was answered has its answer counted as lost', async (verb) => {
+    const { received, lost, isLost } = await openParkingDoor();
     const socket = await ask(`/v1/subscriptions/s/${verb}`);
     const { request, answer } = await received;
     socket.destroy();
     await departed(request.signal);
-    answer.resolve({ messages: [makeReceived(), makeReceived({ receipt: 'receipt-2' })], acknowledged: [] });
-    expect(await released).toEqual({
-      subscription: 's',
-      caller: 'admin',
-      receipts: [
-        { receipt: 'receipt-1', delaySeconds: null, error: null },
-        { receipt: 'receipt-2', delaySeconds: null, error: null },
-      ],
-    });
+    answer.resolve(makeAnswer([makeReceived()], lost));
+    await isLost;
   });
 
-  it('with half of the answer read has its messages handed back', async () => {
-    const { received, released } = await openParkingDoor();
+  it('with half of the answer read has it counted as lost', async () => {
+    const { received, lost, isLost } = await openParkingDoor();
     const socket = await ask('/v1/subscriptions/s/receive');
     const { answer } = await received;
-    // More than the buffers of both ends of a connection hold, so that the answer cannot be written
-    // whole.
-    answer.resolve({ messages: [makeReceived({ body: Buffer.alloc(64 * 1024 * 1024, 'x') })], acknowledged: [] });
+    // More than the buffers of both ends of a connection hold, so that the answer cannot be written whole.
+    answer.resolve(makeAnswer([makeReceived({ body: Buffer.alloc(64 * 1024 * 1024, 'x') })], lost));
     await once(socket, 'readable');
     socket.destroy();
-    expect((await released).receipts).toHaveLength(1);
+    await isLost;
   });
 
   it('while another request of its connection is answered first is told to the engine too', async () => {
@@ -83,7 +71,7 @@ describe('a client that hangs up', () => {
     socket.write(requestHead('/v1/subscriptions/s/receive'));
     socket.destroy();
     await departed(request.signal);
-    answer.resolve({ messages: [], acknowledged: [] });
+    answer.resolve(makeAnswer());
   });
 
   it('causes no error, whatever the engine says then', async () => {
@@ -100,16 +88,16 @@ describe('a client that hangs up', () => {
 
 describe('a client that stays', () => {
   it('keeps its messages, also when its connection ends later', async () => {
-    const { received, released } = await openParkingDoor();
+    const { received, lost, isLost } = await openParkingDoor();
     const socket = await ask('/v1/subscriptions/s/receive');
     const { request, answer } = await received;
-    answer.resolve({ messages: [makeReceived()], acknowledged: [] });
+    answer.resolve(makeAnswer([makeReceived()], lost));
     const [bytes] = (await once(socket, 'data')) as [Buffer];
     expect(bytes.toString()).toContain('receipt-1');
     socket.end();
     await once(socket, 'close');
     expect((await door.client.call('GET', '/healthz')).status).toBe(200);
     expect(request.signal.aborted).toBe(false);
-    expect(await Promise.race([released, 'nothing released'])).toBe('nothing released');
+    expect(await Promise.race([isLost, 'not lost'])).toBe('not lost');
   });
 });

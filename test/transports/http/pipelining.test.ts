@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
-import type { ReceiveAnswer } from '../../../src/engine/types.ts';
+import type { ReceiveAnswer } from '../../../src/engine/receive.ts';
 import type { CallerSignal } from '../../../src/engine/waiting/abort-signal.ts';
-import { type FakeDoor, makeReceived, openDoor, requestHead } from '../rest/fake-engine.ts';
+import { type FakeDoor, makeAnswer, makeReceived, openDoor, requestHead } from '../rest/fake-engine.ts';
 
 let door: FakeDoor;
 let socket: Socket;
@@ -35,7 +35,7 @@ const openParkingDoor = async () => {
   return { parked, answers: () => text.match(/HTTP\/1\.1 \d+|receipt-\d/g) ?? [] };
 };
 const receive = requestHead('/v1/subscriptions/s/receive');
-const answerWith = (receipt: string): ReceiveAnswer => ({ messages: [makeReceived({ receipt })], acknowledged: [] });
+const answerWith = (receipt: string): ReceiveAnswer => makeAnswer([makeReceived({ receipt })]);
 
 describe('pipelined requests', () => {
   it('reach the engine together, so that each counts, and are answered in their order', async () => {
@@ -74,6 +74,6 @@ describe('pipelined requests', () => {
     await expect.poll(() => signals.length).toBe(3);
     socket.destroy();
     await expect.poll(() => signals.filter(({ aborted }) => aborted).length).toBe(3);
-    answer.resolve({ messages: [], acknowledged: [] });
+    answer.resolve(makeAnswer());
   });
 });

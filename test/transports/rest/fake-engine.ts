@@ -6,7 +6,8 @@ import { fairUseDefaults } from '../../../src/domain/fair-use.ts';
 import type { Logger } from '../../../src/domain/logger.ts';
 import type { ReceivedMessage } from '../../../src/domain/message.ts';
 import { ByteBudget } from '../../../src/engine/fair-use/byte-budget.ts';
-import type { Engine } from '../../../src/engine/types.ts';
+import type { Engine } from '../../../src/engine/index.ts';
+import type { ReceiveAnswer } from '../../../src/engine/receive.ts';
 import type { CallerSignal } from '../../../src/engine/waiting/abort-signal.ts';
 import type { Timeouts } from '../../../src/transports/http/timeouts.ts';
 import { createDoors } from '../../../src/transports/index.ts';
@@ -63,6 +64,11 @@ export function departed(signal: CallerSignal): Promise<void> {
 
 export function requestHead(path: string): string {
   return `POST ${path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${adminKey}\r\nContent-Length: 0\r\n\r\n`;
+}
+
+/** What a receive answers; what it brought counts as lost when the transport says so. */
+export function makeAnswer(messages: readonly ReceivedMessage[] = [], lost: () => void = () => {}): ReceiveAnswer {
+  return { messages, acknowledged: [], lost };
 }
 
 export function makeReceived(overrides: Partial<ReceivedMessage> = {}): ReceivedMessage {

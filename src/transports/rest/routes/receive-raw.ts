@@ -35,13 +35,13 @@ export const receiveRaw: Route = {
   url: '/v1/subscriptions/:subscription/receive/raw',
   operation: 'receive',
   describe,
-  handle: async (request, reply, { engine, handBacks }) => {
+  handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');
     const idempotencyKey = readIdempotencyKey(request);
     const wanted = parseBody(request, receiveRawBody);
     const { caller, access } = request;
     const open = openAnswerOf(request);
-    const { messages, acknowledged } = await engine.receive({
+    const { messages, acknowledged, lost } = await engine.receive({
       subscription,
       ...wanted,
       idempotencyKey,
@@ -49,11 +49,7 @@ export const receiveRaw: Route = {
       keyId: access?.keyId,
       signal: open.signal,
     });
-    // With a key the client asks again, and its receipts stay good.
-    if (idempotencyKey === undefined) {
-      const receipts = messages.map(({ receipt }) => receipt);
-      open.ifLost(() => handBacks.begin({ subscription, receipts, caller }));
-    }
+    open.ifLost(lost);
     addOutcomes(reply, acknowledged);
     const [message] = messages;
     return message === undefined ? reply.code(204).send() : sendRawMessage(reply, message);

@@ -28,7 +28,7 @@ export const receive: Route = {
   url: '/v1/subscriptions/:subscription/receive',
   operation: 'receive',
   describe,
-  handle: async (request, _reply, { engine, handBacks }) => {
+  handle: async (request, _reply, { engine }) => {
     const subscription = parseName(request, 'subscription');
     const idempotencyKey = readIdempotencyKey(request);
     const wanted = parseBody(request, receiveBody);
@@ -42,11 +42,7 @@ export const receive: Route = {
       keyId: access?.keyId,
       signal: open.signal,
     });
-    // With a key the client asks again, and its receipts stay good.
-    if (idempotencyKey === undefined) {
-      const receipts = answer.messages.map(({ receipt }) => receipt);
-      open.ifLost(() => handBacks.begin({ subscription, receipts, caller }));
-    }
+    open.ifLost(answer.lost);
     return receiveAnswer(answer);
   },
 };

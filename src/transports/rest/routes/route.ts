@@ -4,15 +4,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Operation } from '../../../domain/access.ts';
-import type { Engine } from '../../../engine/types.ts';
+import type { Engine } from '../../../engine/index.ts';
 import type { WhenFull } from '../../http/byte-budget.ts';
 import type { Tag } from '../description/tags.ts';
 import type { ProblemCode } from '../errors.ts';
-import type { HandBacks } from '../hang-up.ts';
 
 export interface RouteRooms {
   readonly engine: Engine;
-  readonly handBacks: HandBacks;
   readonly reference: Reference;
 }
 

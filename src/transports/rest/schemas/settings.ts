@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
-import type { SubscriptionChanges, TopicChanges } from '../../../engine/types.ts';
+import type { SubscriptionChanges } from '../../../engine/subscriptions.ts';
+import type { TopicChanges } from '../../../engine/topics.ts';
 import { components } from './components.ts';
 import { name, strict, time, wholeNumber } from './fields.ts';
 
