@@ -54,9 +54,9 @@ begin
 end
 $$;
 
--- lock_soon: takes a busy lock if it comes free within 20 ms; whether it did. Its holder is mostly a
--- flush of another instance, over in a millisecond or two: waiting costs less than to leave the key
--- out and send it again alone.
+-- lock_soon: takes a busy lock if it comes free within 20 ms; whether it did. Its holder is mostly
+-- a flush of another instance, over in a millisecond or two: waiting costs less than to leave the
+-- key out and send it again alone.
 create function willcall.lock_soon(_class integer, _id integer) returns boolean
 language plpgsql
 set lock_timeout = '20ms'

@@ -1,4 +1,5 @@
-// What falls due: leases that end, deferred messages that may be handed out again, delayed ones that enter the log.
+// What falls due: leases that end, deferred messages that may be handed out again, delayed messages
+// that enter the log.
 
 import { firstsOf, runningTotals } from './packing/slices.ts';
 import type { Db } from './postgres/db.ts';
@@ -69,8 +70,8 @@ export function createFallingDueStore(db: Db) {
 
   return {
     /**
-     * Leases and delayed messages due between `floor` (null: from the beginning) and `aheadMs` from now, deferred ones
-     * between `deferredFloor` and then; at most `limit` rows of each.
+     * Leases and delayed messages due between `floor` (null: from the beginning) and `aheadMs` from
+     * now, deferred ones between `deferredFloor` and then; at most `limit` rows of each.
      */
     find: async (
       floor: Date | null,

@@ -1,5 +1,6 @@
-// The plain case of a hot verb goes in one statement over many topics; what that leaves out is done by a function call for
-// each. What is one or the other, the statement decides under its locks: see docs/decisions/0013.
+// The fast path of a hot verb: one statement for many topics does the plain cases.
+// What it leaves out is done by a function call for each group, in a transaction of its own. The
+// statement decides under its locks which case a group is: see docs/decisions/0013.
 
 export interface PlainFirst<Group, Outcome> {
   readonly groups: readonly Group[];

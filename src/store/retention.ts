@@ -1,5 +1,5 @@
-// Retention: looks for what there is to do, many at once (migrations/functions/retention/due-retention.sql), and bounded steps that
-// expire, bury, mark and prune it (retain.sql, prune-ledger.sql, prune-topic.sql).
+// Retention: finds for many subscriptions and topics at once what there is to do, and does it in
+// bounded steps. The SQL is in migrations/functions/retention.
 
 import type { Db } from './postgres/db.ts';
 import type { SubscriptionKey } from './subscriptions.ts';

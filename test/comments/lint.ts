@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { findBreaches } from './width.ts';
 
 // Folders whose comments are still being brought to the width; the list only gets shorter.
-const UNFINISHED = /^(src\/(engine|store|embedded|jobs|transports)\/|src\/[^/]+\.ts$|migrations\/functions\/)/;
+const UNFINISHED = /^(src\/(engine|store|embedded|jobs|transports)\/|src\/[^/]+\.ts$)/;
 // Numbered migrations are never edited once landed: databases keep a digest of their text.
 const LANDED = /^migrations\/\d{4}-/;
 

@@ -1,5 +1,6 @@
--- first_ack_since: the number of the first acknowledgment at or after _time, or one past the last. Numbers are dense and
--- in time order, so this halves the distance by probes of acknowledgment_key; what pruning took away is at the low end.
+-- first_ack_since: the number of the first acknowledgment at or after _time; one past the last
+-- where there is none. Binary search by probes of acknowledgment_key: numbers are dense and in time
+-- order, and pruning removes the lowest only.
 
 create function willcall.first_ack_since(_topic_id integer, _subscription_id integer, _time timestamptz) returns bigint
 language plpgsql

@@ -1,8 +1,8 @@
--- append_scheduled: moves what is due of one topic from `scheduled` into its log, oldest first, at most _limit rows.
--- Its retention counts from then. Lock: topic. The due rows come by key from due_scheduled, which took no lock, so each
--- is looked at again here. A deleted topic's rows are dropped. Returns how many entered the log.
--- Rows are deleted by place, because a scan of a key by an array may be planned as one of all that shares the key's
--- beginning (up to PostgreSQL 16). Index: scheduled_key.
+-- append_scheduled: moves the given messages of one topic from `scheduled` into its log, oldest
+-- first. Returns how many entered the log. Their retention begins then. Lock: topic. due_scheduled
+-- found them without a lock, so each is checked again; the rows of a deleted topic are dropped.
+-- Rows are deleted by ctid: up to PostgreSQL 16, a scan of a key by an array may be planned as a
+-- scan of all rows that share the key's first columns. Index: scheduled_key.
 
 create function willcall.append_scheduled(_topic_id integer, _scheduled_nos bigint[]) returns integer
 language plpgsql
@@ -17,20 +17,20 @@ declare
   _tail_at timestamptz;
   _at timestamptz;
   _appended integer;
-  _places tid[];
+  _row_ctids tid[];
 begin
   perform willcall.take_lock(willcall.lock_topic(), _topic_id);
-  select array_agg(s.place) into _places
+  select array_agg(s.row_ctid) into _row_ctids
   from unnest(_scheduled_nos) due (scheduled_no)
   cross join lateral (
-    select s.ctid as place
+    select s.ctid as row_ctid
     from willcall.scheduled s
     where s.topic_id = _topic_id and s.scheduled_no = due.scheduled_no
     limit 1
   ) s;
 
   if not exists (select from willcall.topic t where t.topic_id = _topic_id and t.deleted_at is null) then
-    delete from willcall.scheduled s where s.ctid = any (_places);
+    delete from willcall.scheduled s where s.ctid = any (_row_ctids);
     return 0;
   end if;
 
@@ -43,7 +43,7 @@ begin
 
   with taken as (
     delete from willcall.scheduled s
-    where s.ctid = any (_places) and s.deliver_at <= _at
+    where s.ctid = any (_row_ctids) and s.deliver_at <= _at
     returning s.*
   ),
   numbered as (

@@ -1,8 +1,9 @@
--- backlog_room: how many messages the log may take before the backlog of some living subscription exceeds the bound, and
--- which subscription that is; null where there is none. Below zero where the bound is exceeded already: it was lowered, or
--- a subscription began far back. Called by publish for topics that set a bound, under the topic lock and its planner
--- settings. Heads are not under that lock, but they only move on, which makes room; and no subscription is made meanwhile.
--- One probe of delivery_key, backwards, for each living subscription. Indexes: subscription_key, delivery_key.
+-- backlog_room: how many messages the log may take before the backlog of a subscription exceeds the
+-- bound, and which subscription that is; null where there is none. Negative where the bound is
+-- exceeded already, because it was lowered or a subscription started far back. Called by publish
+-- for topics with a bound, under the topic lock and its planner settings: no subscription is
+-- created meanwhile, and heads only move on, which makes room.
+-- One probe of delivery_key, backwards, per subscription. Indexes: subscription_key, delivery_key.
 
 create function willcall.backlog_room(
   _topic_id integer,

@@ -1,9 +1,11 @@
--- Dedupe keys: what a publisher called a message, remembered for the topic's window. Two tables take turns, so that keys
--- are forgotten by emptying one of them and not row by row. A statement names one of the two only, because it locks every
--- table that it names: while the other one is emptied, no publish is in its way.
--- Called under the topic lock and publish's planner settings. Indexes: dedupe_key_even_key, dedupe_key_odd_key.
+-- Dedupe keys: what a publisher called a message, remembered for the topic's window. Two tables
+-- take turns, so that keys are forgotten by truncating one of them and not row by row. A statement
+-- names only one of the two, because it locks every table that it names: a publish never waits for
+-- the truncation of the other. Called under the topic lock and publish's planner settings. Indexes:
+-- dedupe_key_even_key, dedupe_key_odd_key.
 
--- recall_even, recall_odd: by entry, the message that has its key, and that message's digest; null where none has.
+-- recall_even, recall_odd: by entry, the id and digest of the message that has its key; null where
+-- no message has.
 create function willcall.recall_even(
   _topic_id integer,
   _since timestamptz,
@@ -50,7 +52,8 @@ begin
 end
 $$;
 
--- remember_keys: notes the keys of messages that were just published. A key that is past its window gives way.
+-- remember_keys: stores the keys of messages that were just published. A key whose window is over
+-- is overwritten.
 create function willcall.remember_keys(
   _turn bigint,
   _topic_id integer,
@@ -81,9 +84,9 @@ begin
 end
 $$;
 
--- rotate_dedupe_keys: upkeep. Empties the table that is no longer read, once every key in it is past the longest window;
--- an hour later the two change places. Nothing waits: where the table is in use after all, the next run does it.
--- Returns what it did: 'emptied', 'turned' or 'nothing'.
+-- rotate_dedupe_keys: upkeep. Truncates the table that is no longer read, once the longest window
+-- is over for every key in it; an hour later the two change roles. It never waits: where the table
+-- is in use, the next run does it. Returns what it did: 'emptied', 'turned' or 'nothing'.
 create function willcall.rotate_dedupe_keys() returns text
 language plpgsql
 set lock_timeout = '100ms'

@@ -1,8 +1,9 @@
--- publish_each: publish where entries differ: some are delayed, some have a dedupe key. Called by publish under the topic
--- lock and its planner settings, with the slices of its flush. An entry whose key is known already, from before or from
--- an entry earlier in the flush, is a duplicate and is not published again; the same key with another body is a conflict:
--- then nothing is published and the entries are named. So are those that would enter the log where there is room for fewer
--- (_room, null without a bound).
+-- publish_each: publish where entries differ: some are delayed, some have a dedupe key. Called by
+-- publish under the topic lock and its planner settings, with the slices of its flush. An entry
+-- whose key is known, from before or from an earlier entry of the flush, is a duplicate and is not
+-- published again. The same key with another body is a conflict: then nothing is published and the
+-- conflicting entries are returned. So are the entries that would enter the log, where there is
+-- room for fewer (_room; null without a bound).
 
 create function willcall.publish_each(
   _topic_id integer,
@@ -47,7 +48,7 @@ begin
     select k.turn, k.message_ids, k.digests into _known
     from willcall.recall_keys(_topic_id, _at, _window, _publishers, _dedupe_keys) k;
     _turn := _known.turn;
-    -- By entry, the first one in this flush that has its key and publisher; itself where it has none.
+    -- By entry, the first entry of the flush with its key and publisher; itself without a key.
     select array_agg(f.original order by f.ord) into _originals
     from (
       select e.ord, case
@@ -150,7 +151,8 @@ begin
       cross join lateral (select duplicates[k.ord] as duplicate) d),
     message_ids, _digests
   );
-  -- A duplicate's sequence stands in its id, or, if it was delayed, among those that have entered the log since.
+  -- A duplicate's sequence is in its id; if it was delayed, in scheduled_sequence once it entered
+  -- the log.
   select array_agg(
     case
       when not e.duplicate or e.seq is not null then e.seq
@@ -168,8 +170,9 @@ begin
 end
 $$;
 
--- recall_keys: by entry, what the two tables know of its key within the window, and which of them is written now. The one
--- that is not written is read only while it can hold a key within the window, so that it can be emptied in peace.
+-- recall_keys: by entry, what the two tables know of its key within the window, and which of them
+-- is written now. The other is read only while it can hold a key within the window, so that no
+-- publish stands in the way of its truncation.
 create function willcall.recall_keys(
   _topic_id integer,
   _at timestamptz,
@@ -204,7 +207,7 @@ begin
       message_ids := _odd.message_ids;
       digests := _odd.digests;
     else
-      -- A key can be in both only if it is past its window in the older one, which then did not answer.
+      -- A key is in both only if its window is over in the older table, which then returned null.
       select array_agg(coalesce(e.a_id, e.b_id) order by e.ord), array_agg(coalesce(e.a_digest, e.b_digest) order by e.ord)
       into message_ids, digests
       from unnest(_even.message_ids, _even.digests, _odd.message_ids, _odd.digests)

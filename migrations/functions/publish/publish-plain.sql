@@ -1,9 +1,10 @@
--- publish_plain: appends the calls of many topics to their logs at once, where nothing of a topic's share is delayed, has a
--- dedupe key or is too large, and no bound on the backlog is set. What it leaves out has no row in the answer;
--- willcall.publish does it.
--- Locks: topic, by id, waiting for a moment at most (lock_soon). Indexes: topic_key; message_key, backwards, for the tail.
--- Group g is entries [_firsts[g], _lasts[g]]. Bodies come packed in one value; entry i is _body_bytes[i] bytes from
--- _body_starts[i] (1-based). The caller computes the ids from first_seq, its salt and the order.
+-- publish_plain: appends the calls of many topics to their logs at once, for topics without a
+-- backlog bound whose share has no delay, no dedupe key and no body that is too large. A topic that
+-- it leaves out has no row in the answer; willcall.publish does it.
+-- Locks: topic, by id (take_locks). Indexes: topic_key; message_key backwards, for the tail. Group
+-- g is entries [_firsts[g], _lasts[g]]. Bodies come packed in one value: entry i is _body_bytes[i]
+-- bytes from _body_starts[i] (1-based). The caller computes the ids from first_seq, its salt and
+-- the order.
 -- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
 
 create function willcall.publish_plain(

@@ -1,11 +1,13 @@
--- publish: appends entries [_first, _last] of the flush to one topic's log, or, where they are delayed, to `scheduled`.
--- All of them or none. Lock: topic. Index: message_key, backwards, for the tail.
--- Bodies come packed in one value; entry i is _body_bytes[i] bytes from _body_starts[i] (1-based).
--- A flush that holds a refusal does nothing and names the entries, so that the caller can leave those calls out.
--- Where the topic bounds the backlog of its subscriptions, a flush for which there is no room names the entries that would
--- enter the log, and how many may: neither duplicates nor delayed ones do, until they are due.
--- Without keys and delays the caller computes the ids from first_seq, its salt and the order; otherwise they come by
--- entry, with the sequence (null while delayed) and whether an earlier message of that key is meant.
+-- publish: appends entries [_first, _last] of the flush to one topic's log or, where they are
+-- delayed, to `scheduled`: all of them or none. Lock: topic. Index: message_key backwards, for the
+-- tail. Bodies come packed in one value: entry i is _body_bytes[i] bytes from _body_starts[i]
+-- (1-based). When an entry is refused, nothing is done and the refused entries are returned, so
+-- that the caller can publish the other calls. Where the topic bounds its backlog and there is no
+-- room for the flush, the entries that would enter the log are returned, with the room; duplicates
+-- and delayed entries do not enter it.
+-- Without keys and delays the caller computes the ids from first_seq, its salt and the order.
+-- Otherwise they are returned by entry, with the sequence (null while delayed) and whether the
+-- entry is a duplicate.
 
 create function willcall.publish(
   _topic_id integer,

@@ -1,8 +1,9 @@
--- pack_messages: messages of a topic's log, as one row, in the order in which they are named; those that the log has lost are
--- left out, and without any there is no row. Lists are in that order; one of a single element speaks for all messages, and of
--- sequences it is the first, where they follow one another. Bodies stand one after another; attributes and ordering keys are
--- objects by sequence, null where no message has any. Index: message_key. See docs/decisions/0018.
--- PostgreSQL writes it into the statement that uses it. willcall.receive_plain does the same for a range of sequences.
+-- pack_messages: messages of a topic's log as one row, in the order given; those that are not in
+-- the log are left out, and without any there is no row. Lists are in that order: one of a single
+-- element holds for all messages, and of sequences it is the first of consecutive ones. Bodies are
+-- concatenated; attributes and ordering keys are objects by sequence, null where no message has
+-- any. Index: message_key. See docs/decisions/0018.
+-- PostgreSQL inlines it. willcall.receive_plain does the same for a range of sequences.
 
 create function willcall.pack_messages(_topic_id integer, _seqs bigint[], _attempts integer[]) returns table (
   messages integer,

@@ -1,5 +1,6 @@
--- receivable: which of the given subscriptions have something to receive now: the safety poll's one statement for all that
--- wait. A hint, taken without locks; a receive decides. Indexes: message_key and delivery_key backwards, deferred_queue.
+-- receivable: which of the given subscriptions have something to receive now; the safety poll's one
+-- statement for all parked receives. A hint, taken without locks; a receive decides. Indexes:
+-- message_key and delivery_key backwards, deferred_queue.
 
 create function willcall.receivable(_topic_ids integer[], _subscription_ids integer[], _deferred_floor timestamptz)
 returns table (topic_id integer, subscription_id integer)

@@ -1,13 +1,15 @@
--- receive_plain: hands out messages of many subscriptions at once, where a subscription has no delay and no bound on what
--- is in flight, nothing of it is due again, what its waiters ask for keeps within their bytes, and the log has no gap in it:
--- then first and last sequence say what was read. What it leaves out has no row in the answer; willcall.receive does it.
--- Locks: receive, by id, waiting for a moment at most (lock_soon). Indexes: subscription_key, delivery_key backwards (head),
--- deferred_queue, message_key.
--- Group g is waiters [_firsts[g], _lasts[g]], served in their order; waiter w gets what is found from place _places[w] on
--- in its group. For each group a row with an outcome, then one row per delivery, its messages as by willcall.pack_messages,
--- of the sequences the first.
--- For the floor over what is deferred (src/engine/waiting/deferred-floor.ts) a group's row says which transactions the look saw, and
--- the number of its own, which was given after checked_at was read, where it handed something out.
+-- receive_plain: hands out messages of many subscriptions at once, for subscriptions without a
+-- delay and without a bound on what is in flight, where nothing deferred is due, what the waiters
+-- ask for fits their bytes, and the log has no gap: then the first and last sequence describe what
+-- was read. A subscription that it leaves out has no row in the answer; willcall.receive does it.
+-- Locks: receive, by id (take_locks). Indexes: subscription_key; delivery_key backwards, for the
+-- head; deferred_queue; message_key.
+-- Group g is waiters [_firsts[g], _lasts[g]], served in their order; waiter w gets what is found
+-- from position _places[w] on in its group. Returns a row with an outcome per group, and a row per
+-- delivery, its messages as by willcall.pack_messages with the first sequence only.
+-- For the floor of what is deferred (src/engine/waiting/deferred-floor.ts), a group's row has the
+-- snapshot that was read and, where something was handed out, the transaction's number, which was
+-- assigned after checked_at was read.
 -- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
 
 create function willcall.receive_plain(

@@ -1,11 +1,13 @@
--- receive: hands out messages of one subscription to waiters [_first, _last] of the flush, in their order: first what is
--- due again (deferred), then the log from the head on. Each waiter that is served gets a delivery and a receipt nonce of
--- its own. Lock: receive. Indexes: delivery_key backwards (head), deferred_queue, message_key.
--- A waiter with a receive key whose last delivery still has live leases gets what is outstanding of it once more, with the
--- same receipts and a new visibility timeout; for that the settle lock is taken too, because leases change.
--- _deferred_floor: nothing deferred up to there is left (docs/architecture.md, floors); _lease_floor: no lease of an
--- older delivery lives. The first row is the answer's head; then one row per delivery, its messages as by
--- willcall.pack_messages.
+-- receive: hands out messages of one subscription to waiters [_first, _last] of the flush, in their
+-- order: first deferred messages that are due, then the log from the head on. Each waiter that is
+-- served gets a delivery with a nonce of its own. Lock: receive. Indexes: delivery_key backwards,
+-- for the head; deferred_queue; message_key.
+-- A waiter with a receive key whose last delivery still has live leases gets what is outstanding of
+-- it again, with the same receipts and a new visibility timeout; that changes leases, so it takes
+-- the settle lock, too.
+-- _deferred_floor: nothing deferred up to then is left (docs/architecture.md, floors).
+-- _lease_floor: no lease of an older delivery lives. The first row has the outcome; then there is
+-- one row per delivery, its messages as by willcall.pack_messages.
 
 create function willcall.receive(
   _topic_id integer,
@@ -67,7 +69,7 @@ declare
   _wanted bigint := 0;
   _in_flight bigint;
   _seqs bigint[];
-  _places tid[];
+  _row_ctids tid[];
   _bytes bigint[];
   _attempts integer[];
   _failures integer[];
@@ -108,7 +110,7 @@ begin
   order by d.delivery_no desc
   limit 1;
   outcome := 'received';
-  -- What is due and how long a lease lasts is the clock's business; the log's own time never runs backwards.
+  -- The clock decides what is due and when a lease ends; the log's own time never runs backwards.
   checked_at := clock_timestamp();
   _at := greatest(checked_at, _tail.at);
   deferred_drained := false;
@@ -159,14 +161,14 @@ begin
   end if;
 
   if _wanted > 0 then
-    -- Skipping locked rows: a late acknowledgment is just taking them.
+    -- Rows that are locked are just being taken by a late acknowledgment.
     select
-      array_agg(c.seq), array_agg(c.place), array_agg(c.body_bytes), array_agg(c.attempt + 1), array_agg(c.failures)
-    into _seqs, _places, _bytes, _attempts, _failures
+      array_agg(c.seq), array_agg(c.row_ctid), array_agg(c.body_bytes), array_agg(c.attempt + 1), array_agg(c.failures)
+    into _seqs, _row_ctids, _bytes, _attempts, _failures
     from (
-      select due.seq, due.place, m.body_bytes, due.attempt, due.failures
+      select due.seq, due.row_ctid, m.body_bytes, due.attempt, due.failures
       from (
-        select f.seq, f.ctid as place, f.attempt, f.failures
+        select f.seq, f.ctid as row_ctid, f.attempt, f.failures
         from willcall.deferred f
         where (f.topic_id::bigint << 32 | f.subscription_id) = (_topic_id::bigint << 32 | _subscription_id)
           and f.available_at > _deferred_floor
@@ -184,7 +186,8 @@ begin
 
   end if;
   if _deferred_count < _wanted then
-    -- The limit is taken before the delay is looked at: publishing time rises with seq, so a young message ends the scan.
+    -- The limit applies before the delay is compared: time rises with seq, so a young message ends
+    -- the scan.
     select _seqs || array_agg(c.seq), _bytes || array_agg(c.body_bytes::bigint) into _seqs, _bytes
     from (
       select m.seq, m.body_bytes, m.published_at
@@ -246,15 +249,15 @@ begin
   end loop;
 
   if _deferred_count > 0 and _from > 1 then
-    -- By place: they are locked, and up to PostgreSQL 16 a scan of the key by an array may be planned as one of all that
-    -- shares the key's beginning.
-    delete from willcall.deferred f where f.ctid = any (_places[1:least(_deferred_count, _from - 1)]);
+    -- By ctid: they are locked, and up to PostgreSQL 16 a scan of the key by an array may be
+    -- planned as a scan of all rows that share its first columns.
+    delete from willcall.deferred f where f.ctid = any (_row_ctids[1:least(_deferred_count, _from - 1)]);
   end if;
   deferred_drained := deferred_drained and _from > _deferred_count;
 
   expires_at := null;
   if _from > _count and _count < _wanted then
-    -- Somebody may go on waiting: say when something that is already there falls due.
+    -- A waiter may stay parked: return when something that is already there falls due.
     select least(
       (
         select f.available_at

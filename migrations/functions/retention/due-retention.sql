@@ -1,12 +1,13 @@
--- What retention has something to do for, looked for by the thousand in one statement. A hint, taken without locks: the
--- steps (retain_subscription, prune_ledger, prune_topic) look again under theirs. What a step would change now is named,
--- and nothing else is. The conditions are the steps' own: change both together (docs/decisions/0017).
--- Floors are the caller's: nothing lives below them, so a look need not walk over what the steps before removed. A look
--- says where it found the first living row, for the next one's floors.
+-- What retention has to do, looked for in one statement for thousands. A hint, taken without locks:
+-- the steps (retain_subscription, prune_ledger, prune_topic) check again under theirs. Only what a
+-- step would change now is returned. The conditions are the steps' own: change both together
+-- (docs/decisions/0017).
+-- The caller keeps floors: nothing lives below them, so a scan skips what earlier steps removed.
+-- Each answer says where it found the first living row, for the next floors.
 
--- due_retention: of the given subscriptions those for which retain_subscription has something to do (`retains`), or
--- prune_ledger (`prunes_ledger`), and those whose floors rise. Each lateral is one probe of the table's key, from a floor
--- or a mark on, to the first row that lives.
+-- due_retention: of the given subscriptions those for which retain_subscription has something to do
+-- (`retains`) or prune_ledger has (`prunes_ledger`), and those whose floors rise. Each lateral is
+-- one probe of the table's key, from a floor or a mark on, to the first living row.
 create function willcall.due_retention(
   _topic_ids integer[],
   _subscription_ids integer[],
@@ -125,7 +126,7 @@ begin
       order by f.seq
       limit 1
     ) waiting on true
-    -- What was tried lies in the log from its own place on, what was never handed out above the head.
+    -- A message that was tried is found by its sequence; those never handed out are above the head.
     left join lateral (
       select m.published_at
       from willcall.message m
@@ -162,8 +163,9 @@ begin
 end
 $$;
 
--- is_mark_due: whether mark_settled would note anything new, or drop old marks. The oldest lease is looked at first: where
--- it gave way there is a mark to make, and the others, which may be many, need not be asked what they hold.
+-- is_mark_due: whether mark_settled would insert a mark or drop old ones. The oldest lease is read
+-- first: where it has moved there is a mark to insert, and the other leases, which may be many,
+-- need not be read.
 create function willcall.is_mark_due(
   _topic_id integer,
   _subscription_id integer,
@@ -202,8 +204,9 @@ begin
 end
 $$;
 
--- due_pruning: of the given topics those of which prune_topic would drop something, and those whose floors rise. Index:
--- message_key, and what prunable_seq asks, only where there is more than the last row.
+-- due_pruning: of the given topics those of which prune_topic would drop something, and those whose
+-- floors rise. Index: message_key; and those of prunable_seq, where there is more than the last
+-- row.
 create function willcall.due_pruning(_topic_ids integer[], _floors bigint[])
 returns table (topic_id integer, prunes boolean, floor bigint)
 language plpgsql

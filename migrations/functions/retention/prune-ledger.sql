@@ -1,5 +1,6 @@
--- prune_ledger: the only way in which a ledger row ever goes. It runs as the schema's owner and reads the owner's policy,
--- so that the service's role can start it but not decide what is old. The last row stays: the next number is read from it.
+-- prune_ledger: the only function that deletes ledger rows. It runs as the schema's owner and reads
+-- the owner's policy, so that the service's role can start it but cannot decide what is old. The
+-- last row stays: the next number is read from it. Lock: settle.
 
 create function willcall.prune_ledger(_topic_id integer, _subscription_id integer, _limit integer) returns bigint
 language plpgsql
@@ -28,7 +29,8 @@ begin
   where l.topic_id = _topic_id and l.subscription_id = _subscription_id
   order by l.ack_no desc
   limit 1;
-  -- The limit is taken before the age is looked at: time rises with ack_no, so a young row ends the scan.
+  -- The limit applies before the age is compared: time rises with ack_no, so a young row ends the
+  -- scan.
   select max(o.ack_no) into _bound
   from (
     select o.ack_no, o.acknowledged_at

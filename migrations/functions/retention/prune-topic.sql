@@ -1,9 +1,9 @@
--- Pruning of a topic's log, in bounded steps. What is dropped lies below every cursor, lease, deferred message and pin; the
--- last row stays, because the next number is read from it. A floor (the caller's) keeps a step off the dead versions that
--- the steps before left behind.
+-- Pruning of a topic's log, in bounded steps. Only what lies below every cursor, lease, deferred
+-- message and pin is dropped; the last row stays, because the next number is read from it. The
+-- caller's floor keeps a step from scanning the dead rows of earlier steps.
 
--- prune_topic: drops the oldest messages of a topic that nobody needs any more. Lock: topic. Returns how many went and
--- the floor for the next step.
+-- prune_topic: drops the oldest messages of a topic that nobody needs any more. Lock: topic.
+-- Returns how many it dropped, and the floor for the next step.
 create function willcall.prune_topic(_topic_id integer, _floor bigint, _limit integer, out pruned bigint, out floor bigint)
 returns record
 language plpgsql
@@ -18,7 +18,7 @@ as $$
 declare
   _bound bigint;
   _scheduled_nos bigint[];
-  _places tid[];
+  _row_ctids tid[];
   _subscription_id integer;
 begin
   perform willcall.take_lock(willcall.lock_topic(), _topic_id);
@@ -49,15 +49,15 @@ begin
       filter (where get_byte(g.message_id, 0) = 2)
   into pruned, _scheduled_nos
   from gone g;
-  select array_agg(s.place) into _places
+  select array_agg(s.row_ctid) into _row_ctids
   from unnest(_scheduled_nos) gone (scheduled_no)
   cross join lateral (
-    select s.ctid as place
+    select s.ctid as row_ctid
     from willcall.scheduled_sequence s
     where s.topic_id = _topic_id and s.scheduled_no = gone.scheduled_no
     limit 1
   ) s;
-  delete from willcall.scheduled_sequence s where s.ctid = any (_places);
+  delete from willcall.scheduled_sequence s where s.ctid = any (_row_ctids);
 
   -- Attempts at messages that are gone; a dead letter has its history with it.
   for _subscription_id in select s.subscription_id from willcall.subscription s where s.topic_id = _topic_id loop
@@ -69,7 +69,8 @@ begin
 end
 $$;
 
--- prunable_seq: up to where a topic's log may be dropped now; nothing is left of it up to _above. due_pruning asks, too.
+-- prunable_seq: up to which sequence a topic's log may be dropped now; nothing is left of it up to
+-- _above. Also called by due_pruning.
 create function willcall.prunable_seq(_topic_id integer, _above bigint default 0) returns bigint
 language plpgsql
 stable
@@ -89,8 +90,9 @@ begin
     return _tail - 1;
   end if;
 
-  -- Settled by every subscription, for as long as the topic keeps that; a subscription younger than that needs nothing
-  -- that lay before its start: no mark of it has been dropped yet, so the eldest is looked for where nothing is dead.
+  -- Settled by every subscription, for as long as the topic keeps that. A subscription younger than
+  -- that needs nothing before its start: no mark of it was deleted yet, so the scan for the eldest
+  -- meets no dead rows.
   select min(
     coalesce(
       (
@@ -113,7 +115,7 @@ begin
   ) into _settled
   from willcall.subscription s
   where s.topic_id = _topic_id and s.deleted_at is null;
-  -- Nobody subscribes: what is published waits for somebody who starts at the earliest.
+  -- Without subscriptions, what is published waits for one that starts at the earliest.
   _settled := coalesce(
     _settled,
     willcall.last_seq_before(_topic_id, _above, _now - _topic.retention_seconds * interval '1 second')

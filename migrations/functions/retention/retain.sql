@@ -1,12 +1,13 @@
--- Retention, in bounded steps. What is dropped lies below every cursor, lease, deferred message and pin; the last row of
--- each log stays, because the next number is read from it. Floors (the caller's, null at first) keep a step off the dead
--- versions that the steps before left behind.
+-- Retention of a subscription, in bounded steps. Only what lies below every cursor, lease, deferred
+-- message and pin is dropped; the last row of each log stays, because the next number is read from
+-- it. The caller's floors (null at first) keep a step from scanning the dead rows of earlier steps.
 
--- retain_subscription: one subscription's share. Locks: receive, then settle, so that nothing moves while it looks.
--- What it has something to do for, due_retention finds: its conditions are the same.
--- 1. Messages that outlived the topic's retention and were never handed out: the cursor moves past them, recorded as one
---    `expire` row and one dead letter for the range. 2. Those that were tried and wait for another attempt: a dead letter
---    each. 3. A settled mark, at most one a minute. 4. Old delivery rows and old marks go.
+-- retain_subscription: retention of one subscription. Locks: receive, then settle, so that nothing
+-- moves meanwhile. due_retention finds where it has something to do: its conditions are the same.
+-- 1. Messages that outlived the topic's retention and were never handed out: the cursor moves past
+-- them, recorded as one `expire` row and one dead letter for the range. 2. Those that were tried
+-- and wait for another attempt: a dead letter each. 3. A settled mark, at most one a minute. 4. Old
+-- delivery rows and old marks are deleted.
 create function willcall.retain_subscription(
   _topic_id integer,
   _subscription_id integer,
@@ -43,8 +44,8 @@ begin
   join willcall.subscription s on s.topic_id = t.topic_id
   where t.topic_id = _topic_id and s.subscription_id = _subscription_id and s.deleted_at is null;
   if not found then
-    -- A tombstone keeps its logs and its ledger; what only served deliveries to come goes. The mark keeps the next looks
-    -- off what is dead then.
+    -- A tombstone keeps its logs and its ledger; what only served later deliveries is deleted. The
+    -- mark keeps later scans from the dead rows.
     with gone as (
       delete from willcall.deferred f
       where f.topic_id = _topic_id and f.subscription_id = _subscription_id
@@ -72,7 +73,7 @@ begin
 
   expired := willcall.expire_backlog(_topic_id, _subscription_id, _tail.delivery_no, _tail.head, _tail.generation, _at, _too_old);
   _tail.head := _tail.head + expired;
-  dead := willcall.bury_deferred(_topic_id, _subscription_id, _mark.settled_seq, _tail.generation, _at, _too_old, _limit);
+  dead := willcall.dead_letter_overdue(_topic_id, _subscription_id, _mark.settled_seq, _tail.generation, _at, _too_old, _limit);
   if _mark.marked_at <= _at - interval '1 minute' then
     perform willcall.mark_settled(
       _topic_id, _subscription_id, _tail.head, _tail.delivery_no, _mark.settled_seq, _mark.lease_floor, _at,
@@ -80,7 +81,8 @@ begin
     );
   end if;
 
-  -- The limit is taken before the age is looked at: time rises with delivery_no, so a young row ends the scan.
+  -- The limit applies before the age is compared: time rises with delivery_no, so a young row ends
+  -- the scan.
   delivery_floor := coalesce(_delivery_floor, 0);
   select max(o.delivery_no) into _bound
   from (
@@ -100,7 +102,7 @@ begin
 end
 $$;
 
--- expire_backlog: moves the cursor past what is too old; how many messages that were.
+-- expire_backlog: moves the cursor past what is too old; returns how many messages that were.
 create function willcall.expire_backlog(
   _topic_id integer,
   _subscription_id integer,
@@ -141,10 +143,11 @@ begin
 end
 $$;
 
--- bury_deferred: quarantines deferred messages that are too old, with a full copy and history; how many. They are deleted
--- by place, because a scan of a key by an array may be planned as one of all that shares the key's beginning (up to
--- PostgreSQL 16); nothing else takes them meanwhile, under both locks.
-create function willcall.bury_deferred(
+-- dead_letter_overdue: makes dead letters of deferred messages that are too old, each with a full
+-- copy and its history; returns how many. They are deleted by ctid: up to PostgreSQL 16, a scan of
+-- a key by an array may be planned as a scan of all rows that share the key's first columns. Under
+-- both locks nothing else deletes them meanwhile.
+create function willcall.dead_letter_overdue(
   _topic_id integer,
   _subscription_id integer,
   _settled_seq bigint,
@@ -156,13 +159,13 @@ create function willcall.bury_deferred(
 language plpgsql
 as $$
 declare
-  _places tid[];
+  _row_ctids tid[];
   _row record;
-  _buried bigint := 0;
+  _dead bigint := 0;
 begin
-  select array_agg(f.place) into _places
+  select array_agg(f.row_ctid) into _row_ctids
   from (
-    select f.seq, f.ctid as place
+    select f.seq, f.ctid as row_ctid
     from willcall.deferred f
     where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq > coalesce(_settled_seq, 0)
     order by f.seq
@@ -176,7 +179,7 @@ begin
   for _row in
     with taken as (
       delete from willcall.deferred f
-      where f.ctid = any (_places)
+      where f.ctid = any (_row_ctids)
       returning f.seq, f.attempt
     )
     insert into willcall.dead_letter (
@@ -198,14 +201,14 @@ begin
     set dead_letter_no = _row.dead_letter_no
     where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = _row.seq
       and f.generation = _generation and f.attempt = _row.attempts;
-    _buried := _buried + 1;
+    _dead := _dead + 1;
   end loop;
-  return _buried;
+  return _dead;
 end
 $$;
 
--- mark_settled: notes up to where everything is settled now, and below which delivery no lease lives; drops marks that
--- pruning no longer asks for.
+-- mark_settled: records up to where everything is settled now, and below which delivery no lease
+-- lives; deletes marks that pruning no longer reads.
 create function willcall.mark_settled(
   _topic_id integer,
   _subscription_id integer,
@@ -261,9 +264,10 @@ begin
 end
 $$;
 
--- droppable_marks: before when marks can go now; null when it is not worth a step. Pruning asks for the newest one that is
--- ripe. Of those before it an hour's worth goes together, and the last ones when no more of them will ripen: otherwise
--- each minute of a busy day would ask for a step of its own on the quiet day after it.
+-- droppable_marks: before when marks can be deleted now; null when there are too few to be worth a
+-- step. Pruning reads the newest one that is old enough. Those before it are deleted an hour's
+-- worth at a time, and the last ones when no more of them will be old enough: otherwise each minute
+-- of a busy day would cost a step of its own a day later.
 create function willcall.droppable_marks(
   _topic_id integer,
   _subscription_id integer,
@@ -277,7 +281,7 @@ as $$
 declare
   _kept_at timestamptz;
 begin
-  -- Not below the eldest: dead ones lie there.
+  -- Not below the eldest: dead rows lie there.
   select m.marked_at into _kept_at
   from willcall.settled_mark m
   where m.topic_id = _topic_id and m.subscription_id = _subscription_id

@@ -1,7 +1,7 @@
--- acknowledge_late: signs for one message whose lease expired and which nobody has been handed since: takes it out of the
--- deferred ones, or closes its dead letter. False, and nothing done, when a receive or an operator was quicker.
--- Called by acknowledge under the settle lock and its planner settings; a receive does not hold that lock, so the row that
--- both want decides.
+-- acknowledge_late: signs for one message whose lease expired and that nobody was handed since:
+-- deletes it from the deferred ones, or closes its dead letter. Returns false, and does nothing,
+-- when a receive or an operator was quicker. Called by acknowledge under the settle lock and its
+-- planner settings; a receive does not hold that lock, so the row that both want decides.
 
 create function willcall.acknowledge_late(
   _topic_id integer,

@@ -1,12 +1,12 @@
--- acknowledge_plain: acknowledges the calls of many subscriptions at once, where every receipt of a subscription's share is
--- good: a lease still holds its message. What it leaves out has no row in the answer; willcall.acknowledge does it. The
--- caller sees to it that no batch names a message twice.
--- Locks: settle, by id, waiting for a moment at most (lock_soon). Indexes: subscription_key, delivery_key, lease_key, message_key;
--- acknowledgment_key backwards, for the tail.
--- Batch b is groups [_firsts[b], _lasts[b]]; a group is what one call said of one delivery: entries [_entry_firsts[g],
--- _entry_lasts[g]] of _seqs and _refs. One row per group: its ids one after the other, in the order of the entries, which
--- have consecutive numbers in the ledger.
--- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
+-- acknowledge_plain: acknowledges the calls of many subscriptions at once, for subscriptions whose
+-- receipts are all good: a lease still holds each message. A subscription that it leaves out has no
+-- row in the answer; willcall.acknowledge does it. The caller ensures that no batch names a message
+-- twice. Locks: settle, by id (take_locks). Indexes: subscription_key, delivery_key, lease_key,
+-- message_key; acknowledgment_key backwards, for the tail.
+-- Batch b is groups [_firsts[b], _lasts[b]]. A group is the receipts of one delivery in one call:
+-- entries [_entry_firsts[g], _entry_lasts[g]] of _seqs and _refs. Returns one row per group: its
+-- ids concatenated in the order of the entries, which have consecutive numbers in the ledger. It
+-- spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
 
 create function willcall.acknowledge_plain(
   _topic_ids integer[],
@@ -51,7 +51,7 @@ begin
       return next;
     end loop;
   end if;
-  -- Taken after the locks. Whether a lease is over is the clock's business.
+  -- Read after the locks. The clock decides whether a lease is over.
   _now := clock_timestamp();
 
   return query
@@ -81,7 +81,7 @@ begin
     select
       b.no, b.topic_id, b.subscription_id, b.at, b.tail + _entry_firsts[g.no] - _entry_firsts[b.first] as tail,
       _entry_lasts[b.last] - _entry_firsts[b.first] + 1 as wanted, g.no as grp, g.seqs, n.found, d.at as delivered_at,
-      d.generation, l.place, l.outstanding, l.attempt, l.late
+      d.generation, l.row_ctid, l.outstanding, l.attempt, l.late
     from batch b
     cross join lateral (
       select g.no, _seqs[_entry_firsts[g.no]:_entry_lasts[g.no]] as seqs from generate_series(b.first, b.last) g (no)
@@ -94,7 +94,7 @@ begin
       limit 1
     ) d
     cross join lateral (
-      select l.ctid as place, l.outstanding, l.attempt, l.expires_at <= _now as late
+      select l.ctid as row_ctid, l.outstanding, l.attempt, l.expires_at <= _now as late
       from willcall.lease l
       where l.topic_id = b.topic_id and l.subscription_id = b.subscription_id and l.delivery_no = _delivery_nos[g.no]
       offset 0
@@ -107,7 +107,7 @@ begin
   looked_up as materialized (
     select
       h.no, h.topic_id, h.subscription_id, h.at, h.tail + e.ord as ack_no, h.grp, e.seq, e.ref, h.delivered_at,
-      h.generation, h.place, h.outstanding, h.attempt, h.late, m.published_at, m.body_bytes, m.message_id, m.body_sha256
+      h.generation, h.row_ctid, h.outstanding, h.attempt, h.late, m.published_at, m.body_bytes, m.message_id, m.body_sha256
     from held h
     cross join lateral unnest(h.seqs, _refs[_entry_firsts[h.grp]:_entry_lasts[h.grp]])
       with ordinality e (seq, ref, ord)
@@ -118,7 +118,7 @@ begin
       limit 1
     ) m on true
     where h.outstanding @> e.seq
-      -- A group whose messages are partly late would be answered by two runs: willcall.acknowledge does it.
+      -- A group that is partly late would need two rows: willcall.acknowledge does it.
       and h.no = any (array(
         select o.no from held o group by o.no, o.wanted
         having sum(o.found) = o.wanted and (bool_and(o.late) or not bool_or(o.late))
@@ -139,19 +139,19 @@ begin
     from signing s
   ),
   settled as materialized (
-    select s.place, s.outstanding - range_agg(int8range(s.seq, s.seq, '[]')) as rest
+    select s.row_ctid, s.outstanding - range_agg(int8range(s.seq, s.seq, '[]')) as rest
     from signing s
-    group by s.place, s.outstanding
+    group by s.row_ctid, s.outstanding
   ),
   gone as (
     delete from willcall.lease l
-    where l.ctid = any (array(select s.place from settled s where isempty(s.rest)))
+    where l.ctid = any (array(select s.row_ctid from settled s where isempty(s.rest)))
   ),
   kept as (
     update willcall.lease l
     set outstanding = s.rest
     from settled s
-    where not isempty(s.rest) and l.ctid = s.place
+    where not isempty(s.rest) and l.ctid = s.row_ctid
   )
   select
     s.no, case when s.late then 'acknowledged_late' else 'acknowledged' end, s.grp,

@@ -1,8 +1,10 @@
--- acknowledge: settles receipts of one subscription and writes the ledger. Lock: settle. What leaves a lease is exactly
--- what got a ledger row. Indexes: delivery_key, lease_key, message_key; acknowledgment_key backwards for the tail.
--- A group is what one call said of one delivery: entries [_entry_firsts[g], _entry_lasts[g]] of _seqs and _refs.
--- One row per group for what was live; one row per receipt for the rest. _atomic (the flush is one call then): if one
--- receipt would not be ok, none is settled and the others answer 'not_done'.
+-- acknowledge: settles receipts of one subscription and writes the ledger. What leaves a lease is
+-- exactly what gets a ledger row. Lock: settle. Indexes: delivery_key, lease_key, message_key;
+-- acknowledgment_key backwards, for the tail.
+-- A group is the receipts of one delivery in one call: entries [_entry_firsts[g], _entry_lasts[g]]
+-- of _seqs and _refs. Returns one row per group for what was live, and one row per receipt for the
+-- rest. _atomic (the flush is one call then): if one receipt fails, none is settled, and those that
+-- would have been are 'not_done'.
 
 create function willcall.acknowledge(
   _topic_id integer,
@@ -74,7 +76,7 @@ begin
   order by a.ack_no desc
   limit 1;
   _tail := coalesce(_tail, 0);
-  -- Whether a lease is over is the clock's business; the ledger's own time never runs backwards.
+  -- The clock decides whether a lease is over; the ledger's own time never runs backwards.
   _now := clock_timestamp();
   _at := greatest(_now, _at);
 
@@ -167,7 +169,7 @@ begin
 
     continue when cardinality(_done) = _entry_lasts[_g] - _entry_firsts[_g] + 1;
 
-    -- The rest: duplicates of what was just settled, and receipts whose lease is over or never was.
+    -- The rest: duplicates of what was just settled, and receipts without a live lease.
     select array_agg(m.entry order by m.entry) into _missed
     from (
       select e.no as entry, row_number() over (partition by _seqs[e.no] order by e.no) as nth

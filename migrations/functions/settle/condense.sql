@@ -1,5 +1,6 @@
--- condense: a list whose elements are all the same as a list of one; any other as it is. For what the messages of a delivery
--- mostly have in common, see willcall.pack_messages. PostgreSQL writes it into the statement that uses it.
+-- condense: a list whose elements are all the same as a list of one; any other list as it is. For
+-- what the messages of a delivery mostly have in common, see willcall.pack_messages. PostgreSQL
+-- inlines it.
 
 create function willcall.condense(_list anyarray) returns anyarray
 language sql

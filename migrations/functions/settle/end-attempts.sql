@@ -1,8 +1,9 @@
--- end_attempts: what expire, release and reject do with messages of one delivery that were outstanding: each gets its
--- failure row and goes to the deferred ones (with back-off after a failed attempt) or, at its last, to the dead letters
--- with a full copy and its history. Called under the settle lock and its caller's planner settings.
--- Expiry and release with an error are failed attempts; a release without one only counts as a delivery.
--- Returns each sequence with its place in _seqs and when it is due again (null: a dead letter).
+-- end_attempts: what expire, release and reject do with outstanding messages of one delivery: each
+-- gets its failure row and is deferred (with back-off after a failed attempt) or, after its last
+-- attempt, becomes a dead letter with a full copy and its history. Called under the settle lock and
+-- its caller's planner settings. Expiry and release with an error are failed attempts; a release
+-- without an error counts as a delivery only.
+-- Returns each sequence with its position in _seqs and when it is due again (null: a dead letter).
 
 create function willcall.end_attempts(
   _topic_id integer,
@@ -57,7 +58,8 @@ begin
       end as reason,
       _at + interval '1 second' * case
         when e.delay_seconds is not null then e.delay_seconds
-        -- Exponential, with up to half as much again at random, so that what failed together does not return together.
+        -- Exponential, and up to half as much again at random, so that messages which failed
+        -- together do not return together.
         when e.failed then least(
           _sub.max_backoff_seconds,
           _sub.min_backoff_seconds * power(2::double precision, least(e.failures - 1, 40)) * (1 + random() / 2)

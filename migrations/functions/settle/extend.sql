@@ -1,6 +1,6 @@
--- extend: moves the end of live leases to _visibility_timeout_seconds (null: the subscription's own) from now. Receipts
--- stay valid. Lock: settle. Groups and entries as in acknowledge. Extending part of a lease splits it, because a lease
--- has one expiry; extending all that is outstanding does not. One row per receipt.
+-- extend: moves the end of live leases to _visibility_timeout_seconds (null: the subscription's
+-- own) from now. Receipts stay valid. Lock: settle. Groups and entries as in acknowledge. A lease
+-- has one expiry, so extending part of a lease splits it. Returns one row per receipt.
 
 create function willcall.extend(
   _topic_id integer,

@@ -1,5 +1,5 @@
--- failure_history: the recorded failed attempts of one message, oldest first, as they are copied into a dead letter.
--- Index: failure_key.
+-- failure_history: the recorded failed attempts of one message, oldest first, as a dead letter
+-- keeps them. Index: failure_key.
 
 create function willcall.failure_history(_topic_id integer, _subscription_id integer, _seq bigint, _generation integer)
 returns jsonb

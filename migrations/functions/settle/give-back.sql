@@ -1,6 +1,6 @@
--- give_back: what release and reject have in common: judge each receipt, end the attempts of those that are live.
--- Takes the settle lock; runs under its caller's planner settings. One row per receipt; a second entry for the same
--- message in one flush finds it settled by the first.
+-- give_back: what release and reject have in common: judges each receipt and ends the attempts of
+-- those that are live. Takes the settle lock; runs under its caller's planner settings. Returns one
+-- row per receipt; a second entry for the same message in a flush finds it settled by the first.
 
 create function willcall.give_back(
   _verb text,

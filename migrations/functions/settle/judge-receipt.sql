@@ -1,9 +1,11 @@
--- judge_receipt: what has become of one receipt, without changing anything. Called under the settle lock by acknowledge,
--- release, extend and reject for receipts that are not simply live, so it may take its time.
--- outcome is null when the receipt's lease is live; otherwise it is the outcome of the design's table, evaluated in its
--- order. An expired lease of which nobody has been handed the message since is 'acknowledged_late' for acknowledge and
--- 'gone' for the others; then `attempt` names the failure row (null: the sweeper has not ended the lease yet).
--- It runs under its caller's planner settings. Indexes: delivery_key, lease_key, acknowledgment_once, failure_key, deferred_key, dead_letter_key, message_key.
+-- judge_receipt: what became of one receipt, without changing anything. Called under the settle
+-- lock by acknowledge, release, extend and reject for receipts that are not simply live, so it may
+-- be slow. outcome is null when the receipt's lease is live; otherwise it is the outcome of the
+-- table in docs/message-life.md, in that order. An expired lease of which nobody was handed the
+-- message since is 'acknowledged_late' for acknowledge and 'gone' for the others; then `attempt` is
+-- that of the failure row (null: the sweep has not ended the lease yet).
+-- Runs under its caller's planner settings. Indexes: delivery_key, lease_key, acknowledgment_once,
+-- failure_key, deferred_key, dead_letter_key, message_key.
 
 create function willcall.judge_receipt(
   _verb text,
@@ -35,7 +37,7 @@ begin
   from willcall.delivery d
   where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no = _delivery_no;
   if not found then
-    -- Numbers are dense and pruned from the low end: below the oldest one kept, the record has been dropped.
+    -- Numbers are dense and pruned from the low end: below the oldest row, it was pruned.
     select case when _delivery_no < d.delivery_no and _delivery_no > 0 then 'gone' else 'invalid_receipt' end into outcome
     from willcall.delivery d
     where d.topic_id = _topic_id and d.subscription_id = _subscription_id
@@ -119,8 +121,8 @@ begin
     return;
   end if;
 
-  -- Still waiting for its next attempt, and this was the last one: nobody has been handed the message since. It may have
-  -- been quarantined from there (retention), which its failure row does not say.
+  -- Where it waits for its next attempt and this was the last one, nobody was handed the message
+  -- since. Retention may have made a dead letter of it, which its failure row does not say.
   if exists (
     select from willcall.deferred f
     where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = _seq

@@ -1,4 +1,5 @@
--- reject: sends live messages to the dead letters, now. Lock: settle. Groups and entries as in acknowledge.
+-- reject: makes dead letters of live messages, now. Lock: settle. Groups and entries as in
+-- acknowledge. Returns one row per receipt.
 
 create function willcall.reject(
   _topic_id integer,

@@ -1,5 +1,6 @@
--- release: gives live messages back for redelivery, at once, after a delay, or after the back-off when there is an error.
--- Lock: settle. Groups and entries as in acknowledge. One row per receipt.
+-- release: returns live messages for redelivery: at once, after a delay, or after the back-off when
+-- there is an error. Lock: settle. Groups and entries as in acknowledge. Returns one row per
+-- receipt.
 
 create function willcall.release(
   _topic_id integer,

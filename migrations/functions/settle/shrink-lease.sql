@@ -1,4 +1,4 @@
--- shrink_lease: takes messages out of a delivery's leases; a lease that holds nothing more goes.
+-- shrink_lease: takes messages out of a delivery's leases; a lease that becomes empty is deleted.
 -- Called under the settle lock and its caller's planner settings. Index: lease_key.
 
 create function willcall.shrink_lease(_topic_id integer, _subscription_id integer, _delivery_no bigint, _seqs bigint[])

@@ -1,8 +1,10 @@
--- Creation and deletion of topics and subscriptions, where they meet the hot verbs' locks. Names and settings are the
--- store's business; these take the locks in their order (topic, then receive) and look again.
+-- Creation and deletion of topics and subscriptions, where they meet the hot verbs' locks. Names
+-- and settings are the store's; these functions take the locks in their order (topic, then receive)
+-- and check again.
 
--- start_subscription: writes the first row of a new subscription's log, with the head where it begins to read, and its
--- first settled mark. Locks: topic (so that the tail stands still), then receive. False when the topic is gone.
+-- start_subscription: writes the first row of a new subscription's log, with the head from which it
+-- reads, and its first settled mark. Locks: topic, so that the tail does not move, then receive.
+-- False when the topic was deleted.
 create function willcall.start_subscription(
   _topic_id integer,
   _subscription_id integer,
@@ -44,8 +46,9 @@ begin
 end
 $$;
 
--- last_seq_before: the greatest sequence above _above whose message entered the log before _time, or _above. Time never
--- runs backwards in a log, so this halves the distance by probes of message_key; gaps from pruning do no harm.
+-- last_seq_before: the greatest sequence above _above whose message entered the log before _time,
+-- or _above. Binary search by probes of message_key: time never runs backwards in a log, and gaps
+-- from pruning do no harm.
 create function willcall.last_seq_before(_topic_id integer, _above bigint, _time timestamptz) returns bigint
 language plpgsql
 stable
@@ -74,8 +77,8 @@ begin
 end
 $$;
 
--- delete_topic: turns a topic and its subscriptions into tombstones. Locks: topic, then receive of each subscription in
--- order of id. False when it is gone already.
+-- delete_topic: turns a topic and its subscriptions into tombstones. Locks: topic, then receive of
+-- each subscription in order of id. False when it is deleted already.
 create function willcall.delete_topic(_topic_id integer, _principal text) returns boolean
 language plpgsql
 as $$
@@ -98,7 +101,8 @@ begin
 end
 $$;
 
--- delete_subscription: turns a subscription into a tombstone. Lock: receive. What was in flight can no longer be settled.
+-- delete_subscription: turns a subscription into a tombstone. Lock: receive. What was in flight can
+-- no longer be settled.
 create function willcall.delete_subscription(_topic_id integer, _subscription_id integer, _principal text)
 returns boolean
 language plpgsql

@@ -1,5 +1,6 @@
--- subscription_stats: a subscription's state at one moment, for people and metrics. Takes no lock. Counting what is in
--- flight, deferred or dead costs as much as there is of it; the backlog is a subtraction, because sequences are dense.
+-- subscription_stats: a subscription's state at one moment, for people and metrics. Takes no lock.
+-- Counting what is in flight, deferred or dead costs as much as there is of it; the backlog is a
+-- subtraction, because sequences are dense.
 
 create function willcall.subscription_stats(_topic_id integer, _subscription_id integer)
 returns table (

@@ -1,7 +1,7 @@
--- expire: ends leases of one subscription that are over: each outstanding message gets a failure row and goes to the
--- deferred ones or the dead letters. Lock: settle. The leases come by key from due_leases, which took no lock, so each is
--- looked at again here: it may have been settled or extended meanwhile. Returns how many attempts ended, and how many of
--- those messages are dead letters now.
+-- expire: ends leases of one subscription whose time is over: each outstanding message gets a
+-- failure row and is deferred or becomes a dead letter. Lock: settle. due_leases found the leases
+-- without a lock, so each is checked again: it may have been settled or extended meanwhile. Returns
+-- how many attempts ended, and how many of those messages are dead letters now.
 
 create function willcall.expire(
   _topic_id integer,
@@ -49,10 +49,10 @@ begin
     delete from willcall.lease l
     where l.ctid = any (
       array(
-        select o.place
+        select o.row_ctid
         from unnest(_delivery_nos[_first:_last], _lease_nos[_first:_last]) due (delivery_no, lease_no)
         cross join lateral (
-          select l.ctid as place
+          select l.ctid as row_ctid
           from willcall.lease l
           where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
             and l.lease_no = due.lease_no

@@ -1,6 +1,7 @@
--- What falls due, found through the index on its time alone, between a floor and a moment. The floor keeps a scan off the
--- dead versions that lie at the low end of the index while somebody holds a snapshot (docs/architecture.md, floors).
--- `order by` names what only that index can give, because sorting is switched off.
+-- What falls due between a floor and a moment, found through the index on its time alone. The floor
+-- keeps a scan from the dead rows at the low end of the index while somebody holds a snapshot
+-- (docs/architecture.md, floors). `order by` names a column that only that index can order, because
+-- sorting is switched off.
 
 create function willcall.due_leases(_floor timestamptz, _until timestamptz, _limit integer)
 returns table (topic_id integer, subscription_id integer, delivery_no bigint, lease_no integer, due_at timestamptz)
@@ -21,7 +22,8 @@ begin
 end
 $$;
 
--- Of the deferred ones only the earliest of each subscription is of interest: it wakes whoever waits there.
+-- due_deferred: of the deferred messages the earliest of each subscription; it wakes who waits
+-- there.
 create function willcall.due_deferred(_floor timestamptz, _until timestamptz, _limit integer)
 returns table (topic_id integer, subscription_id integer, due_at timestamptz)
 language plpgsql
@@ -64,7 +66,8 @@ begin
 end
 $$;
 
--- falling_due: one look at all three for one round trip; clock first, so that the caller can move its floor to it.
+-- falling_due: all three in one round trip; the clock comes first, so that the caller can move its
+-- floor to it.
 create function willcall.falling_due(
   _floor timestamptz,
   _deferred_floor timestamptz,
