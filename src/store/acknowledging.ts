@@ -1,4 +1,5 @@
-// Acknowledging: what is plain goes in one statement over many subscriptions, the rest by a function call each.
+// Acknowledging: plain batches in one statement for many subscriptions, the others by a function
+// call each.
 
 import { messageIdBytes } from '../domain/message-id.ts';
 import type { Outcome } from '../domain/settling.ts';
@@ -14,7 +15,7 @@ import {
 import { plainFirst } from './plain-first.ts';
 import type { Db } from './postgres/db.ts';
 
-/** What the plain statement says of a group; of a busy batch it says nothing else. */
+/** A row of the plain statement: a group, or a batch whose lock is busy. */
 interface PlainRow {
   batch: number;
   outcome: Outcome | 'busy';
@@ -45,29 +46,43 @@ export function createAcknowledging(db: Db) {
        $8::integer[], $9::integer[], $10::bigint[], $11::text[]
      ) r`,
   );
-  const acknowledgeEach = (batches: readonly SettleBatch[], wait: boolean, atomic: boolean) =>
-    settleBatches(db, acknowledge, batches, (p) => [
-      ...[wait, atomic, p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
+  function acknowledgeEach(batches: readonly SettleBatch[], wait: boolean, atomic: boolean) {
+    return settleBatches(db, acknowledge, batches, (p) => [
+      wait,
+      atomic,
+      p.deliveryNos,
+      p.nonces,
+      p.principals,
+      p.entryFirsts,
+      p.entryLasts,
+      p.sequences,
       referencesOf(p),
     ]);
+  }
 
   /** By batch; those that the statement left out have no outcome. */
-  const acknowledgePlainly = async (batches: readonly SettleBatch[]): Promise<(SettleOutcome | undefined)[]> => {
+  async function acknowledgeTogether(batches: readonly SettleBatch[]): Promise<(SettleOutcome | undefined)[]> {
     const packed = pack(batches);
     const values = batchValues(batches, packed, (p) => [
-      ...[p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
+      p.deliveryNos,
+      p.nonces,
+      p.principals,
+      p.entryFirsts,
+      p.entryLasts,
+      p.sequences,
       referencesOf(p),
     ]);
     return unpackPlain(batches, packed, await db.call<PlainRow>(acknowledgePlain, values));
-  };
+  }
 
   /** `atomic` is for a flush of one call only. */
   return (batches: readonly SettleBatch[], wait: boolean, atomic: boolean): Promise<SettleOutcome[]> =>
     plainFirst({
-      ...{ groups: batches, wait },
+      groups: batches,
+      wait,
       isPlain: (batch) => !atomic && namesEachOnce(batch),
-      plainly: acknowledgePlainly,
-      each: (others) => acknowledgeEach(others, wait, atomic),
+      fastPath: acknowledgeTogether,
+      perGroup: (others) => acknowledgeEach(others, wait, atomic),
     });
 }
 

@@ -11,14 +11,14 @@ export interface WaiterRow {
   readonly visibilityTimeoutSeconds: number | null;
   readonly nonce: bigint;
   readonly principal: string;
-  /** Whose key and which; null: the answer cannot be asked for again. */
+  /** With its owner; null: the answer cannot be asked for again. */
   readonly receiveKey: string | null;
 }
 
 export interface ReceiveGroup {
   readonly topicId: number;
   readonly subscriptionId: number;
-  /** Nothing deferred up to there is left; null: unknown, look at everything. */
+  /** Nothing deferred up to then is left; null: unknown. */
   readonly deferredFloor: Date | null;
   /** No lease of an older delivery lives; 0: unknown. */
   readonly leaseFloor: number;
@@ -27,17 +27,17 @@ export interface ReceiveGroup {
 
 export interface ReceiveOutcome {
   readonly outcome: 'received' | 'busy' | 'subscription_not_found';
-  /** The database's clock when it looked. */
+  /** The database's clock, read under the lock. */
   readonly checkedAt: Date | null;
   /** Everything deferred that was due then has been handed out. */
   readonly deferredDrained: boolean;
-  /** Which transactions it saw, as PostgreSQL writes a pg_snapshot; null: not said. */
+  /** A pg_snapshot in PostgreSQL's text form; null: not returned. */
   readonly snapshot: string | null;
-  /** Its own, given after its clock was read; null where it handed out nothing, or not said. */
+  /** Assigned after `checkedAt` was read; null: nothing was handed out, or not returned. */
   readonly transactionNo: number | null;
   readonly inFlightFull: boolean;
   readonly leaseFloor: number;
-  /** When something that is already there falls due; null when nothing is known to, or nobody was left unserved. */
+  /** When something that is already there falls due; null: unknown, or every waiter was served. */
   readonly nextAt: Date | null;
   /** By index of the waiter; those that got nothing are empty. */
   readonly handed: readonly (readonly HandedMessage[])[];
@@ -45,7 +45,7 @@ export interface ReceiveOutcome {
 
 export type DeliveryStore = ReturnType<typeof createDeliveryStore>;
 
-/** How a look went, once for each group. What may be missing is not said of the plain. */
+/** A group's first row; receive_plain leaves out the optional columns. */
 interface HeadRow {
   readonly outcome: ReceiveOutcome['outcome'];
   readonly checked_at: Date | null;
@@ -59,11 +59,67 @@ interface HeadRow {
 
 type Row = { readonly grp: number } & (HeadRow | ({ readonly outcome: null } & DeliveryRow));
 
-/** Bodies travel as base64: fewer bytes than what PostgreSQL writes of its own, and sooner read. */
+/** Bodies travel as base64: shorter than PostgreSQL's hexadecimal, and faster to read. */
 const DELIVERY_COLUMNS = `r.waiter, r.delivery_no, r.expires_at, r.messages, r.seqs, r.published_ats, r.message_ids,
        r.content_types, r.attributes, r.ordering_keys, r.body_sizes, encode(r.bodies, 'base64') as bodies`;
 
 export function createDeliveryStore(db: Db) {
+  const receiveTogether = createReceiveTogether(db);
+  const receiveEach = createReceiveEach(db);
+
+  return {
+    /**
+     * Groups in order of topic id, then subscription id. Without `wait`, a group whose lock is busy
+     * is 'busy'. `bytesMax` bounds the bodies of each group.
+     */
+    receive: (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number): Promise<ReceiveOutcome[]> =>
+      plainFirst({
+        groups,
+        wait,
+        isPlain: ({ waiters }) => waiters.every(({ receiveKey }) => receiveKey === null),
+        fastPath: (plain) => receiveTogether(plain, bytesMax),
+        perGroup: (others) => receiveEach(others, wait, bytesMax),
+      }),
+
+    receivable: createReceivable(db),
+  };
+}
+
+/** The plain statement for many subscriptions; a group that it leaves out has no outcome. */
+function createReceiveTogether(db: Db) {
+  const receivePlain = db.prepare(
+    'receive_plain',
+    `select
+       r.grp, r.outcome, r.checked_at, r.next_at, r.snapshot, r.transaction_no, ${DELIVERY_COLUMNS}
+     from willcall.receive_plain(
+       $1::integer[], $2::integer[], $3::timestamptz[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
+       $8::bigint[], $9::integer[], $10::bigint[], $11::text[], $12::bigint
+     ) r`,
+    deliveryReaders,
+  );
+
+  return async (groups: readonly ReceiveGroup[], bytesMax: number) => {
+    const { waiters, firsts, lasts, positions } = packWaiters(groups);
+    const rows = await db.call<Row>(receivePlain, [
+      groups.map((g) => g.topicId),
+      groups.map((g) => g.subscriptionId),
+      groups.map((g) => g.deferredFloor),
+      firsts,
+      lasts,
+      positions,
+      waiters.map((w) => w.maxMessages),
+      waiters.map((w) => w.maxBytes),
+      waiters.map((w) => w.visibilityTimeoutSeconds),
+      waiters.map((w) => w.nonce),
+      waiters.map((w) => w.principal),
+      bytesMax,
+    ]);
+    return toOutcomes(groups, lasts, rows);
+  };
+}
+
+/** The general statement: a function call for each subscription. */
+function createReceiveEach(db: Db) {
   const receive = db.prepare(
     'receive',
     `select
@@ -77,42 +133,17 @@ export function createDeliveryStore(db: Db) {
      ) r`,
     deliveryReaders,
   );
-  const receivePlain = db.prepare(
-    'receive_plain',
-    `select
-       r.grp, r.outcome, r.checked_at, r.next_at, r.snapshot, r.transaction_no, ${DELIVERY_COLUMNS}
-     from willcall.receive_plain(
-       $1::integer[], $2::integer[], $3::timestamptz[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
-       $8::bigint[], $9::integer[], $10::bigint[], $11::text[], $12::bigint
-     ) r`,
-    deliveryReaders,
-  );
-  /** What the statement leaves out has no outcome. */
-  const receivePlainly = async (groups: readonly ReceiveGroup[], bytesMax: number) => {
-    const { waiters, firsts, lasts, places } = packWaiters(groups);
-    const rows = await db.call<Row>(receivePlain, [
-      groups.map((g) => g.topicId),
-      groups.map((g) => g.subscriptionId),
-      groups.map((g) => g.deferredFloor),
-      ...[firsts, lasts, places],
-      waiters.map((w) => w.maxMessages),
-      waiters.map((w) => w.maxBytes),
-      waiters.map((w) => w.visibilityTimeoutSeconds),
-      waiters.map((w) => w.nonce),
-      waiters.map((w) => w.principal),
-      bytesMax,
-    ]);
-    return toOutcomes(groups, lasts, rows);
-  };
 
-  const receiveEach = async (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number) => {
+  return async (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number) => {
     const { waiters, firsts, lasts } = packWaiters(groups);
     const rows = await db.call<Row>(receive, [
       groups.map((g) => g.topicId),
       groups.map((g) => g.subscriptionId),
       groups.map((g) => g.deferredFloor),
       groups.map((g) => g.leaseFloor),
-      ...[firsts, lasts, wait],
+      firsts,
+      lasts,
+      wait,
       waiters.map((w) => w.maxMessages),
       waiters.map((w) => w.maxBytes),
       waiters.map((w) => w.visibilityTimeoutSeconds),
@@ -123,24 +154,11 @@ export function createDeliveryStore(db: Db) {
     ]);
     return toOutcomes(groups, lasts, rows) as ReceiveOutcome[];
   };
-
-  return {
-    /** Groups in order of topic id, then subscription id. `bytesMax` bounds the bodies of each group. */
-    receive: (groups: readonly ReceiveGroup[], wait: boolean, bytesMax: number): Promise<ReceiveOutcome[]> =>
-      plainFirst({
-        ...{ groups, wait },
-        isPlain: ({ waiters }) => waiters.every(({ receiveKey }) => receiveKey === null),
-        plainly: (plain) => receivePlainly(plain, bytesMax),
-        each: (others) => receiveEach(others, wait, bytesMax),
-      }),
-
-    receivable: createReceivable(db),
-  };
 }
 
 /**
- * Which of these have something to receive; a hint, for the safety poll. Of what was deferred, only what fell due within
- * the last `floorMs` is looked for; null: everything.
+ * Which of these have something to receive; a hint, for the safety poll. Of deferred messages it
+ * finds only those that fell due within the last `floorMs`; null: all.
  */
 function createReceivable(db: Db) {
   const receivable = db.prepare(
@@ -164,12 +182,12 @@ function createReceivable(db: Db) {
   };
 }
 
-/** The waiters of all groups in one list, each group's part of it, and where in its group's messages each one begins. */
+/** All groups' waiters in one list, each group's slice of it, and each waiter's first position. */
 function packWaiters(groups: readonly ReceiveGroup[]) {
   const waiters = groups.flatMap((group) => group.waiters);
   const lasts = runningTotals(groups.map((group) => group.waiters.length));
-  const places = groups.flatMap((group) => firstsOf(group.waiters.map(({ maxMessages }) => maxMessages)));
-  return { waiters, firsts: groups.map((g, i) => (lasts[i] ?? 0) - g.waiters.length + 1), lasts, places };
+  const positions = groups.flatMap((group) => firstsOf(group.waiters.map(({ maxMessages }) => maxMessages)));
+  return { waiters, firsts: groups.map((g, i) => (lasts[i] ?? 0) - g.waiters.length + 1), lasts, positions };
 }
 
 function toOutcomes(

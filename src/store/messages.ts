@@ -58,7 +58,7 @@ interface PlainRow {
   first_seq: number | null;
 }
 
-/** Of what packGroups makes: all but delays and dedupe keys. */
+/** How many of packGroups' values the plain statement takes: all but delays and dedupe keys. */
 const PLAIN_VALUES = 11;
 
 export function createMessageStore(db: Db) {
@@ -83,8 +83,8 @@ export function createMessageStore(db: Db) {
      ) p`,
   );
 
-  /** By group; what the statement leaves out has no outcome. */
-  const publishPlainly = async (groups: readonly PublishGroup[]) => {
+  /** By group; those that the statement left out have no outcome. */
+  async function publishTogether(groups: readonly PublishGroup[]) {
     const outcomes: (PublishOutcome | undefined)[] = groups.map(() => undefined);
     const salt = db.random64();
     const rows = await db.call<PlainRow>(publishPlain, packGroups(groups, salt).slice(0, PLAIN_VALUES));
@@ -93,18 +93,18 @@ export function createMessageStore(db: Db) {
       outcomes[grp - 1] = outcome === 'busy' ? { outcome } : { outcome, messages: numberAll(first_seq, group, salt) };
     }
     return outcomes;
-  };
+  }
 
-  const publishEach = async (groups: readonly PublishGroup[], wait: boolean) => {
+  async function publishEach(groups: readonly PublishGroup[], wait: boolean) {
     const salt = db.random64();
     const rows = await db.call<Row>(publish, [wait, ...packGroups(groups, salt)]);
     return rows.map((row, i) => toOutcome(row, groups[i] as PublishGroup, salt));
-  };
+  }
 
   return {
-    /** Groups must be in order of topic id. `wait`: for a lock that is busy; otherwise its group says so. */
+    /** Groups in order of topic id. Without `wait`, a group whose lock is busy is 'busy'. */
     publish: (groups: readonly PublishGroup[], wait: boolean): Promise<PublishOutcome[]> =>
-      plainFirst({ groups, wait, isPlain, plainly: publishPlainly, each: publishEach }),
+      plainFirst({ groups, wait, isPlain, fastPath: publishTogether, perGroup: publishEach }),
   };
 }
 
@@ -114,7 +114,7 @@ function isPlain({ calls }: PublishGroup): boolean {
   );
 }
 
-/** Flattens the groups' messages into parallel arrays; bodies go packed in one value, so that they travel as bytes. */
+/** Packs the groups' messages into parallel arrays; bodies go as the bytes of one value. */
 function packGroups(groups: readonly PublishGroup[], salt: bigint): unknown[] {
   const topicIds: number[] = [];
   const firsts: number[] = [];
@@ -143,7 +143,14 @@ function packGroups(groups: readonly PublishGroup[], salt: bigint): unknown[] {
   }
   const bodies = messages.length === 1 && messages[0] ? messages[0].body : Buffer.concat(messages.map((m) => m.body));
   return [
-    ...[topicIds, firsts, lasts, salt, bodies, starts, sizes, publishers],
+    topicIds,
+    firsts,
+    lasts,
+    salt,
+    bodies,
+    starts,
+    sizes,
+    publishers,
     orNull(messages.map((m) => m.contentType)),
     orNull(messages.map((m) => (m.attributes === null ? null : JSON.stringify(m.attributes)))),
     orNull(messages.map((m) => m.orderingKey)),
@@ -153,7 +160,7 @@ function packGroups(groups: readonly PublishGroup[], salt: bigint): unknown[] {
   ];
 }
 
-/** A column without a value is not sent at all; for delays and dedupe keys this is also what switches their path off. */
+/** Null for a column without any value; for delays and dedupe keys it switches their path off. */
 function orNull<T>(values: (T | null)[]): (T | null)[] | null {
   return values.some((value) => value !== null) ? values : null;
 }
@@ -184,7 +191,7 @@ function toOutcome(row: Row, group: PublishGroup, salt: bigint): PublishOutcome 
   }
 }
 
-/** All of them entered the log, one after the other: their ids follow from that. */
+/** The ids of messages that entered the log one after the other. */
 function numberAll(firstSeq: number | null, group: PublishGroup, salt: bigint): PublishedMessage[] {
   const count = group.calls.reduce((sum, call) => sum + call.messages.length, 0);
   return Array.from({ length: count }, (_, i) => {

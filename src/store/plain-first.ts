@@ -4,25 +4,25 @@
 
 export interface PlainFirst<Group, Outcome> {
   readonly groups: readonly Group[];
-  /** For a lock that is busy. */
+  /** Whether to wait for a busy lock. */
   readonly wait: boolean;
-  /** Whether the group can be plain at all. */
+  /** Whether the fast path may be tried for the group. */
   readonly isPlain: (group: Group) => boolean;
   /** By group; undefined: left out, nothing was done. */
-  readonly plainly: (groups: readonly Group[]) => Promise<readonly (Outcome | undefined)[]>;
-  readonly each: (groups: readonly Group[], wait: boolean) => Promise<readonly Outcome[]>;
+  readonly fastPath: (groups: readonly Group[]) => Promise<readonly (Outcome | undefined)[]>;
+  readonly perGroup: (groups: readonly Group[], wait: boolean) => Promise<readonly Outcome[]>;
 }
 
-/** What became of each group, in their order. The two statements are transactions of their own. */
-export async function plainFirst<Group, Outcome>(how: PlainFirst<Group, Outcome>): Promise<Outcome[]> {
-  const { groups, wait, isPlain, plainly, each } = how;
-  // Who waits for a lock waits once: to stand in line for it again would be unfair.
+/** The outcome of each group, in their order. */
+export async function plainFirst<Group, Outcome>(paths: PlainFirst<Group, Outcome>): Promise<Outcome[]> {
+  const { groups, wait, isPlain, fastPath, perGroup } = paths;
+  // A call that waited for its lock must not queue for it a second time.
   const plain = wait ? [] : groups.filter(isPlain);
-  const done = plain.length === 0 ? [] : await plainly(plain);
+  const done = plain.length === 0 ? [] : await fastPath(plain);
   const outcomes = new Map<Group, Outcome>();
   for (const [i, outcome] of done.entries()) if (outcome !== undefined) outcomes.set(plain[i] as Group, outcome);
   const others = groups.filter((group) => !outcomes.has(group));
-  const rest = others.length === 0 ? [] : await each(others, wait);
+  const rest = others.length === 0 ? [] : await perGroup(others, wait);
   for (const [i, outcome] of rest.entries()) outcomes.set(others[i] as Group, outcome);
   return groups.map((group) => outcomes.get(group) as Outcome);
 }

@@ -88,7 +88,10 @@ export function createRetentionStore(db: Db) {
       limit: number,
     ): Promise<RetainOutcome> => {
       const rows = await db.call<{ expired: number; dead: number; delivery_floor: number | null }>(retain, [
-        ...[key.topicId, key.subscriptionId, deliveryFloor, limit],
+        key.topicId,
+        key.subscriptionId,
+        deliveryFloor,
+        limit,
       ]);
       return {
         expired: rows[0]?.expired ?? 0,
@@ -129,8 +132,10 @@ function createLooks(db: Db) {
         keys.map(({ floors }) => floors.ackNo),
       ]);
       return rows.map((row) => ({
-        ...{ topicId: row.topic_id, subscriptionId: row.subscription_id },
-        ...{ retains: row.retains, prunesLedger: row.prunes_ledger },
+        topicId: row.topic_id,
+        subscriptionId: row.subscription_id,
+        retains: row.retains,
+        prunesLedger: row.prunes_ledger,
         floors: {
           deliveryNo: row.delivery_floor,
           markedAt: row.mark_floor instanceof Date ? row.mark_floor : null,

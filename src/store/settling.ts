@@ -44,18 +44,36 @@ export function createSettlingStore(db: Db) {
     acknowledge: createAcknowledging(db),
     release: (batches: readonly SettleBatch[], wait: boolean) =>
       settleBatches(db, release, batches, (p) => [
-        ...[wait, p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
+        wait,
+        p.deliveryNos,
+        p.nonces,
+        p.principals,
+        p.entryFirsts,
+        p.entryLasts,
+        p.sequences,
         p.items.map((item) => item.delaySeconds),
         ...errorsOf(p),
       ]),
     reject: (batches: readonly SettleBatch[], wait: boolean) =>
       settleBatches(db, reject, batches, (p) => [
-        ...[wait, p.deliveryNos, p.nonces, p.principals, p.entryFirsts, p.entryLasts, p.sequences],
+        wait,
+        p.deliveryNos,
+        p.nonces,
+        p.principals,
+        p.entryFirsts,
+        p.entryLasts,
+        p.sequences,
         ...errorsOf(p),
       ]),
     extend: (batches: readonly SettleBatch[], wait: boolean) =>
       settleBatches(db, extend, batches, (p) => [
-        ...[wait, p.deliveryNos, p.nonces, p.visibilityTimeouts, p.entryFirsts, p.entryLasts, p.sequences],
+        wait,
+        p.deliveryNos,
+        p.nonces,
+        p.visibilityTimeouts,
+        p.entryFirsts,
+        p.entryLasts,
+        p.sequences,
       ]),
   };
 }

@@ -1,5 +1,6 @@
-// What a receive hands out, unpacked: its function answers with a row per delivery, not per message, since most of what such
-// a row costs is the row. How it is packed is said in migrations/functions/receive/pack-messages.sql, why in docs/decisions/0018.
+// Unpacks the messages that a receive hands out. Its function returns a row per delivery, not per
+// message, because most of a row's cost is the row itself: see docs/decisions/0018. How they are
+// packed is described in migrations/functions/receive/pack-messages.sql.
 
 import { messageIdBytes } from '../../domain/message-id.ts';
 import type { ColumnReaders } from '../postgres/hot-call.ts';
@@ -16,11 +17,11 @@ export interface HandedMessage {
   readonly contentType: string | null;
   readonly attributes: Record<string, string> | null;
   readonly orderingKey: string | null;
-  /** A part of what the delivery's bodies lie in together. */
+  /** A view of the buffer that holds all bodies of the delivery. */
   readonly body: Buffer;
 }
 
-/** A delivery as receive and receive_plain hand it out. What may be missing is not said of the plain. */
+/** A delivery as receive and receive_plain return it; receive_plain leaves out the optional columns. */
 export interface DeliveryRow {
   readonly waiter: number;
   readonly delivery_no: number;
@@ -39,7 +40,7 @@ export interface DeliveryRow {
   readonly bodies: Buffer;
 }
 
-/** Bodies become bytes row by row, so that no more than one delivery's text is held. */
+/** Bodies become bytes row by row, so that only one delivery's text is in memory. */
 export const deliveryReaders: ColumnReaders = { bodies: (text) => Buffer.from(text, 'base64') };
 
 /** The messages of a delivery, in its order. */
@@ -68,7 +69,7 @@ export function unpackDelivery(row: DeliveryRow): HandedMessage[] {
   return messages;
 }
 
-/** Of a list whose only element may speak for all. */
+/** Element i of a list whose only element may hold for all. */
 function at<T>(list: readonly T[], i: number): T {
   return list[list.length === 1 ? 0 : i] as T;
 }

@@ -1,5 +1,5 @@
-// Batches of receipts, as engines give them and as the SQL functions take them: parallel arrays, and back. Receipts of one
-// delivery go together (a group), because they share a nonce and a lease.
+// Packs batches of receipts into the parallel arrays that the settling functions take, and unpacks
+// their rows. Receipts of one delivery in one call are a group: they share a nonce and its leases.
 
 import type { ConsumerError, Outcome } from '../../domain/settling.ts';
 import type { Db } from '../postgres/db.ts';
@@ -33,7 +33,10 @@ export interface ItemOutcome {
   readonly messageId: Buffer | null;
   readonly ackNo: number | null;
   readonly acknowledgedAt: Date | null;
-  /** After extend the end of the lease; after release when the message may be handed out again (null: never). */
+  /**
+   * After extend, the end of the lease; after release, when the message may be handed out again
+   * (null: never).
+   */
   readonly dueAt: Date | null;
 }
 
@@ -42,7 +45,7 @@ export type SettleOutcome =
   | { readonly outcome: 'settled'; readonly calls: readonly (readonly ItemOutcome[])[] }
   | { readonly outcome: 'busy' | 'subscription_not_found' };
 
-/** What a settling statement says of a batch, a group or an entry. */
+/** A row of a settling statement: of a batch, a group or an entry. */
 export interface SettleRow {
   batch: number;
   outcome: Outcome | 'busy' | 'subscription_not_found';
@@ -102,8 +105,17 @@ export interface Packed {
 
 export function pack(batches: readonly SettleBatch[]): Packed {
   const packed: Packed = {
-    ...{ batchFirsts: [], batchLasts: [], deliveryNos: [], nonces: [], principals: [], visibilityTimeouts: [] },
-    ...{ entryFirsts: [], entryLasts: [], sequences: [], items: [], places: [] },
+    batchFirsts: [],
+    batchLasts: [],
+    deliveryNos: [],
+    nonces: [],
+    principals: [],
+    visibilityTimeouts: [],
+    entryFirsts: [],
+    entryLasts: [],
+    sequences: [],
+    items: [],
+    places: [],
   };
   for (const [batch, { calls }] of batches.entries()) {
     packed.batchFirsts.push(packed.deliveryNos.length + 1);
@@ -144,7 +156,7 @@ function unpack(batches: readonly SettleBatch[], packed: Packed, rows: readonly 
   const place = (entry: number, outcome: ItemOutcome): void => {
     const { batch, call, item } = packed.places[entry - 1] ?? { batch: -1, call: -1, item: -1 };
     const results = settled[batch]?.[call];
-    // What a run settled stands; a duplicate of it in the same call has a row of its own.
+    // An outcome that is there stays; a duplicate in the same call has a row of its own.
     if (results !== undefined && results[item] === undefined) results[item] = outcome;
   };
   for (const row of rows) {
@@ -167,7 +179,7 @@ function unpack(batches: readonly SettleBatch[], packed: Packed, rows: readonly 
 
 type RunRow = SettleRow & { outcome: Outcome; grp: number; seqs: number[] };
 
-/** A run is what one statement acknowledged of a group: sequences in order, with consecutive numbers in the ledger. */
+/** A run: sequences of a group in order, acknowledged with consecutive numbers in the ledger. */
 function placeRun(row: RunRow, packed: Packed, place: (entry: number, outcome: ItemOutcome) => void): void {
   const rank = new Map(row.seqs.map((sequence, i) => [sequence, i]));
   const last = packed.entryLasts[row.grp - 1] ?? 0;

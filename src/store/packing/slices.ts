@@ -1,4 +1,5 @@
-// Slices: where the parts of several groups begin and end in one list, counted from 1 as SQL arrays are.
+// Slices: where each group begins and ends in a list that holds them all.
+// Indexes count from 1, as in SQL arrays.
 
 /** The last index of each group: [2, 1, 3] becomes [2, 3, 6]. */
 export function runningTotals(counts: readonly number[]): number[] {
