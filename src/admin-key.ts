@@ -1,5 +1,6 @@
-// The admin key: made on the first start and kept in the data directory, readable by its owner alone, unless the
-// environment brings one. Several starts at once agree on one key, and a crash leaves a whole file or none.
+// The admin key: made on the first start and kept in the data directory, readable by its owner
+// alone, unless the environment brings one. Several starts at once agree on one key, and a crash
+// leaves a whole file or none.
 
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
@@ -29,7 +30,10 @@ const OWNER_ONLY = 0o600;
 const BY_OTHERS = 0o077;
 const KEY = /^[\x21-\x7e]{32,512}$/;
 
-/** The key given, else the one kept in the data directory, else a new one that is kept there. Throws AdminKeyError. */
+/**
+ * The key given, else the one kept in the data directory, else a new one that is kept there. Throws
+ * AdminKeyError.
+ */
 export async function openAdminKey(given: string | null, dataDir: string): Promise<AdminKey> {
   if (given !== null) return { key: given, path: null, isNew: false, isExposed: false };
   const path = resolve(dataDir, FILE);
@@ -71,7 +75,10 @@ async function isExposed(path: string): Promise<boolean> {
   return process.platform !== 'win32' && ((await stat(path)).mode & BY_OTHERS) !== 0;
 }
 
-/** Writes the whole file aside and links it into place, which fails when there is one already; false then. */
+/**
+ * Writes the whole file aside and links it into place, which fails when there is one already; false
+ * then.
+ */
 async function keepKey(path: string, key: string): Promise<boolean> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {

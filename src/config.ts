@@ -1,17 +1,20 @@
-// Every setting of the service, read once from the environment and nowhere else. A wrong value stops the start with one
-// sentence that names the variable and says what would be right; no sentence repeats a value, for it may be a secret.
+// Settings of the service, read once from the environment and nowhere else.
+// A wrong value stops the start with one sentence that names the variable and says what would be
+// right. No sentence repeats a value, because it may be a secret.
 
 import { z } from 'zod';
 import { type FairUse, fairUseDefaults } from './domain/fair-use.ts';
 import { limits } from './domain/limits.ts';
 
-/** What the service was told, with defaults filled in. */
+/** All settings, with defaults filled in. */
 export interface Config {
   /** Null: Willcall starts a PostgreSQL of its own. */
   readonly databaseUrl: string | null;
-  /** Migrates with this login when it is set; the service itself then uses `databaseUrl` as it is. */
+  /**
+   * Migrates with this login when it is set; the service itself then uses `databaseUrl` as it is.
+   */
   readonly databaseOwnerUrl: string | null;
-  /** Reaches PostgreSQL past a transaction pooler, for LISTEN. */
+  /** Bypasses a transaction pooler, for LISTEN. */
   readonly databaseDirectUrl: string | null;
   readonly databaseConnectionsMax: number;
   readonly dataDir: string;
@@ -29,7 +32,7 @@ export interface Config {
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** A setting that is wrong; the message is the whole sentence for whoever starts the service. */
+/** A setting that is wrong; the message is the whole sentence for the operator. */
 export class ConfigError extends Error {
   constructor(message: string) {
     super(message);
@@ -45,7 +48,8 @@ const CONNECTIONS_MAX = 100;
 const MIB = 1024 * 1024;
 const PORT_DEFAULT = 8080;
 const PORT_MAX = 65_535;
-// PostgreSQL cuts identifiers at 63 bytes; the runtime role's default appends eight characters to the schema's name.
+// PostgreSQL cuts identifiers at 63 bytes; the runtime role's default appends a suffix to the
+// schema's name.
 const RUNTIME_ROLE_SUFFIX = '_runtime';
 const IDENTIFIER = /^[a-z_][a-z0-9_]{0,62}$/;
 const SCHEMA_CHARACTERS_MAX = 63 - RUNTIME_ROLE_SUFFIX.length;
@@ -100,7 +104,9 @@ const schema = z.object({
 /** The variables that `parseConfig` knows, in the order of the documentation. */
 export const configVariables: readonly string[] = Object.keys(schema.shape);
 
-/** Reads the settings out of an environment; an empty value counts as absent. Throws ConfigError. */
+/**
+ * Reads the settings out of an environment; an empty value counts as absent. Throws ConfigError.
+ */
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
   refuseUnknown(env);
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
@@ -136,7 +142,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   };
 }
 
-/** A misspelt setting would be ignored silently, and its default surprise somebody much later. */
+/** A misspelt setting would be ignored silently, and its default would surprise much later. */
 function refuseUnknown(env: Readonly<Record<string, string | undefined>>): void {
   for (const name of Object.keys(env)) {
     if (!name.startsWith('WILLCALL_') || configVariables.includes(name)) continue;

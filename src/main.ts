@@ -1,5 +1,6 @@
-// The service as a process: reads the environment, says where it is and how to try it, and stops on SIGTERM or SIGINT
-// in good order, within a bound. A second signal ends it at once. Faults that an operator can mend are one sentence.
+// Process entry: reads the environment, prints where the service listens, and stops on signals.
+// SIGTERM and SIGINT stop it in order, within a bound; a second signal ends it at once. A start
+// error that an operator can mend is one sentence without a stack.
 
 import { AdminKeyError } from './admin-key.ts';
 import { ConfigError, parseConfig } from './config.ts';
@@ -14,13 +15,13 @@ try {
   const config = parseConfig(process.env);
   const starting = startWillcall(config, createLogger(config.logLevel));
   stopOnSignals(starting);
-  introduce(await starting);
+  printBanner(await starting);
 } catch (error) {
-  process.stderr.write(`willcall could not start: ${explain(error)}\n`);
+  process.stderr.write(`willcall could not start: ${describeStartError(error)}\n`);
   process.exit(1);
 }
 
-/** A signal during the start waits for its end, so that nothing is left behind half started. */
+/** A signal during the start waits for the end of the start, so that nothing stays half started. */
 function stopOnSignals(starting: Promise<Willcall>): void {
   let signalled = false;
   const stop = async () => {
@@ -34,7 +35,7 @@ function stopOnSignals(starting: Promise<Willcall>): void {
       await (await starting).stop();
       process.exit(0);
     } catch (error) {
-      process.stderr.write(`willcall could not stop in order: ${explain(error)}\n`);
+      process.stderr.write(`willcall could not stop in order: ${describeStartError(error)}\n`);
       process.exit(1);
     }
   };
@@ -42,8 +43,8 @@ function stopOnSignals(starting: Promise<Willcall>): void {
   process.on('SIGINT', () => void stop());
 }
 
-/** The last line is read by programs: it says that requests are taken, and where. */
-function introduce({ url, adminKey, database }: Willcall): void {
+/** Programs read the last line: it says that requests are taken, and at which address. */
+function printBanner({ url, adminKey, database }: Willcall): void {
   const key = adminKey.path === null ? '$WILLCALL_ADMIN_KEY' : `$(cat ${quote(adminKey.path)})`;
   const lines = [
     `data       ${database}`,
@@ -55,11 +56,13 @@ function introduce({ url, adminKey, database }: Willcall): void {
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
+/** A path as one word of a shell. */
 function quote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-function explain(error: unknown): string {
+/** A sentence where an operator can mend it, else the stack. */
+function describeStartError(error: unknown): string {
   if (isForOperators(error)) return error.message;
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') return 'The port is taken: set WILLCALL_PORT to a free one, or to 0 to have one picked.';

@@ -1,13 +1,17 @@
 // PostgreSQL's programs, from the npm package for this platform.
-// They are used where npm put them, unless the account that runs PostgreSQL cannot get there: then they are copied, once
-// per version, to a place of root's that everybody can read. A copy appears whole, by rename, or not at all.
+// They are used where npm put them, unless the account that runs PostgreSQL cannot get there. Then
+// they are copied, once per version, to a directory of root's that everybody can read. A copy
+// appears whole, by rename, or not at all.
 
 import { chmod, cp, lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { codeOf, messageOf } from '../store/schema/migration-error.ts';
 import { EmbeddedPostgresError, type ProcessUser, runCommand } from './command.ts';
 
-/** Absolute paths of the programs, and the version of PostgreSQL as its first program states it, such as `18.4`. */
+/**
+ * Absolute paths of the programs, and the version of PostgreSQL as its first program states it,
+ * such as `18.4`.
+ */
 export interface Binaries {
   initdb: string;
   pgCtl: string;
@@ -84,8 +88,9 @@ function unusable(problem: string): EmbeddedPostgresError {
 }
 
 /**
- * Makes the library links that npm cannot pack and an install script makes (native/pg-symlinks.json).
- * Returns the first that is missing and cannot be made; undefined when all are there.
+ * Makes the library links that npm cannot pack and an install script makes
+ * (native/pg-symlinks.json). Returns the first that is missing and cannot be made; undefined when
+ * all are there.
  */
 async function restoreSymlinks(packageDir: string): Promise<string | undefined> {
   for (const { source, target } of await readSymlinkList(packageDir)) {
@@ -110,7 +115,10 @@ async function readSymlinkList(packageDir: string): Promise<{ source: string; ta
   }
 }
 
-/** Returns the copy's directory; two services that copy at once each make one and the first rename stays. */
+/**
+ * Returns the copy's directory; two services that copy at once each make one and the first rename
+ * stays.
+ */
 async function copyPackage(packageDir: string, sharedDir: string): Promise<string> {
   const { version } = JSON.parse(await readFile(join(packageDir, 'package.json'), 'utf8')) as { version: string };
   const target = join(sharedDir, `postgres-${version}`);
@@ -129,7 +137,9 @@ async function copyPackage(packageDir: string, sharedDir: string): Promise<strin
   return target;
 }
 
-/** Makes root's place for what the other account must reach; throws a sentence when that cannot be. */
+/**
+ * Makes root's place for what the other account must reach; throws a sentence when that cannot be.
+ */
 export async function makeSharedDir(sharedDir: string): Promise<void> {
   try {
     // Only a directory that we make ourselves gets its mode from us, whatever the umask says.

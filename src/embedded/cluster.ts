@@ -1,6 +1,7 @@
-// Where the embedded cluster lies, and its making.
-// <dataDir>/postgres is the cluster, or a link to it when root's data directory is closed to the account that runs
-// PostgreSQL. It appears whole, in one rename or one link, so a crash or a race leaves no half of a cluster behind.
+// Embedded cluster: where its files lie, and how they are made.
+// <dataDir>/postgres is the cluster, or a link to it when root's data directory is closed to the
+// account that runs PostgreSQL. It appears whole, in one rename or one link, so that a crash or a
+// race leaves no half of a cluster behind.
 
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -31,7 +32,9 @@ import { canEnter } from './user.ts';
 export const CLUSTER_USER = 'willcall';
 export const CLUSTER_DATABASE = 'willcall';
 
-/** A cluster that exists: its real directory, the account that owns it, its password and its log. */
+/**
+ * A cluster that exists: its real directory, the account that owns it, its password and its log.
+ */
 export interface Cluster {
   dataDir: string;
   clusterDir: string;
@@ -77,7 +80,10 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   return { dataDir, clusterDir, user, password, logFile: join(logDir, 'postgres.log') };
 }
 
-/** Removes what starts that were killed half-way left in the data directory. Only for the holder of its lock. */
+/**
+ * Removes what starts that were killed half-way left in the data directory. Only for the holder of
+ * its lock.
+ */
 export async function removeDrafts(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
     if (DRAFT.test(name)) await rm(join(dataDir, name), { recursive: true, force: true });
@@ -121,7 +127,8 @@ async function readOrMakePassword(dataDir: string, clusterExists: boolean): Prom
       flag: 'wx',
       flush: true,
     });
-    // A link fails when another start was faster, and shows the file with all its bytes when it was not.
+    // A link fails when another start was faster, and shows the file with all its bytes when it was
+    // not.
     await link(draft, file).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error;
     });
@@ -142,7 +149,8 @@ async function createInside(options: ClusterOptions, dataDir: string, entry: str
   const draft = await mkdtemp(join(dataDir, `${CLUSTER_NAME}.init-`));
   try {
     await initialize(options, dataDir, draft);
-    // Fails when another start was faster: a cluster is never empty, and a directory replaces only an empty one.
+    // Fails when another start was faster: a cluster is never empty, and a directory replaces only
+    // an empty one.
     await rename(join(draft, CLUSTER_NAME), entry);
     await syncDirectory(dataDir);
   } catch (error) {

@@ -1,6 +1,6 @@
-// Runs PostgreSQL's own programs (initdb, pg_ctl, postgres) as the user they must run as.
-// Children get a session of their own, so that a terminal's Ctrl-C reaches the service alone, and an environment
-// of their own, so that a stray PGPORT or PGDATA changes nothing.
+// Child processes: runs PostgreSQL's programs (initdb, pg_ctl, postgres) as the right user.
+// Children get a session of their own, so that a terminal's Ctrl-C reaches the service alone, and
+// an environment of their own, so that a stray PGPORT or PGDATA changes nothing.
 
 import { spawn } from 'node:child_process';
 
@@ -10,19 +10,24 @@ export interface ProcessUser {
   gid: number;
 }
 
-/** How a command ended; `code` is null when it could not be started or died of a signal, and `output` then says why. */
+/**
+ * How a command ended. `code` is null when it could not be started or died of a signal; `output`
+ * then says why.
+ */
 export interface CommandResult {
   code: number | null;
   output: string;
 }
 
-/** A start, a stop or a cluster that PostgreSQL refused; the message tells the operator what to do. */
+/**
+ * A start, a stop or a cluster that PostgreSQL refused; the message tells the operator what to do.
+ */
 export class EmbeddedPostgresError extends Error {
   override readonly name = 'EmbeddedPostgresError';
 }
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** On Windows a server inherits our pipes and holds them open, so the end of its starter is what we go by. */
+/** On Windows a server inherits our pipes and holds them open; so the exit of pg_ctl counts. */
 const PIPES_LINGER_MS = 500;
 
 /** Runs a command to its end; never rejects. `user` undefined runs it as ourselves. */

@@ -1,6 +1,7 @@
-// The service's own PostgreSQL, for those who bring none: real server programs from npm, data in the data directory.
-// The server outlives a killed service; the next start takes it over, or recovers what a killed server left. Nothing
-// that was committed is lost either way. One service at a time per data directory, guarded by a lock in the database.
+// Embedded PostgreSQL: a server of the service's own, its programs from npm, in the data directory.
+// The server outlives a killed service; the next start adopts it, or recovers what a killed server
+// left. Nothing that was committed is lost either way. One service at a time per data directory,
+// guarded by a lock in the database.
 
 import { realpath } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,7 +30,10 @@ export interface EmbeddedPostgresOptions {
   dataDir: string;
   /** Server settings over our own, such as `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
-  /** Where root keeps what the account of PostgreSQL must reach when it cannot enter root's own directories. */
+  /**
+   * Where root keeps what the account of PostgreSQL must reach when it cannot enter root's own
+   * directories.
+   */
   sharedDir?: string;
   log?: (line: string) => void;
 }
@@ -38,9 +42,14 @@ export interface EmbeddedPostgresOptions {
 export interface EmbeddedPostgres {
   /** As its superuser. */
   url: string;
-  /** The same for processes of this machine and account, by the server's socket where it has one. */
+  /**
+   * The same for processes of this machine and account, by the server's socket where it has one.
+   */
   localUrl: string;
-  /** The way in for the running service: a login that is a member of the runtime role, which must exist, and no more. */
+  /**
+   * The way in for the running service: a login that is a member of the runtime role, which must
+   * exist, and no more.
+   */
   openServiceUrl(runtimeRole: string): Promise<string>;
   /** Where the cluster really is. */
   dataDir: string;
@@ -65,22 +74,26 @@ interface Connected {
 }
 
 const SHARED_DIR = '/var/lib/willcall';
-/** How long we try without any sign of life from a server; a recovering one gives such signs. */
+/** How long to try without any answer of a server; a recovering one answers that it recovers. */
 const PATIENCE_MS = 20_000;
 const RETRY_MS = 200;
-/** Another start was faster, a killed server's processes are still ending, or the port was taken meanwhile. */
+/** Another start was faster, a killed server's processes still end, or the port was taken. */
 const PASSING = /lock file|still in use|could not bind|could not create any/;
-/** Any other refusal may be another start's, overheard in the log they share; it counts when it is repeated. */
+/** Any other refusal may be of another start that shares the log; it counts when repeated. */
 const REFUSALS_MAX = 3;
 const CANNOT_CONNECT_NOW = '57P03';
 const INVALID_PASSWORD = '28P01';
 const INVALID_CATALOG_NAME = '3D000';
-/** duplicate_database, unique_violation, object_in_use: another start creates it at this very moment. */
+/**
+ * duplicate_database, unique_violation, object_in_use: another start creates it at this very
+ * moment.
+ */
 const OVERTAKEN = new Set(['42P04', '23505', '55006']);
 
 /**
- * Starts the cluster of a data directory, or takes over the server that already runs on it.
- * Throws an EmbeddedPostgresError with a sentence for the operator, also when another service has the directory.
+ * Starts the cluster of a data directory, or takes over the server that already runs on it. Throws
+ * an EmbeddedPostgresError with a sentence for the operator, also when another service has the
+ * directory.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const log = options.log ?? (() => {});
@@ -121,7 +134,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
-/** Looks for a server, starts one where there is none, and looks again, until one answers or patience ends. */
+/** Finds a running server or starts one, again and again, until one answers or patience ends. */
 async function connect({ cluster, binaries, settings, log }: Start): Promise<Connected> {
   let adopted = true;
   let complaint = '';
@@ -155,7 +168,7 @@ async function connect({ cluster, binaries, settings, log }: Start): Promise<Con
   );
 }
 
-/** Connects to the service's database, created when missing; throws when the server is not the one of this cluster. */
+/** Connects to the service's database, made when missing; throws for another cluster's server. */
 async function openDatabase(target: LockTarget, cluster: Cluster): Promise<Client> {
   let client: Client;
   try {

@@ -1,6 +1,6 @@
-// One service per data directory: a session-level advisory lock, held on a connection of its own for the service's life.
-// PostgreSQL frees it the moment the process is gone, however it went. Should the connection break while the
-// service lives on, it is opened and locked again.
+// Data directory lock: a session-level advisory lock that lets one service use the directory.
+// PostgreSQL frees it the moment the process is gone, for whatever reason. Should the connection
+// break while the service lives on, it is opened and locked again.
 
 import { Client, DatabaseError } from 'pg';
 import { codeOf } from '../store/schema/migration-error.ts';
@@ -21,7 +21,7 @@ export interface DirectoryLock {
 }
 
 const LOCK_NAME = 'willcall data directory';
-/** A service that was just killed is forgotten within moments; one that is stopping deserves no longer wait. */
+/** PostgreSQL notices within moments that a service was killed; a stopping one may take longer. */
 const WAIT_MS = 2_000;
 const REOPEN_MS = 1_000;
 const CONNECT_MS = 5_000;
@@ -53,7 +53,10 @@ export async function connectToCluster(target: LockTarget, database: string): Pr
   return client;
 }
 
-/** Takes the lock on an open connection, which it keeps; throws an EmbeddedPostgresError when another service has it. */
+/**
+ * Takes the lock on an open connection, which it keeps; throws an EmbeddedPostgresError when
+ * another service has it.
+ */
 export async function holdDirectoryLock(
   opened: Client,
   target: LockTarget,

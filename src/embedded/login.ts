@@ -1,6 +1,7 @@
-// The login of the running service on its embedded PostgreSQL: no superuser, a member of the runtime role and of nothing
-// else, so that whatever SQL reaches the service's connections, none of it can become more (docs/security.md).
-// Its password is new with each start and kept nowhere; the server is told a SCRAM verifier, so no log can hold it.
+// Service login on the embedded PostgreSQL: no superuser, a member of the runtime role alone.
+// So whatever SQL reaches the service's connections, none of it can gain more rights
+// (docs/security.md). Its password is new with each start and kept nowhere; the server gets a SCRAM
+// verifier, so that no log can hold the password.
 
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
@@ -9,7 +10,7 @@ import { checkName } from '../store/schema/migration-files.ts';
 const SERVICE_USER = 'willcall_service';
 const PASSWORD_BYTES = 32;
 const SALT_BYTES = 16;
-/** PostgreSQL's own default; more would protect passwords that can be guessed. */
+/** PostgreSQL's default; more would only protect passwords that can be guessed. */
 const ITERATIONS = 4096;
 
 export interface ServiceLogin {
@@ -17,7 +18,7 @@ export interface ServiceLogin {
   readonly password: string;
 }
 
-/** Makes the login, or gives the one that is there another password; its role must exist. Wants a superuser's connection. */
+/** Makes the login or renews its password; the role must exist. Needs a superuser's connection. */
 export async function renewServiceLogin(client: Client, runtimeRole: string): Promise<ServiceLogin> {
   const role = checkName('role', runtimeRole);
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
@@ -31,7 +32,7 @@ export async function renewServiceLogin(client: Client, runtimeRole: string): Pr
   return { user: SERVICE_USER, password };
 }
 
-/** What PostgreSQL keeps of a password (RFC 5802, section 3; RFC 7677). An ASCII password needs no SASLprep. */
+/** PostgreSQL's form of a password (RFC 5802, section 3; RFC 7677); ASCII needs no SASLprep. */
 function scramVerifier(password: string): string {
   const salt = randomBytes(SALT_BYTES);
   const salted = pbkdf2Sync(password, salt, ITERATIONS, 32, 'sha256');

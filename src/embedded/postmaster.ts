@@ -1,6 +1,6 @@
-// The server process of the embedded cluster: finding one that runs, starting one, stopping it.
-// postmaster.pid is what PostgreSQL itself goes by; it outlives a killed server, and its process id may belong to a
-// stranger by now, which PostgreSQL cannot tell and we must.
+// Server process of the embedded cluster: how a running one is found, started and stopped.
+// PostgreSQL itself goes by postmaster.pid. The file outlives a killed server, and its process id
+// may belong to another program by then, which PostgreSQL cannot tell and we must.
 
 import { randomBytes } from 'node:crypto';
 import { constants, link, open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import type { Binaries } from './binaries.ts';
 import type { Cluster } from './cluster.ts';
 import { EmbeddedPostgresError, runCommand } from './command.ts';
 
-/** What postmaster.pid says; `port` is undefined until the server has written it. */
+/** The content of postmaster.pid; `port` is undefined until the server has written it. */
 export interface Postmaster {
   pid: number;
   port: number | undefined;
@@ -58,7 +58,10 @@ export async function readPostmaster(clusterDir: string): Promise<Postmaster | u
   }
 }
 
-/** Whether the process of a postmaster.pid is the server of this cluster; true when this platform cannot tell. */
+/**
+ * Whether the process of a postmaster.pid is the server of this cluster; true when this platform
+ * cannot tell.
+ */
 export async function isServing({ pid }: Postmaster, clusterDir: string): Promise<boolean> {
   if (pid === 0 || !isAlive(pid)) return false;
   if (process.platform === 'win32') return true;
@@ -71,8 +74,8 @@ export async function isServing({ pid }: Postmaster, clusterDir: string): Promis
 }
 
 /**
- * Removes a postmaster.pid whose process id belongs to a stranger, for PostgreSQL would take the stranger for a server.
- * One of a dead process is left to PostgreSQL, which checks it more thoroughly.
+ * Removes a postmaster.pid whose process id belongs to another program, which PostgreSQL would take
+ * for a server. The file of a dead process is left to PostgreSQL, which checks it more thoroughly.
  */
 export async function removeForeignPidFile(found: Postmaster, clusterDir: string): Promise<void> {
   if (!isAlive(found.pid)) return;
@@ -80,7 +83,7 @@ export async function removeForeignPidFile(found: Postmaster, clusterDir: string
   const aside = `${file}.${randomBytes(8).toString('hex')}`;
   try {
     await rename(file, aside);
-    // Another start may have put its own in place since we looked; then that one goes back.
+    // Another start may have put its own in place since we read it; then that one goes back.
     if ((await readFile(aside, 'utf8')) !== found.text) await link(aside, file);
     await rm(aside);
   } catch (error) {
@@ -88,20 +91,20 @@ export async function removeForeignPidFile(found: Postmaster, clusterDir: string
   }
 }
 
-/** The directory of the socket that the server on the port listens on; null when it has none, and TCP has to do. */
+/** The directory of the server's socket; null when it has none and TCP must do. */
 export async function findSocketDir(clusterDir: string, port: number): Promise<string | null> {
   const found = await stat(join(clusterDir, `.s.PGSQL.${port}`)).catch(() => undefined);
   return found?.isSocket() ? clusterDir : null;
 }
 
-/** None where the path would be too long for an operating system, or reads as several: then there is TCP. */
+/** No socket where the path is too long for the system, or reads as several; then TCP serves. */
 function socketSetting(clusterDir: string): Record<string, string> {
   const fits = Buffer.byteLength(join(clusterDir, '.s.PGSQL.65535')) <= SOCKET_PATH_BYTES_MAX;
   const possible = fits && process.platform !== 'win32' && !/[,"]/.test(clusterDir);
   return { unix_socket_directories: possible ? clusterDir : '' };
 }
 
-/** Starts a server on a free port; returns undefined when it serves, else what it or its log said. */
+/** Starts a server on a free port; returns undefined when it serves, else the reason it gave. */
 export async function startPostmaster(
   cluster: Cluster,
   binaries: Binaries,
@@ -124,10 +127,12 @@ export async function startPostmaster(
     ],
     cluster.user,
   );
-  return code === 0 ? undefined : (await complaints(cluster.logFile, logStart)) || output.trim();
+  return code === 0 ? undefined : (await readFailures(cluster.logFile, logStart)) || output.trim();
 }
 
-/** Stops the server, at once if it will not do it in good order; throws when it survives even that. */
+/**
+ * Stops the server, at once if it will not do it in good order; throws when it survives even that.
+ */
 export async function stopPostmaster(cluster: Cluster, binaries: Binaries): Promise<void> {
   let output = '';
   for (const { mode, seconds } of STOPS) {
@@ -185,14 +190,19 @@ function findFreePort(): Promise<number> {
   });
 }
 
-/** Builds differ in the libraries they were linked with; asking the program is the only sure way. */
+/**
+ * Builds differ in the libraries they were linked with; asking the program is the only sure way.
+ */
 async function supportedCompression(cluster: Cluster, binaries: Binaries): Promise<Record<string, string>> {
   const ask = ['-D', cluster.clusterDir, '-c', 'wal_compression=lz4', '-C', 'wal_compression'];
   const { code } = await runCommand(binaries.postgres, ask, cluster.user);
   return code === 0 ? { wal_compression: 'lz4' } : {};
 }
 
-/** The cluster's own postgresql.conf comes first and ALTER SYSTEM last, so an operator can still overrule what is here. */
+/**
+ * The cluster's own postgresql.conf comes first and ALTER SYSTEM last, so an operator can still
+ * overrule what is here.
+ */
 async function writeSettings(cluster: Cluster, settings: Record<string, string>): Promise<void> {
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'`);
   const text = `# Written by Willcall at every start.\ninclude 'postgresql.conf'\n${lines.join('\n')}\n`;
@@ -208,7 +218,10 @@ async function writeSettings(cluster: Cluster, settings: Record<string, string>)
   await rename(draft, file);
 }
 
-/** Sets a big log aside and makes sure that the server may write to the log; returns where its next lines begin. */
+/**
+ * Sets a big log aside and makes sure that the server may write to the log; returns where its next
+ * lines begin.
+ */
 async function openLog({ logFile, user }: Cluster): Promise<number> {
   const found = await stat(logFile).catch(() => undefined);
   if (found && found.size > LOG_BYTES_MAX) await rename(logFile, `${logFile}.1`).catch(() => {});
@@ -223,7 +236,7 @@ async function openLog({ logFile, user }: Cluster): Promise<number> {
   }
 }
 
-async function complaints(logFile: string, from: number): Promise<string> {
+async function readFailures(logFile: string, from: number): Promise<string> {
   const log = await readFile(logFile).catch(() => Buffer.alloc(0));
   const lines = log.subarray(from).toString().split('\n');
   return lines

@@ -1,5 +1,5 @@
-// PostgreSQL refuses to run as root, so a service started by root hands it to an ordinary account.
-// That account may be unable to enter the directories that root works in; this file finds out and changes no mode.
+// Account that PostgreSQL runs as: it refuses root, so root hands it to an ordinary account.
+// That account may be unable to enter root's directories; this file finds out and changes no mode.
 
 import { EmbeddedPostgresError, type ProcessUser, runCommand } from './command.ts';
 
@@ -7,7 +7,9 @@ const ROOT_UID = 0;
 /** The usual names of the account that database packages make, on Linux and on macOS. */
 const POSTGRES_ACCOUNTS = ['postgres', '_postgres'];
 
-/** The account to run PostgreSQL as; undefined means as ourselves, which serves everyone but root. */
+/**
+ * The account to run PostgreSQL as; undefined means as ourselves, which serves everyone but root.
+ */
 export async function chooseProcessUser(): Promise<ProcessUser | undefined> {
   if (process.getuid?.() !== ROOT_UID) return undefined;
   for (const name of POSTGRES_ACCOUNTS) {
@@ -37,7 +39,10 @@ async function lookUpUser(name: string): Promise<ProcessUser | undefined> {
   return Number.isInteger(user.uid) && Number.isInteger(user.gid) && user.uid > ROOT_UID ? user : undefined;
 }
 
-/** Makes the account that a database package would have made; where those commands are missing nothing happens. */
+/**
+ * Makes the account that a database package would have made; where those commands are missing
+ * nothing happens.
+ */
 async function createPostgresAccount(): Promise<void> {
   await runCommand('groupadd', ['--system', 'postgres']);
   await runCommand('useradd', [

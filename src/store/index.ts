@@ -1,4 +1,4 @@
-// The store: everything that speaks SQL, put together on one pool. It holds no state of its own besides connections.
+// The store: everything that speaks SQL, composed on one pool. Its only state is connections.
 
 import type { Logger } from '../domain/logger.ts';
 import { createDeliveryStore } from './deliveries.ts';
@@ -7,7 +7,7 @@ import { createKeyStore } from './keys.ts';
 import { createLedgerStore } from './ledger.ts';
 import { createMessageStore } from './messages.ts';
 import { createDb } from './postgres/db.ts';
-import { createWakeupListener, wakeupChannel } from './postgres/listen.ts';
+import { createWakeupListener, type WakeupHandlers, wakeupChannel } from './postgres/listen.ts';
 import { createRetentionStore } from './retention.ts';
 import { createSettlingStore } from './settling.ts';
 import { createSubscriptionStore } from './subscriptions.ts';
@@ -30,7 +30,7 @@ export interface Rights {
   readonly role: string;
   readonly complete: boolean;
   readonly altersLedger: boolean;
-  /** Whether the login could become who may, by leaving the role that it took on. */
+  /** Whether the login could, by leaving the role that it took on. */
   readonly loginOwnsLedger: boolean;
 }
 
@@ -40,8 +40,8 @@ export type Store = ReturnType<typeof createStore>;
 export function createStore(options: StoreOptions) {
   const listener = createWakeupListener({ ...options, url: options.directUrl ?? options.url });
   // A connection that only listens does not notice that it is dead.
-  const db = createDb(options, listener.renew);
-  // A wakeup that a crash loses is not missed, so its transaction does not wait for the disk.
+  const db = createDb(options, () => listener.renew());
+  // Losing a wakeup in a crash does no harm, so its transaction does not wait for the disk.
   const notify = db.prepare(
     'notify',
     "select set_config('synchronous_commit', 'off', true), pg_notify($1::text, $2::text)",
@@ -49,7 +49,7 @@ export function createStore(options: StoreOptions) {
   const ping = db.prepare('ping', 'select 1 as one');
   const rights = db.prepare(
     'rights',
-    // By oid: to name a table takes the right to use its schema, which is what is asked here.
+    // By oid: naming a table needs the right to use its schema, which is what is checked here.
     `select
        current_user::text as role,
        bool_and(
@@ -81,8 +81,8 @@ export function createStore(options: StoreOptions) {
     ledger: createLedgerStore(db),
     keys: createKeyStore(db),
     wakeups: {
-      listen: listener.start,
-      isListening: listener.isListening,
+      listen: (handlers: WakeupHandlers): void => listener.start(handlers),
+      isListening: (): boolean => listener.isListening(),
       /** At most 7,900 bytes. */
       send: async (payload: string): Promise<void> => {
         await db.call(notify, [wakeupChannel(options.schema), payload]);
@@ -92,7 +92,7 @@ export function createStore(options: StoreOptions) {
     ping: async (): Promise<void> => {
       await db.call(ping, []);
     },
-    /** Whether the role that the service works as may do its work, and whether it could alter the ledger. */
+    /** Whether the service's role may do its work, and whether it could alter the ledger. */
     checkRights: async (): Promise<Rights> => {
       const rows = await db.call<Rights>(rights, [options.schema]);
       return { role: '', complete: false, altersLedger: false, loginOwnsLedger: false, ...rows[0] };

@@ -14,7 +14,9 @@ export function isRetryable(error: unknown): boolean {
   return code === DEADLOCK || code === SERIALIZATION_FAILURE || code === LOCK_NOT_AVAILABLE;
 }
 
-/** Whether the server refused a statement alone, so that its connection is good for the next one. */
+/**
+ * Whether the server refused a statement alone, so that its connection is good for the next one.
+ */
 export function keepsConnectionUsable(error: unknown): boolean {
   return /^(22|23|40|55|57014|P0)/.test(sqlState(error));
 }

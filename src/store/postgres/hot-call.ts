@@ -1,8 +1,8 @@
-// Hot calls: executions of prepared statements, as submittables that pg's client runs like a cursor.
-// pg's own query describes the rows of a prepared statement anew each time and copies its settings.
-// This asks for the description once per connection, because the rows of a prepared statement
-// cannot change: PostgreSQL refuses to run it then. It leans on inner members of pg's connection
-// (`PgConnection` below), so package.json pins pg to a minor version.
+// Hot calls: executions of prepared statements, as submittables that pg's client runs like a
+// cursor. pg's own query describes the rows of a prepared statement anew each time and copies its
+// settings. This asks for the description once per connection, because the rows of a prepared
+// statement cannot change: PostgreSQL refuses to run it then. It leans on inner members of pg's
+// connection (`PgConnection` below), so package.json pins pg to a minor version.
 
 import type pg from 'pg';
 import { encodeParameter } from './parameters.ts';

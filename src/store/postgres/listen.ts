@@ -1,5 +1,6 @@
-// Wakeups between instances: LISTEN/NOTIFY on a connection of its own. A wakeup says only that something may have become
-// receivable; losing one costs latency, never a message, because every instance also polls now and then.
+// Wakeup listener: LISTEN on a connection of its own, for wakeups between instances.
+// A wakeup says only that something may have become receivable. Losing one costs latency, never a
+// message, because every instance also polls now and then.
 
 import pg from 'pg';
 import { connectionOptions, type DbOptions } from './db.ts';
@@ -7,11 +8,11 @@ import { streamOf } from './streams.ts';
 
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 5_000;
-const BEAT_MS = 30_000;
-const GOODBYE_MS_MAX = 500;
+const HEARTBEAT_MS = 30_000;
+const END_MS_MAX = 500;
 
 export interface WakeupListenerOptions extends Pick<DbOptions, 'runtimeRole' | 'schema' | 'logger'> {
-  /** Past any transaction pooler: a pooled connection cannot listen. */
+  /** Bypasses any transaction pooler: a pooled connection cannot listen. */
   readonly url: string;
 }
 
@@ -21,11 +22,14 @@ export interface WakeupHandlers {
 }
 
 export interface WakeupListener {
-  /** Connects and goes on doing so; `onConnect` is called each time, since what was sent before is lost. */
+  /**
+   * Connects, and reconnects whenever the connection is lost. `onConnect` is called each time,
+   * since wakeups sent meanwhile are lost.
+   */
   start(handlers: WakeupHandlers): void;
-  /** Connects anew, whatever the present connection looks like; nothing before `start`. */
+  /** Reconnects, whatever the state of the present connection; does nothing before `start`. */
   renew(): void;
-  /** Whether what is sent now arrives. A connection that died unnoticed is noticed later. */
+  /** Whether wakeups arrive. A connection that died silently is noticed by the heartbeat alone. */
   isListening(): boolean;
   stop(): Promise<void>;
 }
@@ -35,79 +39,106 @@ export function wakeupChannel(schema: string): string {
   return `${schema}_wakeup`;
 }
 
+/** Opens no connection before `start`. */
 export function createWakeupListener(options: WakeupListenerOptions): WakeupListener {
-  const state = {
-    ...{ client: null as pg.Client | null, timer: null as NodeJS.Timeout | null, stopped: false, failures: 0 },
-    ...{ listening: false, again: null as (() => void) | null },
-  };
-
-  const connect = async (handlers: WakeupHandlers): Promise<void> => {
-    const client = new pg.Client({ ...connectionOptions(options), application_name: 'willcall wakeup' });
-    state.client = client;
-    let over = false;
-    const reconnect = (err?: unknown): void => {
-      if (over) return;
-      over = true;
-      state.listening = false;
-      streamOf(client).destroy();
-      if (state.stopped) return;
-      const pause = Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** state.failures) * (0.5 + Math.random() / 2);
-      state.failures += 1;
-      options.logger.warn({ err }, 'the wakeup connection was lost; polling serves until it is back');
-      schedule(() => void connect(handlers), pause);
-    };
-    state.again = () => {
-      over = true;
-      state.listening = false;
-      streamOf(client).destroy();
-      if (state.timer !== null) clearTimeout(state.timer);
-      state.failures = 0;
-      void connect(handlers);
-    };
-    /** A connection that only listens would not notice that it is dead. */
-    const beat = (): void => {
-      client.query('select 1').then(() => {
-        if (!over) schedule(beat, BEAT_MS);
-      }, reconnect);
-    };
-    client.on('error', reconnect);
-    client.on('end', () => reconnect());
-    client.on('notification', (message) => handlers.onWakeup(message.payload ?? ''));
-    try {
-      await client.connect();
-      await client.query(`listen ${pg.escapeIdentifier(wakeupChannel(options.schema))}`);
-      if (over) return;
-      state.failures = 0;
-      state.listening = true;
-      schedule(beat, BEAT_MS);
-      handlers.onConnect();
-    } catch (error) {
-      reconnect(error);
-    }
-  };
-  const schedule = (next: () => void, ms: number): void => {
-    if (state.timer !== null) clearTimeout(state.timer);
-    if (!state.stopped) state.timer = setTimeout(next, ms);
-  };
-
-  return {
-    start: (handlers) => void connect(handlers),
-    renew: () => {
-      if (!state.stopped) state.again?.();
-    },
-    isListening: () => state.listening,
-    stop: async () => {
-      state.stopped = true;
-      state.listening = false;
-      if (state.timer !== null) clearTimeout(state.timer);
-      if (state.client !== null) await end(state.client);
-    },
-  };
+  return new ReconnectingListener(options);
 }
 
-/** In order, if the other side answers. */
-async function end(client: pg.Client): Promise<void> {
-  const late = setTimeout(() => streamOf(client).destroy(), GOODBYE_MS_MAX);
+class ReconnectingListener implements WakeupListener {
+  readonly #options: WakeupListenerOptions;
+  #handlers: WakeupHandlers | null = null;
+  #client: pg.Client | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #failures = 0;
+  #listening = false;
+  #stopped = false;
+
+  constructor(options: WakeupListenerOptions) {
+    this.#options = options;
+  }
+
+  start(handlers: WakeupHandlers): void {
+    this.#handlers = handlers;
+    void this.#connect();
+  }
+
+  renew(): void {
+    if (this.#stopped || this.#handlers === null) return;
+    this.#drop();
+    this.#failures = 0;
+    void this.#connect();
+  }
+
+  isListening(): boolean {
+    return this.#listening;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#listening = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#client !== null) await endWithin(this.#client, END_MS_MAX);
+  }
+
+  async #connect(): Promise<void> {
+    const client = new pg.Client({ ...connectionOptions(this.#options), application_name: 'willcall wakeup' });
+    this.#client = client;
+    const lose = (err?: unknown) => this.#lose(client, err);
+    client.on('error', lose);
+    client.on('end', () => lose());
+    client.on('notification', ({ payload }) => this.#handlers?.onWakeup(payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`listen ${pg.escapeIdentifier(wakeupChannel(this.#options.schema))}`);
+    } catch (error) {
+      lose(error);
+      return;
+    }
+    if (this.#client !== client) return;
+    this.#failures = 0;
+    this.#listening = true;
+    this.#schedule(() => this.#beat(client), HEARTBEAT_MS);
+    this.#handlers?.onConnect();
+  }
+
+  /** Without it, a connection that only listens would not notice that it is dead. */
+  #beat(client: pg.Client): void {
+    client.query('select 1').then(
+      () => {
+        if (this.#client === client) this.#schedule(() => this.#beat(client), HEARTBEAT_MS);
+      },
+      (error: unknown) => this.#lose(client, error),
+    );
+  }
+
+  /** Reconnects after a pause; does nothing for a connection that was given up already. */
+  #lose(client: pg.Client, err: unknown): void {
+    if (this.#client !== client) return;
+    this.#drop();
+    if (this.#stopped) return;
+    const pauseMs = Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#options.logger.warn({ err }, 'the wakeup connection was lost; polling serves until it is back');
+    this.#schedule(() => void this.#connect(), pauseMs * (0.5 + Math.random() / 2));
+  }
+
+  #drop(): void {
+    this.#listening = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const client = this.#client;
+    this.#client = null;
+    if (client !== null) streamOf(client).destroy();
+  }
+
+  #schedule(next: () => void, ms: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (!this.#stopped) this.#timer = setTimeout(next, ms);
+  }
+}
+
+/** Ends it in order if the server answers in time, else at once. */
+async function endWithin(client: pg.Client, ms: number): Promise<void> {
+  const late = setTimeout(() => streamOf(client).destroy(), ms);
   await client.end().catch(() => {});
   clearTimeout(late);
 }

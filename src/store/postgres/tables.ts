@@ -1,5 +1,5 @@
-// The tables as Kysely sees them: those columns that lists and administration read or write. The hot verbs reach the
-// tables by SQL functions (migrations/functions) and need no types here.
+// The tables as Kysely sees them: those columns that lists and administration read or write. The
+// hot verbs reach the tables by SQL functions (migrations/functions) and need no types here.
 
 import type { ColumnType, Generated } from 'kysely';
 import type { Role } from '../../domain/access.ts';

@@ -1,7 +1,8 @@
-// Brings the database's functions to the texts in migrations/functions, and its grants to migrations/grants.sql.
-// Each text's sha256 is kept in the table function_text; when one differs, all that changed is replaced in one
-// transaction, so that a concurrent caller sees either the old functions or the new ones, never a mixture. A function that
-// keeps its signature stays the same object, so that instances which are calling it at that moment go on.
+// Function deployment: brings functions to the texts in migrations/functions, and the grants.
+// The table function_text keeps each text's sha256. All texts that changed are replaced in one
+// transaction, so that a concurrent caller sees either the old functions or the new ones, never a
+// mixture. A function that keeps its signature stays the same object, so that instances which call
+// it at that moment go on.
 
 import type { Client } from 'pg';
 import { codeOf, lineOf, MigrationError, messageOf } from './migration-error.ts';
@@ -20,8 +21,9 @@ interface KnownText {
 }
 
 /**
- * Applies every function file whose text changed, drops what a vanished file had defined, and applies the grants when
- * their text or anything under them changed. The caller holds the migration lock; `client` is outside a transaction.
+ * Applies every function file whose text changed, drops what a vanished file had defined, and
+ * applies the grants when their text or anything under them changed. The caller holds the migration
+ * lock; `client` is outside a transaction.
  */
 export async function applyFunctionTexts(
   client: Client,
@@ -41,8 +43,8 @@ export async function applyFunctionTexts(
 
   const applied = grantsDue ? [...changed, grants] : changed;
   await inTransaction(client, async () => {
-    const before = await listFunctions(client, schema, doomedNames(changed, vanished, known));
-    // Functions call each other across files in any order, so their bodies are checked when all of them are there.
+    const before = await listFunctions(client, schema, replacedFunctions(changed, vanished, known));
+    // Functions call each other across files in any order, so bodies are checked once all exist.
     await client.query('set local check_function_bodies = off');
     for (const file of changed) await replaceFunctions(client, schema, file);
     await dropFunctions(client, await listUnchanged(client, before));
@@ -56,7 +58,7 @@ export async function applyFunctionTexts(
 }
 
 /** What the changed files define now and defined before, and what the vanished ones defined. */
-function doomedNames(changed: FunctionFile[], vanished: KnownText[], known: Map<string, KnownText>): string[] {
+function replacedFunctions(changed: FunctionFile[], vanished: KnownText[], known: Map<string, KnownText>): string[] {
   const before = changed.flatMap((file) => known.get(file.name)?.defines ?? []);
   return [
     ...new Set([...changed.flatMap((file) => file.defines), ...before, ...vanished.flatMap((text) => text.defines)]),
@@ -78,7 +80,7 @@ async function readKnownTexts(client: Client, schema: string): Promise<Map<strin
 
 interface Version {
   readonly signature: string;
-  /** What it is and which state of it: a replaced function keeps its oid and gets another place. */
+  /** A replaced function keeps its oid and gets another place. */
   readonly oid: string;
   readonly place: string;
 }
@@ -96,7 +98,7 @@ async function listFunctions(client: Client, schema: string, names: string[]): P
   return rows;
 }
 
-/** Those that no new text has replaced: of a file that vanished, or with other arguments than now. */
+/** Functions that no new text has replaced: their file vanished, or their arguments changed. */
 async function listUnchanged(client: Client, before: Version[]): Promise<string[]> {
   const { rows } = await client.query<{ signature: string }>(
     `select p.oid::regprocedure::text as signature
@@ -120,7 +122,7 @@ async function dropFunctions(client: Client, signatures: string[]): Promise<void
   }
 }
 
-/** What a function returns and what its arguments are called cannot be replaced: then it is made anew. */
+/** A function's result type and argument names cannot be replaced: then it is made anew. */
 const INVALID_FUNCTION_DEFINITION = '42P13';
 
 async function replaceFunctions(client: Client, schema: string, file: FunctionFile): Promise<void> {
@@ -183,7 +185,7 @@ async function inTransaction(client: Client, work: () => Promise<void>): Promise
     await work();
     await client.query('commit');
   } catch (error) {
-    // On a broken connection there is nothing to roll back, and the first error is the one to tell.
+    // On a broken connection there is nothing to roll back; the first error is the one to report.
     await client.query('rollback').catch(() => {});
     throw error;
   }

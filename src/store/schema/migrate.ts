@@ -1,7 +1,8 @@
-// Brings a database to this version's schema: the role, the schema, the numbered migrations, the functions, the grants.
-// Any number of instances may call it at once; a session lock lets one work while the others wait and then find nothing
-// to do. The numbered migrations commit together, then the functions together; a crash leaves each all or nothing, and
-// the next start goes on from there. Wants a direct connection: a transaction pooler cannot hold the lock.
+// Migration: brings a database to this version's role, schema, migrations, functions and grants.
+// Any number of instances may call it at once; a session lock lets one work while the others wait
+// and then find nothing to do. The numbered migrations commit together, then the functions
+// together; a crash leaves each all or nothing, and the next start goes on from there. It needs a
+// direct connection: a transaction pooler cannot hold the lock.
 
 import { Kysely, type MigrationResultSet, Migrator, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import { Client } from 'pg';
@@ -79,7 +80,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
 
 async function connect(ownerUrl: string): Promise<Client> {
   const client = new Client({ connectionString: ownerUrl, application_name: 'willcall migrate' });
-  // A connection that breaks also fails the query that is under way; that one carries the error.
+  // A connection that breaks also fails the query under way, which carries the error.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -155,7 +156,7 @@ function failedMigration({ error, results }: MigrationResultSet, byName: Map<str
   return new MigrationError(`${where} failed: ${messageOf(error)}.${advice}`, { cause: error });
 }
 
-/** A Kysely on the very connection that holds the lock, so that losing one loses both. Never destroyed: `client.end` is the caller's. */
+/** Uses the connection that holds the lock, so that both are lost together; its caller ends it. */
 function overOneConnection(client: Client): Kysely<unknown> {
   const connection: PostgresPoolClient = {
     // Kysely asks for less than pg offers, but as overloads that TypeScript cannot see through.

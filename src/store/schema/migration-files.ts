@@ -1,6 +1,6 @@
-// The SQL texts that make up the schema, as they lie in migrations/: numbered migrations, function files, grants.
-// They are written against the schema `willcall` and the role `willcall_runtime`; reading them puts the configured names
-// in. Nothing here talks to a database.
+// Migration files: numbered migrations, function files and grants, as they lie in migrations/.
+// They are written against the schema `willcall` and the role `willcall_runtime`; reading them puts
+// the configured names in. Nothing here talks to a database.
 
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
@@ -21,7 +21,10 @@ export interface SqlFile {
   sha256: string;
 }
 
-/** A file of migrations/functions with the names, without the schema, of the functions that it defines. */
+/**
+ * A file of migrations/functions with the names, without the schema, of the functions that it
+ * defines.
+ */
 export interface FunctionFile extends SqlFile {
   defines: string[];
 }
@@ -38,7 +41,7 @@ const NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 const MIGRATION_FILE = /^(\d{4})-[a-z0-9]+(-[a-z0-9]+)*\.sql$/;
 const GRANTS_FILE = 'grants.sql';
 
-/** Returns the name if it can be a schema or a role without surprises; throws a MigrationError that names `what` otherwise. */
+/** Returns the name if it needs no quotes as a schema or a role; else throws a MigrationError. */
 export function checkName(what: string, name: string): string {
   if (!NAME.test(name)) {
     throw new MigrationError(
@@ -69,7 +72,10 @@ export function migrationName(file: SqlFile): string {
   return file.name.slice(0, -'.sql'.length);
 }
 
-/** Puts the configured names where a text says `willcall.`, `schema willcall` or `willcall_runtime`, in literals too. */
+/**
+ * Puts the configured names where a text says `willcall.`, `schema willcall` or `willcall_runtime`,
+ * in literals too.
+ */
 export function localize(text: string, { schema, runtimeRole }: SchemaNames): string {
   const inSchema =
     schema === 'willcall'
@@ -114,7 +120,8 @@ function toSqlFile(name: string, original: string, names: SchemaNames): SqlFile 
 
 async function readFunctionFile(directory: string, name: string, names: SchemaNames): Promise<FunctionFile> {
   const original = await readFile(join(directory, name), 'utf8');
-  // The names are looked for before the schema's name is put in, so that one pattern serves every schema.
+  // The names are looked for before the schema's name is put in, so that one pattern serves every
+  // schema.
   const found = original.matchAll(/^\s*create\s+(?:or\s+replace\s+)?function\s+willcall\.([a-z_][a-z0-9_]*)\s*\(/gim);
   const defines = [...new Set([...found].map((match) => (match[1] ?? '').toLowerCase()))];
   if (defines.length === 0) {
@@ -140,7 +147,9 @@ function checkNumbers(names: string[]): void {
   }
 }
 
-/** Dropping a changed file's functions drops all their overloads, so one name must live in one file. */
+/**
+ * Dropping a changed file's functions drops all their overloads, so one name must live in one file.
+ */
 function checkDefinitions(files: FunctionFile[]): FunctionFile[] {
   const definedIn = new Map<string, string>();
   for (const file of files) {

@@ -1,6 +1,6 @@
-// The schema and the runtime role that migrations are written against, made when they are missing.
-// Roles belong to the whole server while the migration lock belongs to one database, so every step here may be overtaken
-// by another instance and looks again instead of failing.
+// Schema and runtime role that migrations are written against, made when they are missing.
+// Roles belong to the whole server while the migration lock belongs to one database, so another
+// instance may overtake every step here; then the step is tried again.
 
 import type { Client } from 'pg';
 import { codeOf, MigrationError } from './migration-error.ts';
@@ -8,10 +8,16 @@ import type { SchemaNames } from './migration-files.ts';
 
 const ATTEMPTS_MAX = 20;
 const INSUFFICIENT_PRIVILEGE = '42501';
-/** duplicate_schema, duplicate_object, unique_violation, and what a simultaneous grant raises (tuple concurrently updated). */
+/**
+ * duplicate_schema, duplicate_object, unique_violation, and what a simultaneous grant raises (tuple
+ * concurrently updated).
+ */
 const OVERTAKEN = new Set(['42P06', '42710', '23505', 'XX000', '40001', '40P01']);
 
-/** Creates the schema when it is missing; throws a MigrationError with the SQL to run when the user may not. */
+/**
+ * Creates the schema when it is missing; throws a MigrationError with the SQL to run when the user
+ * may not.
+ */
 export async function ensureSchema(client: Client, schema: string): Promise<void> {
   const found = await client.query('select from pg_namespace where nspname = $1', [schema]);
   if (found.rowCount !== 0) return;
@@ -32,13 +38,14 @@ export async function ensureSchema(client: Client, schema: string): Promise<void
 }
 
 /**
- * Creates the runtime role (nologin) when it is missing and makes the connected user a member that can take it on.
- * Returns whether the role is new; throws a MigrationError with the SQL to run when the user may do neither.
+ * Creates the runtime role (nologin) when it is missing and makes the connected user a member that
+ * can take it on. Returns whether the role is new; throws a MigrationError with the SQL to run when
+ * the user may do neither.
  */
 export async function ensureRuntimeRole(client: Client, { runtimeRole }: SchemaNames): Promise<boolean> {
   let created = false;
   for (let attempt = 1; ; attempt++) {
-    const state = await lookAtRole(client, runtimeRole);
+    const state = await readRoleState(client, runtimeRole);
     if (state === 'usable') return created;
     try {
       if (state === 'missing') {
@@ -57,11 +64,12 @@ export async function ensureRuntimeRole(client: Client, { runtimeRole }: SchemaN
 
 /** Whether there is the runtime role and the connected user can take it on. */
 export async function isRuntimeRoleUsable(client: Client, { runtimeRole }: SchemaNames): Promise<boolean> {
-  return (await lookAtRole(client, runtimeRole)) === 'usable';
+  return (await readRoleState(client, runtimeRole)) === 'usable';
 }
 
-async function lookAtRole(client: Client, role: string): Promise<'missing' | 'foreign' | 'usable'> {
-  // Since PostgreSQL 16 the creator of a role is a member that may not `set role` to it; before, membership is enough.
+async function readRoleState(client: Client, role: string): Promise<'missing' | 'foreign' | 'usable'> {
+  // Since PostgreSQL 16 the creator of a role is a member that may not `set role` to it; before,
+  // membership is enough.
   const { rows } = await client.query<{ usable: boolean }>(
     `select pg_has_role(
               current_user,

@@ -1,15 +1,16 @@
-// Whether a database is just as this version wants it, asked without changing anything. Then a start needs no more than the
-// rights of the runtime role, and the owner's password need not be where the service runs (docs/operations.md).
+// Schema check: whether a database is up to date with this version, read without changing anything.
+// Then a start needs no more than the rights of the runtime role, and the owner's password need not
+// be where the service runs (docs/operations.md).
 
 import type { Client } from 'pg';
 import { codeOf } from './migration-error.ts';
 import { type MigrationFiles, migrationName, type SchemaNames } from './migration-files.ts';
 import { isRuntimeRoleUsable } from './roles.ts';
 
-/** insufficient_privilege, undefined_table, invalid_schema_name: not made yet, or not for these eyes. */
+/** insufficient_privilege, undefined_table, invalid_schema_name: missing, or not visible. */
 const CANNOT_TELL = new Set(['42501', '42P01', '3F000']);
 
-/** False also where the user may not see it. */
+/** False also where the user may not read the state. */
 export async function isUpToDate(client: Client, names: SchemaNames, files: MigrationFiles): Promise<boolean> {
   const texts = [...files.functions, ...(files.grants ? [files.grants] : [])];
   const wanted = [...files.migrations.map(migrationName), ...texts.map(({ name, sha256 }) => `${name} ${sha256}`)];
