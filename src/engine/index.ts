@@ -8,8 +8,7 @@ import type { Store } from '../store/index.ts';
 import { type AcknowledgeVerb, createAcknowledge } from './acknowledge.ts';
 import { type AdmissionVerbs, createAdmission } from './admission.ts';
 import { type AuditVerbs, createAudit } from './audit.ts';
-import { FlushTurns } from './batching/flush-turns.ts';
-import { LockWaits } from './batching/lock-waits.ts';
+import { Slots } from './batching/slots.ts';
 import { createExtend, type ExtendVerb } from './extend.ts';
 import { ByteBudget } from './fair-use/byte-budget.ts';
 import { createKeyVerbs, type KeyVerbs } from './keys.ts';
@@ -25,8 +24,10 @@ import { createSweeper, type SweepReport } from './upkeep/sweep.ts';
 import { Dispatchers } from './waiting/dispatchers.ts';
 import { createWakeups } from './waiting/wakeups.ts';
 
-/** Flushes of the hot verbs on their way at once. */
+/** Flushes of the hot verbs at once: more than one, so that tens of megabytes do not stop the others. */
 const FLUSHES_MAX = 2;
+/** Connections that may wait for a busy lock: a busy topic leaves the others enough to work with. */
+const LOCK_WAITS_SHARE = 1 / 2;
 
 /** The verbs. All may throw WillcallError; each says which codes beyond `database_*` and `overloaded`. */
 export interface Engine
@@ -120,8 +121,8 @@ type Parts = ReturnType<typeof createParts>;
 function createParts(options: EngineOptions) {
   const { store, logger, adminKey = null, fairUse = fairUseDefaults } = options;
   const byteBudget = options.byteBudget ?? new ByteBudget({ bytesMax: fairUse.trafficBytes });
-  const turns = new FlushTurns(FLUSHES_MAX);
-  const lockWaits = new LockWaits(store.connectionsMax);
+  const turns = new Slots(FLUSHES_MAX);
+  const lockWaits = new Slots(Math.max(1, Math.floor(store.connectionsMax * LOCK_WAITS_SHARE)));
   const dispatchers = new Dispatchers({ store, logger, byteBudget, turns, lockWaits });
   const admission = createAdmission({ store, logger, adminKey, fairUse });
   const wakeups = createWakeups({

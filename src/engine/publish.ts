@@ -10,8 +10,7 @@ import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
 import { Batcher, type Drainable, type Group } from './batching/batcher.ts';
-import type { FlushTurns } from './batching/flush-turns.ts';
-import type { LockWaits } from './batching/lock-waits.ts';
+import type { Slots } from './batching/slots.ts';
 import type { Directory } from './lookups/directory.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
@@ -53,8 +52,8 @@ export interface PublishDeps {
   readonly directory: Directory;
   readonly wakeups: Wakeups;
   readonly logger: Logger;
-  readonly turns: FlushTurns;
-  readonly lockWaits: LockWaits;
+  readonly turns: Slots;
+  readonly lockWaits: Slots;
 }
 
 export function createPublish(deps: PublishDeps): PublishVerb & Drainable {

@@ -9,8 +9,7 @@ import type { Subscription } from '../domain/subscription.ts';
 import type { Store } from '../store/index.ts';
 import type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from '../store/settling.ts';
 import { Batcher } from './batching/batcher.ts';
-import type { FlushTurns } from './batching/flush-turns.ts';
-import type { LockWaits } from './batching/lock-waits.ts';
+import type { Slots } from './batching/slots.ts';
 import type { Directory } from './lookups/directory.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
@@ -30,8 +29,8 @@ export interface SettleDeps {
   readonly store: Store;
   readonly directory: Directory;
   readonly wakeups: Wakeups;
-  readonly turns: FlushTurns;
-  readonly lockWaits: LockWaits;
+  readonly turns: Slots;
+  readonly lockWaits: Slots;
 }
 
 /** One call's share of a flush. */

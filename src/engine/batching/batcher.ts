@@ -4,8 +4,7 @@
 // lock is busy elsewhere leaves the shared flush and goes alone, waiting for that lock, while the others go on.
 
 import { WillcallError } from '../../domain/errors.ts';
-import type { FlushTurns } from './flush-turns.ts';
-import type { LockWaits } from './lock-waits.ts';
+import type { Slots } from './slots.ts';
 
 /** The entries of one key in one flush, in the order of their arrival. */
 export interface Group<Entry> {
@@ -36,9 +35,9 @@ export interface BatcherOptions<Entry, Result> {
   readonly pendingBytesMax: number;
   readonly pendingEntriesMax: number;
   /** Where shared flushes take their turn, with those of other batchers; absent: they leave at once. */
-  readonly turns?: FlushTurns;
+  readonly turns?: Slots;
   /** Where flushes that wait for a lock take their turn; absent for those that never do. */
-  readonly lockWaits?: LockWaits;
+  readonly lockWaits?: Slots;
 }
 
 interface Pending<Entry, Result> {
@@ -105,9 +104,12 @@ export class Batcher<Entry, Result> {
       return;
     }
     this.#called = true;
-    turns.take(() => {
-      this.#called = false;
-      return this.#begin();
+    // When the present turn of the event loop is over, so that those who arrived together leave together.
+    setImmediate(() => {
+      turns.take(() => {
+        this.#called = false;
+        return this.#begin();
+      });
     });
   }
 
@@ -158,7 +160,7 @@ export class Batcher<Entry, Result> {
   async #runShared(batches: Batch<Entry, Result>[]): Promise<void> {
     const busy = await this.#flush(batches, false);
     this.#flushes -= 1;
-    this.#options.turns?.end();
+    this.#options.turns?.release();
     const alone = new Set(busy.map((batch) => batch.key));
     for (const { key } of batches) if (!alone.has(key)) this.#active.delete(key);
     for (const batch of busy) void this.#runAlone(batch);

@@ -6,7 +6,7 @@ import type { Logger } from '../../domain/logger.ts';
 import type { DueLease, ExpireBatch, ExpireOutcome, FallingDue } from '../../store/due.ts';
 import type { Store } from '../../store/index.ts';
 import { Batcher } from '../batching/batcher.ts';
-import type { LockWaits } from '../batching/lock-waits.ts';
+import type { Slots } from '../batching/slots.ts';
 import type { Dispatchers } from '../waiting/dispatchers.ts';
 import type { Wakeups } from '../waiting/wakeups.ts';
 
@@ -41,7 +41,7 @@ export interface SweepOptions {
   readonly dispatchers: Dispatchers;
   readonly wakeups: Wakeups;
   readonly logger: Logger;
-  readonly lockWaits: LockWaits;
+  readonly lockWaits: Slots;
 }
 
 export function createSweeper(options: SweepOptions): Sweeper {
@@ -129,7 +129,7 @@ function report({ faults, ...done }: Tally): SweepReport {
 
 type LeaseKey = Pick<DueLease, 'topicId' | 'subscriptionId' | 'deliveryNo' | 'leaseNo'>;
 
-function createExpiryBatcher(store: Store, lockWaits: LockWaits): Batcher<LeaseKey, ExpireOutcome> {
+function createExpiryBatcher(store: Store, lockWaits: Slots): Batcher<LeaseKey, ExpireOutcome> {
   return new Batcher<LeaseKey, ExpireOutcome>({
     flush: async (groups, wait) => {
       const batches = groups.map(

@@ -5,8 +5,7 @@ import type { Logger } from '../../domain/logger.ts';
 import type { ReceiveOutcome } from '../../store/deliveries.ts';
 import type { Store } from '../../store/index.ts';
 import { Batcher } from '../batching/batcher.ts';
-import type { FlushTurns } from '../batching/flush-turns.ts';
-import type { LockWaits } from '../batching/lock-waits.ts';
+import type { Slots } from '../batching/slots.ts';
 import type { ByteBudget } from '../fair-use/byte-budget.ts';
 import { Dispatcher, type Look, type SubscriptionIds } from './dispatcher.ts';
 
@@ -27,8 +26,8 @@ export interface DispatchersOptions {
   readonly store: Store;
   readonly logger: Logger;
   readonly byteBudget: ByteBudget;
-  readonly turns: FlushTurns;
-  readonly lockWaits: LockWaits;
+  readonly turns: Slots;
+  readonly lockWaits: Slots;
 }
 
 type ReceiveEntry = Look & SubscriptionIds;

@@ -3,8 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
 import { Batcher, type BatcherOptions, type Group } from '../../../src/engine/batching/batcher.ts';
-import { FlushTurns } from '../../../src/engine/batching/flush-turns.ts';
-import { LockWaits } from '../../../src/engine/batching/lock-waits.ts';
+import { Slots } from '../../../src/engine/batching/slots.ts';
 import { codeOf } from '../../support/calls.ts';
 
 interface Entry {
@@ -169,12 +168,12 @@ describe('an error', () => {
     expect(flushed.length).toBeLessThanOrEqual(2 * names.length);
   });
 
-  it('lets no more halves wait for locks than may, and needs no second place where it has one', async () => {
-    const lockWaits = new LockWaits(2);
+  it('lets no more halves wait for locks than may, and needs no second slot where it has one', async () => {
+    const lockWaits = new Slots(1);
     const waiting: string[] = [];
     const held = Promise.withResolvers<void>();
     const batcher = createBatcher({
-      ...{ lockWaits, turns: new FlushTurns(1) },
+      ...{ lockWaits, turns: new Slots(1) },
       flush: async (groups, wait) => {
         const entries = groups.flatMap((group) => group.entries);
         const name = entries.map((entry) => entry.name).join(' ');
@@ -185,14 +184,14 @@ describe('an error', () => {
         return groups.map((group) => group.entries.map((entry) => entry.name.toUpperCase()));
       },
     });
-    const place = lockWaits.run(() => held.promise);
+    const other = lockWaits.run(() => held.promise);
     const halves = [batcher.submit(1, { name: 'a' }), batcher.submit(1, { name: 'b' })];
     await settle();
     await settle();
-    // The one place is taken.
+    // The one slot is taken.
     expect(waiting).toEqual([]);
     held.resolve();
-    await place;
+    await other;
     expect(await Promise.all(halves)).toEqual(['A', 'B']);
     const alone = [batcher.submit(1, { name: 'busy' }), codeOf(batcher.submit(1, { name: 'bad' }))];
     expect(await Promise.all(alone)).toEqual(['BUSY', 'internal']);

@@ -1,49 +1,57 @@
-// Flushes take turns: who asks while all are taken waits, in the order of asking, and who asked
-// together begins together.
+// Slots: work that asks while all are taken waits, in the order of asking.
 
 import { describe, expect, it } from 'vitest';
 import { Batcher } from '../../../src/engine/batching/batcher.ts';
-import { FlushTurns } from '../../../src/engine/batching/flush-turns.ts';
+import { Slots } from '../../../src/engine/batching/slots.ts';
 
 const nextTurnOfTheLoop = () => new Promise((resolve) => setImmediate(resolve));
 
-function begun(turns: FlushTurns) {
-  const names: string[] = [];
-  const take = (name: string, took = true) =>
-    turns.take(() => {
-      names.push(name);
-      return took;
-    });
-  return { names, take };
-}
-
-describe('turns', () => {
-  it('are given in the order of asking, as many as there are', async () => {
-    const turns = new FlushTurns(2);
-    const { names, take } = begun(turns);
-    for (const name of ['a', 'b', 'c', 'd']) take(name);
-    expect(names).toEqual([]);
-    await nextTurnOfTheLoop();
-    expect(names).toEqual(['a', 'b']);
-    turns.end();
-    expect(names).toEqual(['a', 'b', 'c']);
-    turns.end();
-    expect(names).toEqual(['a', 'b', 'c', 'd']);
+describe('slots', () => {
+  it('are given in the order of asking, as many as there are', () => {
+    const slots = new Slots(2);
+    const begun: string[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) slots.take(() => begun.push(name) > 0);
+    expect(begun).toEqual(['a', 'b']);
+    slots.release();
+    expect(begun).toEqual(['a', 'b', 'c']);
+    slots.release();
+    expect(begun).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('go on to the next where there was nothing to flush', async () => {
-    const turns = new FlushTurns(1);
-    const { names, take } = begun(turns);
-    take('empty', false);
-    take('full');
-    take('late');
+  it('go to the next where one is not kept', () => {
+    const slots = new Slots(1);
+    const begun: string[] = [];
+    slots.take(() => begun.push('empty') === 0);
+    slots.take(() => begun.push('full') > 0);
+    slots.take(() => begun.push('late') > 0);
+    expect(begun).toEqual(['empty', 'full']);
+  });
+
+  it.each([1, 3, 5])('are kept by %i works at a time, whether those succeed or fail', async (count) => {
+    const slots = new Slots(count);
+    const works = Array.from({ length: 7 }, () => Promise.withResolvers<void>());
+    const begun: number[] = [];
+    const done = works.map(({ promise }, i) =>
+      slots.run(() => {
+        begun.push(i);
+        return promise;
+      }),
+    );
     await nextTurnOfTheLoop();
-    expect(names).toEqual(['empty', 'full']);
+    expect(begun).toHaveLength(count);
+    for (const [i, work] of works.entries()) {
+      if (i % 2 === 0) work.resolve();
+      else work.reject(new Error('busy'));
+    }
+    const ends = await Promise.allSettled(done);
+    expect(ends.map(({ status }) => status === 'fulfilled')).toEqual([true, false, true, false, true, false, true]);
+    expect(begun).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(await slots.run(async () => 'free')).toBe('free');
   });
 });
 
-describe('batchers that share turns', () => {
-  function open(turns: FlushTurns, name: string, flushed: string[]) {
+describe('batchers that share slots', () => {
+  function open(turns: Slots, name: string, flushed: string[]) {
     const release: (() => void)[] = [];
     const batcher = new Batcher<string, string>({
       flush: async (groups) => {
@@ -59,7 +67,7 @@ describe('batchers that share turns', () => {
   }
 
   it('flush one after the other, each with all who came meanwhile', async () => {
-    const turns = new FlushTurns(1);
+    const turns = new Slots(1);
     const flushed: string[] = [];
     const publish = open(turns, 'publish', flushed);
     const receive = open(turns, 'receive', flushed);
@@ -76,7 +84,7 @@ describe('batchers that share turns', () => {
   });
 
   it('wait for one flush of each other at most, however much those have to do', async () => {
-    const turns = new FlushTurns(1);
+    const turns = new Slots(1);
     const flushed: string[] = [];
     const others = ['publish', 'receive'].map((name) => open(turns, name, flushed));
     const acknowledge = open(turns, 'acknowledge', flushed);
@@ -98,8 +106,8 @@ describe('batchers that share turns', () => {
     expect(await Promise.all(answers)).toHaveLength(200);
   });
 
-  it('give the turn back when a flush fails', async () => {
-    const turns = new FlushTurns(1);
+  it('give the slot back when a flush fails', async () => {
+    const turns = new Slots(1);
     const failing = new Batcher<string, string>({
       flush: () => Promise.reject(new Error('no')),
       weigh: () => ({ items: 1, bytes: 0 }),
