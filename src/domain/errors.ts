@@ -14,8 +14,6 @@ export const errorCodes = [
   'subscription_conflict',
   'idempotency_conflict',
   'message_too_large',
-  'nothing_settled',
-  'atomic_refused',
   'rate_limited',
   'too_many_receives',
   'backlog_full',
@@ -39,6 +37,16 @@ export interface FaultData {
     readonly subscription: string;
     readonly differing: readonly string[];
   };
+  /** Nothing was published. */
+  readonly message_too_large: {
+    readonly topic: string;
+    readonly maxMessageBytes: number;
+    readonly fields: readonly FieldFault[];
+  };
+  /** Nothing was published. */
+  readonly idempotency_conflict: { readonly fields: readonly FieldFault[] };
+  /** A subscription of the topic would be further behind than it may; nothing was published. */
+  readonly backlog_full: { readonly topic: string };
 }
 
 /** A rule that one field of a request breaks. */
@@ -53,6 +61,9 @@ export type FieldFault = {
   /** The grant names nothing of what its role is for. */
   | { readonly rule: 'not_empty'; readonly role: string; readonly kinds: readonly string[] }
   | { readonly rule: 'at_most'; readonly other: string; readonly value: number }
+  | { readonly rule: 'bytes_at_most'; readonly bytes: number; readonly topic: string; readonly bytesMax: number }
+  /** The key was used before, for another body. */
+  | { readonly rule: 'one_body_per_key'; readonly key: string }
 );
 
 /** One field of a request that is wrong, in a transport's words: where, and what is right. */

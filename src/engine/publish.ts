@@ -4,7 +4,7 @@
 // twice; any other is not, because nobody knows whether it was done.
 
 import type { Principal } from '../domain/access.ts';
-import { type ErrorCode, WillcallError } from '../domain/errors.ts';
+import { type ErrorCode, type FieldFault, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
 import type { Store } from '../store/index.ts';
@@ -207,31 +207,22 @@ function createFullLog(logger: Logger) {
 }
 
 function toError({ messages, topic }: PublishRequest, { code, refused, maxMessageBytes }: Refusal): WillcallError {
-  if (code === 'message_too_large') {
-    const fields = refused.map((i) => ({
-      field: `messages[${i}].body`,
-      message: `has ${messages[i]?.body.length} bytes; ${topic} takes at most ${maxMessageBytes}`,
-    }));
-    return new WillcallError(
-      code,
-      `${topic} takes bodies of at most ${maxMessageBytes} bytes (max_message_bytes); nothing was published.`,
-      { fields },
-    );
+  switch (code) {
+    case 'message_too_large': {
+      const fields = refused.map((index): FieldFault => {
+        const bytes = messages[index]?.body.length ?? 0;
+        return { path: ['messages', index, 'body'], rule: 'bytes_at_most', bytes, topic, bytesMax: maxMessageBytes };
+      });
+      return new WillcallError(code, { topic, maxMessageBytes, fields });
+    }
+    case 'idempotency_conflict': {
+      const fields = refused.map((index): FieldFault => {
+        const key = messages[index]?.dedupeKey ?? '';
+        return { path: ['messages', index, 'dedupeKey'], rule: 'one_body_per_key', key };
+      });
+      return new WillcallError(code, { fields });
+    }
+    case 'backlog_full':
+      return new WillcallError(code, { topic }, { retryAfterSeconds: FULL_RETRY_SECONDS });
   }
-  if (code === 'backlog_full') {
-    return new WillcallError(
-      code,
-      `${topic} is full: one of its subscriptions would be further behind than it may (max_backlog); nothing was published.`,
-      { retryAfterSeconds: FULL_RETRY_SECONDS },
-    );
-  }
-  const fields = refused.map((i) => ({
-    field: `messages[${i}].dedupe_key`,
-    message: `was used for another body: ${JSON.stringify(messages[i]?.dedupeKey)}`,
-  }));
-  return new WillcallError(
-    code,
-    'A dedupe key names one body: use a new key for a new message; nothing was published.',
-    { fields },
-  );
 }

@@ -63,7 +63,10 @@ describe('a dedupe key', () => {
     await owner.letGo();
     await first;
     const [refused, published] = await Promise.all(calls);
-    expect(refused).toMatchObject({ code: 'idempotency_conflict', fields: [{ field: 'messages[1].dedupe_key' }] });
+    expect(refused).toMatchObject({
+      code: 'idempotency_conflict',
+      data: { fields: [{ path: ['messages', 1, 'dedupeKey'], rule: 'one_body_per_key' }] },
+    });
     expect(published).toMatchObject([{ sequence: 3, duplicate: false }]);
     expect((await queue.receive()).map(({ body }) => body.toString())).toEqual(['a', 'first', 'y']);
   });

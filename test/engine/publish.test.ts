@@ -132,13 +132,19 @@ describe('a call', () => {
       () => null,
       (thrown: unknown) => thrown,
     );
+    const rule = { rule: 'bytes_at_most', topic: queue.name, bytesMax: 3 };
     expect(error).toBeInstanceOf(WillcallError);
-    const { code, fields } = error as WillcallError;
-    expect([code, ...fields.map(({ field }) => field)]).toEqual([
-      'message_too_large',
-      'messages[1].body',
-      'messages[3].body',
-    ]);
+    expect(error).toMatchObject({
+      code: 'message_too_large',
+      data: {
+        topic: queue.name,
+        maxMessageBytes: 3,
+        fields: [
+          { path: ['messages', 1, 'body'], bytes: 4, ...rule },
+          { path: ['messages', 3, 'body'], bytes: 5, ...rule },
+        ],
+      },
+    });
     expect(await logOf(queue.topicId)).toEqual([]);
   });
 });

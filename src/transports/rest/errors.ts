@@ -19,6 +19,9 @@ export type DoorCode =
   | 'headers_too_large'
   | 'request_timeout';
 
+/** Outcomes that are values in the engine, and problems of this API. */
+export type OutcomeCode = 'nothing_settled' | 'atomic_refused';
+
 interface ProblemKind {
   readonly status: number;
   readonly title: string;
@@ -54,7 +57,7 @@ const problems = {
   shutting_down: { status: 503, title: 'The service is shutting down' },
   database_unavailable: { status: 503, title: 'The database is not available' },
   database_timeout: { status: 503, title: 'The database took too long' },
-} as const satisfies Record<ErrorCode | DoorCode, ProblemKind>;
+} as const satisfies Record<ErrorCode | DoorCode | OutcomeCode, ProblemKind>;
 
 export type ProblemCode = keyof typeof problems;
 export const problemCodes = Object.keys(problems) as ProblemCode[];

@@ -17,6 +17,12 @@ const sentences: { readonly [Code in keyof FaultData]: (data: FaultData[Code]) =
   subscription_conflict: ({ subscription, differing }) =>
     `There is a subscription ${subscription} with other settings (${listFields(differing)}); ` +
     'change what can be with PATCH.',
+  message_too_large: ({ topic, maxMessageBytes }) =>
+    `${topic} takes bodies of at most ${maxMessageBytes} bytes (max_message_bytes); nothing was published.`,
+  idempotency_conflict: () => 'A dedupe key names one body: use a new key for a new message; nothing was published.',
+  backlog_full: ({ topic }) =>
+    `${topic} is full: one of its subscriptions would be further behind than it may (max_backlog); ` +
+    'nothing was published.',
 };
 
 /** Of a fault that carries data from its code's sentence, of another its own message. */
@@ -49,6 +55,10 @@ function describeRule(fault: FieldFault): string {
       return `must name what the ${fault.role} is for; ["*"] is all ${fault.kinds.join(' or ')}`;
     case 'at_most':
       return `must not exceed ${toSnakeCase(fault.other)}, which is ${fault.value}`;
+    case 'bytes_at_most':
+      return `has ${fault.bytes} bytes; ${fault.topic} takes at most ${fault.bytesMax}`;
+    case 'one_body_per_key':
+      return `was used for another body: ${JSON.stringify(fault.key)}`;
   }
 }
 

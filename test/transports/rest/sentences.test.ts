@@ -19,6 +19,10 @@ describe('a fault that carries data', () => {
       new WillcallError('subscription_conflict', { subscription: 's', differing: ['topic', 'minBackoffSeconds'] }),
       'There is a subscription s with other settings (topic, min_backoff_seconds); change what can be with PATCH.',
     ],
+    [
+      new WillcallError('backlog_full', { topic: 'payments' }),
+      'payments is full: one of its subscriptions would be further behind than it may (max_backlog); nothing was published.',
+    ],
   ])('is written with the names of the wire: %s', (fault, detail) => {
     expect(writeSentence(fault)).toEqual({ detail, fields: [] });
   });
@@ -44,6 +48,16 @@ describe('a fault that carries data', () => {
       { path: ['minBackoffSeconds'], rule: 'at_most', other: 'maxBackoffSeconds', value: 600 },
       'retry.min_backoff_seconds',
       'must not exceed max_backoff_seconds, which is 600',
+    ],
+    [
+      { path: ['messages', 3, 'body'], rule: 'bytes_at_most', bytes: 300, topic: 'payments', bytesMax: 256 },
+      'messages[3].body',
+      'has 300 bytes; payments takes at most 256',
+    ],
+    [
+      { path: ['messages', 0, 'dedupeKey'], rule: 'one_body_per_key', key: 'ping "1"' },
+      'messages[0].dedupe_key',
+      'was used for another body: "ping \\"1\\""',
     ],
   ];
 
