@@ -38,10 +38,12 @@ describe('the tour of the README', () => {
     ]);
   });
 
-  it('shows the signature in the ledger, after the topic is gone too', () => {
+  it('shows in the ledger that the vendor signed, after the topic is gone too', () => {
     const ledgers = printed().filter((answer) => 'acknowledgments' in answer);
     expect(ledgers).toHaveLength(2);
-    expect(ledgers[0]).toMatchObject({ acknowledgments: [{ ack_no: 1, reference: 'BOOKING-4711', late: false }] });
+    expect(ledgers[0]).toMatchObject({
+      acknowledgments: [{ ack_no: 1, acknowledged_by: 'acme', reference: 'BOOKING-4711', late: false }],
+    });
     expect(ledgers[1]).toEqual(ledgers[0]);
   });
 
