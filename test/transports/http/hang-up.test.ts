@@ -12,7 +12,9 @@ interface Parked {
 let door: FakeDoor;
 afterEach(() => door.stop());
 
-/** A transport whose receives wait until the test answers them, and what it says of lost answers. */
+/**
+ * A transport whose receives wait until the test answers them, and what it says of lost answers.
+ */
 const openParkingDoor = async () => {
   const received = Promise.withResolvers<Parked>();
   const { promise: isLost, resolve: lost } = Promise.withResolvers<void>();
@@ -57,7 +59,8 @@ describe('a client that hangs up', () => {
     const { received, lost, isLost } = await openParkingDoor();
     const socket = await ask('/v1/subscriptions/s/receive');
     const { answer } = await received;
-    // More than the buffers of both ends of a connection hold, so that the answer cannot be written whole.
+    // More than the buffers of both ends of a connection hold, so that the answer cannot be written
+    // whole.
     answer.resolve(makeAnswer([makeReceived({ body: Buffer.alloc(64 * 1024 * 1024, 'x') })], lost));
     await once(socket, 'readable');
     socket.destroy();
