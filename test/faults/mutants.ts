@@ -59,8 +59,8 @@ const plainMutants: readonly Mutant[] = [
     file: 'receive/receive-plain.sql',
     edits: [
       [
-        's.subscription_id, s.delivery_no, s.head, s.at,',
-        's.subscription_id, s.delivery_no, lower(s.handed) - 1, s.at,',
+        'served.subscription_id, served.delivery_no, served.head, served.at,',
+        'served.subscription_id, served.delivery_no, lower(served.handed) - 1, served.at,',
       ],
     ],
     caughtBy: ['leasesAreExclusive', 'nothingIsSkipped'],
@@ -68,19 +68,24 @@ const plainMutants: readonly Mutant[] = [
   {
     name: 'acknowledge in one pass signs and leaves the lease as it is',
     file: ACKNOWLEDGE_PLAIN,
-    edits: [['where l.ctid = any (array(select s.place from settled s where isempty(s.rest)))', 'where false']],
+    edits: [
+      [
+        'where lease.ctid = any (array(select settled.row_ctid from settled where isempty(settled.rest)))',
+        'where false',
+      ],
+    ],
     caughtBy: ['everyMessageIsInOnePlace', 'receiptsFence', 'calls fail'],
   },
   {
     name: 'acknowledge in one pass numbers with gaps',
     file: ACKNOWLEDGE_PLAIN,
-    edits: [['coalesce(a.ack_no, 0) as tail', 'coalesce(a.ack_no, 0) + 1 as tail']],
+    edits: [['coalesce(tail.ack_no, 0) as tail', 'coalesce(tail.ack_no, 0) + 1 as tail']],
     caughtBy: ['ackNumbersAreDense'],
   },
   {
     name: 'acknowledge in one pass forgets the reference',
     file: ACKNOWLEDGE_PLAIN,
-    edits: [['_principals[s.grp], s.ref\n', '_principals[s.grp], null\n']],
+    edits: [['_principals[signing.grp], signing.ref\n', '_principals[signing.grp], null\n']],
     caughtBy: ['answersHaveRecords'],
   },
 ];
@@ -184,7 +189,7 @@ export const mutants: readonly Mutant[] = [
     file: 'settle/acknowledge.sql',
     edits: [
       ['\n      and d.nonce = _nonces[_g];', ';'],
-      ['\n        and d.nonce = _nonces[g.no]', '', ACKNOWLEDGE_PLAIN],
+      ['\n        and delivery.nonce = _nonces[share.no]', '', ACKNOWLEDGE_PLAIN],
     ],
     caughtBy: ['outcomesAreAllowed'],
   },
@@ -211,8 +216,8 @@ export const mutants: readonly Mutant[] = [
         'settle/acknowledge-late.sql',
       ],
       [
-        's.generation, s.attempt, s.body_bytes, s.late,',
-        's.generation, s.attempt, s.body_bytes, false,',
+        'signing.body_bytes, signing.late, signing.message_id,',
+        'signing.body_bytes, false, signing.message_id,',
         ACKNOWLEDGE_PLAIN,
       ],
     ],
@@ -301,7 +306,7 @@ export const mutants: readonly Mutant[] = [
         '    cross join lateral (select substring(_bodies from e.start for e.bytes) as body) b;',
         '    cross join lateral (select substring(_bodies from e.start for e.bytes) as body) b\n    where e.ord < 3;',
       ],
-      ['as body offset 0) b\n', 'as body offset 0) b\n    where e.ord < 3\n', PUBLISH_PLAIN],
+      ['as body offset 0) data\n', 'as body offset 0) data\n    where entry.ord < 3\n', PUBLISH_PLAIN],
     ],
     caughtBy: ['publishedIsKept'],
   },

@@ -38,28 +38,28 @@ declare
 begin
   -- What is due already is as if it had no delay.
   if _deliver_ats is not null then
-    select array_agg(case when d.at > _at then d.at end order by d.ord) into _deliver_ats
-    from unnest(_deliver_ats) with ordinality d (at, ord);
+    select array_agg(case when given.at > _at then given.at end order by given.ord) into _deliver_ats
+    from unnest(_deliver_ats) with ordinality given (at, ord);
   end if;
-  select array_agg(sha256(substring(_bodies from e.start for e.bytes)) order by e.ord) into _digests
-  from unnest(_body_starts, _body_bytes) with ordinality e (start, bytes, ord);
+  select array_agg(sha256(substring(_bodies from entry.start for entry.bytes)) order by entry.ord) into _digests
+  from unnest(_body_starts, _body_bytes) with ordinality entry (start, bytes, ord);
 
   if _dedupe_keys is not null then
-    select k.turn, k.message_ids, k.digests into _known
-    from willcall.recall_keys(_topic_id, _at, _window, _publishers, _dedupe_keys) k;
+    select known.turn, known.message_ids, known.digests into _known
+    from willcall.recall_keys(_topic_id, _at, _window, _publishers, _dedupe_keys) known;
     _turn := _known.turn;
     -- By entry, the first entry of the flush with its key and publisher; itself without a key.
-    select array_agg(f.original order by f.ord) into _originals
+    select array_agg(found.original order by found.ord) into _originals
     from (
-      select e.ord, case
-          when e.dedupe_key is null then e.ord
-          else min(e.ord) over (partition by e.publisher, e.dedupe_key, e.dedupe_key is null)
+      select entry.ord, case
+          when entry.dedupe_key is null then entry.ord
+          else min(entry.ord) over (partition by entry.publisher, entry.dedupe_key, entry.dedupe_key is null)
         end as original
-      from unnest(_publishers, _dedupe_keys) with ordinality e (publisher, dedupe_key, ord)
-    ) f;
-    select array_agg(e.ord order by e.ord) into refused_entries
-    from unnest(_digests, _known.digests, _originals) with ordinality e (digest, known_digest, original, ord)
-    where e.digest <> coalesce(e.known_digest, _digests[e.original]);
+      from unnest(_publishers, _dedupe_keys) with ordinality entry (publisher, dedupe_key, ord)
+    ) found;
+    select array_agg(entry.ord order by entry.ord) into refused_entries
+    from unnest(_digests, _known.digests, _originals) with ordinality entry (digest, known_digest, original, ord)
+    where entry.digest <> coalesce(entry.known_digest, _digests[entry.original]);
     if refused_entries is not null then
       return;
     end if;
@@ -67,11 +67,11 @@ begin
   end if;
 
   if _room is not null then
-    select array_agg(e.ord order by e.ord) into refused_entries
+    select array_agg(entry.ord order by entry.ord) into refused_entries
     from unnest(_body_bytes, message_ids, _originals, _delay_seconds, _deliver_ats)
-      with ordinality e (bytes, known_id, original, delay_seconds, deliver_at, ord)
-    where e.known_id is null and coalesce(e.original, e.ord) = e.ord
-      and e.delay_seconds is null and e.deliver_at is null;
+      with ordinality entry (bytes, known_id, original, delay_seconds, deliver_at, ord)
+    where entry.known_id is null and coalesce(entry.original, entry.ord) = entry.ord
+      and entry.delay_seconds is null and entry.deliver_at is null;
     is_full := cardinality(refused_entries) > _room;
     if is_full then
       return;
@@ -81,31 +81,33 @@ begin
 
   with entry as (
     select
-      e.*, coalesce(e.deliver_at, _at + e.delay_seconds * interval '1 second') as due_at,
-      e.known_id is null and coalesce(e.original, e.ord) = e.ord as fresh
+      entry.*, coalesce(entry.deliver_at, _at + entry.delay_seconds * interval '1 second') as due_at,
+      entry.known_id is null and coalesce(entry.original, entry.ord) = entry.ord as fresh
     from unnest(
-      _body_starts, _body_bytes, _publishers, _content_types, _attributes, _ordering_keys, _delay_seconds, _deliver_ats,
-      _digests, message_ids, _originals
-    ) with ordinality e (
+      _body_starts, _body_bytes, _publishers, _content_types, _attributes, _ordering_keys, _delay_seconds,
+      _deliver_ats, _digests, message_ids, _originals
+    ) with ordinality entry (
       start, bytes, publisher, content_type, attributes, ordering_key, delay_seconds, deliver_at, digest, known_id,
       original, ord
     )
   ),
   numbered as (
     select
-      e.*,
-      case when e.due_at is null then _first_seq - 1 + row_number() over (partition by e.due_at is null order by e.ord) end
-        as seq,
-      case when e.due_at is not null then nextval('willcall.scheduled_number') end as scheduled_no
-    from entry e
-    where e.fresh
+      entry.*,
+      case
+        when entry.due_at is null
+          then _first_seq - 1 + row_number() over (partition by entry.due_at is null order by entry.ord)
+      end as seq,
+      case when entry.due_at is not null then nextval('willcall.scheduled_number') end as scheduled_no
+    from entry
+    where entry.fresh
   ),
   identified as (
     select
-      n.*,
-      case when n.seq is null then '\x02'::bytea else '\x01'::bytea end || int4send(_topic_id)
-        || int8send(coalesce(n.seq, n.scheduled_no)) || int8send(_salt) as message_id
-    from numbered n
+      numbered.*,
+      case when numbered.seq is null then '\x02'::bytea else '\x01'::bytea end || int4send(_topic_id)
+        || int8send(coalesce(numbered.seq, numbered.scheduled_no)) || int8send(_salt) as message_id
+    from numbered
   ),
   prompt as (
     insert into willcall.message (
@@ -113,60 +115,60 @@ begin
       ordering_key, body
     )
     select
-      _topic_id, i.seq, _at, i.bytes, i.message_id, i.digest, i.publisher, i.content_type, i.attributes::jsonb,
-      i.ordering_key, substring(_bodies from i.start for i.bytes)
-    from identified i
-    where i.seq is not null
-    order by i.seq
+      _topic_id, msg.seq, _at, msg.bytes, msg.message_id, msg.digest, msg.publisher, msg.content_type,
+      msg.attributes::jsonb, msg.ordering_key, substring(_bodies from msg.start for msg.bytes)
+    from identified msg
+    where msg.seq is not null
+    order by msg.seq
   ),
   delayed as (
     insert into willcall.scheduled (
-      topic_id, scheduled_no, deliver_at, requested_at, message_id, published_by, content_type, attributes, ordering_key,
-      body
+      topic_id, scheduled_no, deliver_at, requested_at, message_id, published_by, content_type, attributes,
+      ordering_key, body
     )
     select
-      _topic_id, i.scheduled_no, i.due_at, _at, i.message_id, i.publisher, i.content_type, i.attributes::jsonb,
-      i.ordering_key, substring(_bodies from i.start for i.bytes)
-    from identified i
-    where i.seq is null
+      _topic_id, msg.scheduled_no, msg.due_at, _at, msg.message_id, msg.publisher, msg.content_type,
+      msg.attributes::jsonb, msg.ordering_key, substring(_bodies from msg.start for msg.bytes)
+    from identified msg
+    where msg.seq is null
   )
   select
-    array_agg(coalesce(e.known_id, i.message_id, o.message_id) order by e.ord),
-    array_agg(coalesce(i.seq, o.seq) order by e.ord),
-    array_agg(not e.fresh order by e.ord)
+    array_agg(coalesce(entry.known_id, msg.message_id, orig.message_id) order by entry.ord),
+    array_agg(coalesce(msg.seq, orig.seq) order by entry.ord),
+    array_agg(not entry.fresh order by entry.ord)
   into message_ids, seqs, duplicates
-  from entry e
-  left join lateral (select i.message_id, i.seq from identified i where i.ord = e.ord limit 1) i on true
+  from entry
+  left join lateral (select msg.message_id, msg.seq from identified msg where msg.ord = entry.ord limit 1) msg on true
   left join lateral (
-    select i.message_id, i.seq from identified i where not e.fresh and i.ord = e.original limit 1
-  ) o on true;
+    select msg.message_id, msg.seq from identified msg where not entry.fresh and msg.ord = entry.original limit 1
+  ) orig on true;
 
   if _dedupe_keys is null then
     return;
   end if;
   perform willcall.remember_keys(
     _turn, _topic_id, _at, _publishers,
-    (select array_agg(case when not d.duplicate then k.dedupe_key end order by k.ord)
-      from unnest(_dedupe_keys) with ordinality k (dedupe_key, ord)
-      cross join lateral (select duplicates[k.ord] as duplicate) d),
+    (select array_agg(case when not given.duplicate then known.dedupe_key end order by known.ord)
+      from unnest(_dedupe_keys) with ordinality known (dedupe_key, ord)
+      cross join lateral (select duplicates[known.ord] as duplicate) given),
     message_ids, _digests
   );
   -- A duplicate's sequence is in its id; if it was delayed, in scheduled_sequence once it entered
   -- the log.
   select array_agg(
     case
-      when not e.duplicate or e.seq is not null then e.seq
-      when get_byte(e.message_id, 0) = 1 then willcall.message_number(e.message_id)
+      when not entry.duplicate or entry.seq is not null then entry.seq
+      when get_byte(entry.message_id, 0) = 1 then willcall.message_number(entry.message_id)
       else (
-        select s.seq
-        from willcall.scheduled_sequence s
-        where s.topic_id = _topic_id and s.scheduled_no = willcall.message_number(e.message_id)
+        select scheduled.seq
+        from willcall.scheduled_sequence scheduled
+        where scheduled.topic_id = _topic_id and scheduled.scheduled_no = willcall.message_number(entry.message_id)
       )
     end
-    order by e.ord
+    order by entry.ord
   )
   into seqs
-  from unnest(message_ids, seqs, duplicates) with ordinality e (message_id, seq, duplicate, ord);
+  from unnest(message_ids, seqs, duplicates) with ordinality entry (message_id, seq, duplicate, ord);
 end
 $$;
 
@@ -190,28 +192,29 @@ declare
   _even record;
   _odd record;
 begin
-  select r.turn, r.began_at > _at - _window and not r.emptied as both_read into _rotation
-  from willcall.dedupe_rotation r;
+  select rotation.turn, rotation.began_at > _at - _window and not rotation.emptied as both_read into _rotation
+  from willcall.dedupe_rotation rotation;
   turn := _rotation.turn;
 
   if turn % 2 = 0 or _rotation.both_read then
-    select k.message_ids, k.digests into _even
-    from willcall.recall_even(_topic_id, _at - _window, _publishers, _dedupe_keys) k;
+    select known.message_ids, known.digests into _even
+    from willcall.recall_even(_topic_id, _at - _window, _publishers, _dedupe_keys) known;
     message_ids := _even.message_ids;
     digests := _even.digests;
   end if;
   if turn % 2 = 1 or _rotation.both_read then
-    select k.message_ids, k.digests into _odd
-    from willcall.recall_odd(_topic_id, _at - _window, _publishers, _dedupe_keys) k;
+    select known.message_ids, known.digests into _odd
+    from willcall.recall_odd(_topic_id, _at - _window, _publishers, _dedupe_keys) known;
     if message_ids is null then
       message_ids := _odd.message_ids;
       digests := _odd.digests;
     else
       -- A key is in both only if its window is over in the older table, which then returned null.
-      select array_agg(coalesce(e.a_id, e.b_id) order by e.ord), array_agg(coalesce(e.a_digest, e.b_digest) order by e.ord)
+      select array_agg(coalesce(entry.a_id, entry.b_id) order by entry.ord),
+        array_agg(coalesce(entry.a_digest, entry.b_digest) order by entry.ord)
       into message_ids, digests
       from unnest(_even.message_ids, _even.digests, _odd.message_ids, _odd.digests)
-        with ordinality e (a_id, a_digest, b_id, b_digest, ord);
+        with ordinality entry (a_id, a_digest, b_id, b_digest, ord);
     end if;
   end if;
 end

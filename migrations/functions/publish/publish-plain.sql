@@ -49,24 +49,26 @@ begin
 
   return query
   with topic as materialized (
-    select g.no, g.topic_id, g.first, g.last, coalesce(tail.seq, 0) as tail, greatest(_now, tail.published_at) as at
-    from unnest(_mine) m (no)
+    select share.no, share.topic_id, share.first, share.last, coalesce(tail.seq, 0) as tail,
+      greatest(_now, tail.published_at) as at
+    from unnest(_mine) mine (no)
     cross join lateral (
-      select m.no, _topic_ids[m.no] as topic_id, _firsts[m.no] as first, _lasts[m.no] as last
-    ) g
+      select mine.no, _topic_ids[mine.no] as topic_id, _firsts[mine.no] as first, _lasts[mine.no] as last
+    ) share
     cross join lateral (
-      select t.max_message_bytes
-      from willcall.topic t
-      where t.topic_id = g.topic_id and t.deleted_at is null and t.max_backlog is null
+      select topic.max_message_bytes
+      from willcall.topic
+      where topic.topic_id = share.topic_id and topic.deleted_at is null and topic.max_backlog is null
       limit 1
-    ) t
+    ) topic
     cross join lateral (
-      select max(e.bytes) as largest from unnest(_body_bytes[g.first:g.last]) e (bytes)
-    ) e
+      select max(entry.bytes) as largest from unnest(_body_bytes[share.first:share.last]) entry (bytes)
+    ) entry
     left join lateral (
-      select m.seq, m.published_at from willcall.message m where m.topic_id = g.topic_id order by m.seq desc limit 1
+      select msg.seq, msg.published_at from willcall.message msg where msg.topic_id = share.topic_id
+      order by msg.seq desc limit 1
     ) tail on true
-    where e.largest <= t.max_message_bytes
+    where entry.largest <= topic.max_message_bytes
   ),
   appended as (
     insert into willcall.message (
@@ -74,16 +76,19 @@ begin
       ordering_key, body
     )
     select
-      t.topic_id, t.tail + e.ord, t.at, e.bytes,
-      '\x01'::bytea || int4send(t.topic_id) || int8send(t.tail + e.ord) || int8send(_salt),
-      sha256(b.body), e.publisher, e.content_type, e.attributes::jsonb, e.ordering_key, b.body
-    from topic t
+      topic.topic_id, topic.tail + entry.ord, topic.at, entry.bytes,
+      '\x01'::bytea || int4send(topic.topic_id) || int8send(topic.tail + entry.ord) || int8send(_salt),
+      sha256(data.body), entry.publisher, entry.content_type, entry.attributes::jsonb, entry.ordering_key,
+      data.body
+    from topic
     cross join lateral unnest(
-      _body_starts[t.first:t.last], _body_bytes[t.first:t.last], _publishers[t.first:t.last],
-      _content_types[t.first:t.last], _attributes[t.first:t.last], _ordering_keys[t.first:t.last]
-    ) with ordinality e (start, bytes, publisher, content_type, attributes, ordering_key, ord)
-    cross join lateral (select substring(_bodies from e.start for e.bytes) as body offset 0) b
+      _body_starts[topic.first:topic.last], _body_bytes[topic.first:topic.last],
+      _publishers[topic.first:topic.last],
+      _content_types[topic.first:topic.last], _attributes[topic.first:topic.last],
+      _ordering_keys[topic.first:topic.last]
+    ) with ordinality entry (start, bytes, publisher, content_type, attributes, ordering_key, ord)
+    cross join lateral (select substring(_bodies from entry.start for entry.bytes) as body offset 0) data
   )
-  select t.no, 'published', t.tail + 1 from topic t;
+  select topic.no, 'published', topic.tail + 1 from topic;
 end
 $$;

@@ -74,122 +74,130 @@ begin
   return query
   with sub as materialized (
     select
-      g.no, g.topic_id, g.subscription_id, g.first, g.last, g.places, g.wanted, s.visibility_timeout_seconds,
-      d.delivery_no, d.head, d.generation, greatest(_now, d.at) as at, f.available_at as next_at
-    from unnest(_mine) m (no)
+      ask.no, ask.topic_id, ask.subscription_id, ask.first, ask.last, ask.places, ask.wanted,
+      sub.visibility_timeout_seconds, delivery.delivery_no, delivery.head, delivery.generation,
+      greatest(_now, delivery.at) as at, due.available_at as next_at
+    from unnest(_mine) mine (no)
     cross join lateral (
       select
-        m.no, _topic_ids[m.no] as topic_id, _subscription_ids[m.no] as subscription_id, _firsts[m.no] as first,
-        _lasts[m.no] as last, _places[_firsts[m.no]:_lasts[m.no]] as places,
-        _places[_lasts[m.no]] + _max_messages[_lasts[m.no]] - 1 as wanted
-    ) g
+        mine.no, _topic_ids[mine.no] as topic_id, _subscription_ids[mine.no] as subscription_id,
+        _firsts[mine.no] as first, _lasts[mine.no] as last, _places[_firsts[mine.no]:_lasts[mine.no]] as places,
+        _places[_lasts[mine.no]] + _max_messages[_lasts[mine.no]] - 1 as wanted
+    ) ask
     cross join lateral (
-      select s.visibility_timeout_seconds
-      from willcall.subscription s
-      where s.topic_id = g.topic_id and s.subscription_id = g.subscription_id and s.deleted_at is null
-        and s.delay_seconds = 0 and s.max_in_flight is null
+      select sub.visibility_timeout_seconds
+      from willcall.subscription sub
+      where sub.topic_id = ask.topic_id and sub.subscription_id = ask.subscription_id and sub.deleted_at is null
+        and sub.delay_seconds = 0 and sub.max_in_flight is null
       limit 1
-    ) s
+    ) sub
     cross join lateral (
-      select d.delivery_no, d.head, d.generation, d.at
-      from willcall.delivery d
-      where d.topic_id = g.topic_id and d.subscription_id = g.subscription_id
-      order by d.delivery_no desc
+      select delivery.delivery_no, delivery.head, delivery.generation, delivery.at
+      from willcall.delivery
+      where delivery.topic_id = ask.topic_id and delivery.subscription_id = ask.subscription_id
+      order by delivery.delivery_no desc
       limit 1
-    ) d
+    ) delivery
     left join lateral (
-      select f.available_at
-      from willcall.deferred f
-      where (f.topic_id::bigint << 32 | f.subscription_id) = (g.topic_id::bigint << 32 | g.subscription_id)
-        and f.available_at > coalesce(_deferred_floors[g.no], '-infinity')
-      order by f.available_at, f.seq
+      select due.available_at
+      from willcall.deferred due
+      where (due.topic_id::bigint << 32 | due.subscription_id) = (ask.topic_id::bigint << 32 | ask.subscription_id)
+        and due.available_at > coalesce(_deferred_floors[ask.no], '-infinity')
+      order by due.available_at, due.seq
       limit 1
-    ) f on true
-    where f.available_at is null or f.available_at > _now
+    ) due on true
+    where due.available_at is null or due.available_at > _now
   ),
   -- Sizes alone: how much it is decides whether bodies are read at all.
   share as materialized (
     select
-      s.no, s.topic_id, s.subscription_id, s.delivery_no + m.nth as delivery_no, s.generation, s.at,
-      s.first + m.nth - 1 as waiter, m.first_seq, m.head, m.messages, m.bytes,
-      _now + coalesce(_visibility_timeout_seconds[s.first + m.nth - 1], s.visibility_timeout_seconds) * interval '1 second'
+      sub.no, sub.topic_id, sub.subscription_id, sub.delivery_no + msg.nth as delivery_no, sub.generation, sub.at,
+      sub.first + msg.nth - 1 as waiter, msg.first_seq, msg.head, msg.messages, msg.bytes,
+      _now + interval '1 second'
+        * coalesce(_visibility_timeout_seconds[sub.first + msg.nth - 1], sub.visibility_timeout_seconds)
         as expires_at,
-      int8multirange(int8range(m.first_seq, m.head, '[]')) as handed
-    from sub s
+      int8multirange(int8range(msg.first_seq, msg.head, '[]')) as handed
+    from sub
     cross join lateral (
       select
-        w.nth, min(m.seq) as first_seq, max(m.seq) as head, count(*)::integer as messages, sum(m.body_bytes) as bytes
+        slot.nth, min(msg.seq) as first_seq, max(msg.seq) as head, count(*)::integer as messages,
+        sum(msg.body_bytes) as bytes
       from (
-        select m.seq, m.body_bytes, (row_number() over ())::integer as place
+        select msg.seq, msg.body_bytes, (row_number() over ())::integer as place
         from (
-          select m.seq, m.body_bytes
-          from willcall.message m
-          where m.topic_id = s.topic_id and m.seq > s.head
-          order by m.seq
-          limit s.wanted
-        ) m
-      ) m
-      cross join lateral (select width_bucket(m.place, s.places) as nth offset 0) w
-      group by w.nth
-    ) m
+          select msg.seq, msg.body_bytes
+          from willcall.message msg
+          where msg.topic_id = sub.topic_id and msg.seq > sub.head
+          order by msg.seq
+          limit sub.wanted
+        ) msg
+      ) msg
+      cross join lateral (select width_bucket(msg.place, sub.places) as nth offset 0) slot
+      group by slot.nth
+    ) msg
   ),
   served as materialized (
     select
-      s.*,
-      bool_and(s.messages = s.head - s.first_seq + 1 and (s.messages = 1 or s.bytes <= _max_bytes[s.waiter]))
-        over (partition by s.no)
-        and sum(s.bytes) over (partition by s.no) <= _bytes_max as fits,
-      count(*) over (partition by s.no) as waiters
-    from share s
+      share.*,
+      bool_and(
+          share.messages = share.head - share.first_seq + 1
+          and (share.messages = 1 or share.bytes <= _max_bytes[share.waiter])
+        ) over (partition by share.no)
+        and sum(share.bytes) over (partition by share.no) <= _bytes_max as fits,
+      count(*) over (partition by share.no) as waiters
+    from share
   ),
   delivered as (
     insert into willcall.delivery (
       topic_id, subscription_id, delivery_no, head, at, nonce, generation, kind, principal, handed
     )
     select
-      s.topic_id, s.subscription_id, s.delivery_no, s.head, s.at, _nonces[s.waiter], s.generation, 'deliver',
-      _principals[s.waiter], s.handed
-    from served s
-    where s.fits
+      served.topic_id, served.subscription_id, served.delivery_no, served.head, served.at,
+      _nonces[served.waiter], served.generation, 'deliver',
+      _principals[served.waiter], served.handed
+    from served
+    where served.fits
   ),
   leased as (
     insert into willcall.lease (
       topic_id, subscription_id, delivery_no, lease_no, attempt, failures, expires_at, outstanding
     )
-    select s.topic_id, s.subscription_id, s.delivery_no, 0, 1, 0, s.expires_at, s.handed
-    from served s
-    where s.fits
+    select served.topic_id, served.subscription_id, served.delivery_no, 0, 1, 0, served.expires_at, served.handed
+    from served
+    where served.fits
   )
   select
-    s.no, 'received', _now, case when coalesce(o.waiters, 0) <= s.last - s.first then s.next_at end,
+    sub.no, 'received', _now, case when coalesce(won.waiters, 0) <= sub.last - sub.first then sub.next_at end,
     (select pg_current_snapshot()::text),
-    case when o.waiters > 0 then pg_current_xact_id()::text::bigint end,
-    null::integer, null::bigint, null::timestamptz, null::integer, null::bigint[], null::timestamptz[], null::bytea,
+    case when won.waiters > 0 then pg_current_xact_id()::text::bigint end,
+    null::integer, null::bigint, null::timestamptz, null::integer, null::bigint[], null::timestamptz[],
+    null::bytea,
     null::text[], null::json, null::json, null::integer[], null::bytea
-  from sub s
-  left join lateral (select o.waiters, o.fits from served o where o.no = s.no limit 1) o on true
-  where coalesce(o.fits, true)
+  from sub
+  left join lateral (select won.waiters, won.fits from served won where won.no = sub.no limit 1) won on true
+  where coalesce(won.fits, true)
   union all
   select
-    s.no, null, null, null, null, null,
-    s.waiter, s.delivery_no, s.expires_at, s.messages, array[s.first_seq], m.*
-  from served s
+    served.no, null, null, null, null, null,
+    served.waiter, served.delivery_no, served.expires_at, served.messages, array[served.first_seq], msg.*
+  from served
   cross join lateral (
     select
-      willcall.condense(array_agg(m.published_at)),
-      string_agg(m.message_id, ''),
-      willcall.condense(array_agg(m.content_type)),
-      json_object_agg(m.seq, m.attributes) filter (where m.attributes is not null),
-      json_object_agg(m.seq, m.ordering_key) filter (where m.ordering_key is not null),
-      willcall.condense(array_agg(m.body_bytes)),
-      string_agg(m.body, '')
+      willcall.condense(array_agg(msg.published_at)),
+      string_agg(msg.message_id, ''),
+      willcall.condense(array_agg(msg.content_type)),
+      json_object_agg(msg.seq, msg.attributes) filter (where msg.attributes is not null),
+      json_object_agg(msg.seq, msg.ordering_key) filter (where msg.ordering_key is not null),
+      willcall.condense(array_agg(msg.body_bytes)),
+      string_agg(msg.body, '')
     from (
-      select m.seq, m.published_at, m.message_id, m.content_type, m.attributes, m.ordering_key, m.body_bytes, m.body
-      from willcall.message m
-      where m.topic_id = s.topic_id and m.seq between s.first_seq and s.head
-      order by m.seq
-    ) m
-  ) m
-  where s.fits;
+      select msg.seq, msg.published_at, msg.message_id, msg.content_type, msg.attributes, msg.ordering_key,
+        msg.body_bytes, msg.body
+      from willcall.message msg
+      where msg.topic_id = served.topic_id and msg.seq between served.first_seq and served.head
+      order by msg.seq
+    ) msg
+  ) msg
+  where served.fits;
 end
 $$;

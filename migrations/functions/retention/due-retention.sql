@@ -39,127 +39,135 @@ declare
   _signed_before timestamptz;
 begin
   -- Null, as where no ledger row is old enough: they are kept for ever.
-  select _now - p.retention_seconds * interval '1 second' into _signed_before
-  from willcall.ledger_policy p
-  where p.only_row;
+  select _now - policy.retention_seconds * interval '1 second' into _signed_before
+  from willcall.ledger_policy policy
+  where policy.only_row;
 
   return query
-  select d.topic_id, d.subscription_id, d.retains, d.prunes_ledger, d.delivery_floor, d.mark_floor, d.ledger_floor
+  select found.topic_id, found.subscription_id, found.retains, found.prunes_ledger, found.delivery_floor,
+    found.mark_floor, found.ledger_floor
   from (
     select
-      k.topic_id,
-      k.subscription_id,
+      key.topic_id,
+      key.subscription_id,
       case
-        when s.deleted_at is not null then waiting.seq is not null
+        when sub.deleted_at is not null then waiting.seq is not null
         else
           -- Time rises with seq and with delivery_no: the first one tells.
-          coalesce(fresh.published_at < t.too_old, false)
-          or coalesce(tried.published_at < t.too_old, false)
-          or coalesce(oldest.at < t.too_old and oldest.delivery_no < least(mark.lease_floor, tail.delivery_no), false)
+          coalesce(fresh.published_at < instant.too_old, false)
+          or coalesce(tried.published_at < instant.too_old, false)
           or coalesce(
-            mark.marked_at <= t.at - interval '1 minute'
+            oldest.at < instant.too_old and oldest.delivery_no < least(mark.lease_floor, tail.delivery_no), false
+          )
+          or coalesce(
+            mark.marked_at <= instant.at - interval '1 minute'
             and willcall.is_mark_due(
-              k.topic_id, k.subscription_id, tail.head, tail.delivery_no, mark.marked_at, mark.settled_seq,
-              mark.lease_floor, waiting.seq, eldest.marked_at, t.at - s.retain_acknowledged_seconds * interval '1 second'
+              key.topic_id, key.subscription_id, tail.head, tail.delivery_no, mark.marked_at, mark.settled_seq,
+              mark.lease_floor, waiting.seq, eldest.marked_at,
+              instant.at - sub.retain_acknowledged_seconds * interval '1 second'
             ),
             false
           )
       end as retains,
       coalesce(signed.acknowledged_at < _signed_before and signed.ack_no < signed.last_no, false) as prunes_ledger,
-      coalesce(oldest.delivery_no - 1, k.delivery_floor) as delivery_floor,
-      coalesce(eldest.marked_at, k.mark_floor) as mark_floor,
-      coalesce(signed.ack_no - 1, k.ledger_floor) as ledger_floor,
+      coalesce(oldest.delivery_no - 1, key.delivery_floor) as delivery_floor,
+      coalesce(eldest.marked_at, key.mark_floor) as mark_floor,
+      coalesce(signed.ack_no - 1, key.ledger_floor) as ledger_floor,
       -- The caller knows instants to the millisecond.
-      oldest.delivery_no - 1 > k.delivery_floor
-        or eldest.marked_at >= k.mark_floor + interval '1 millisecond'
-        or signed.ack_no - 1 > k.ledger_floor as rises
+      oldest.delivery_no - 1 > key.delivery_floor
+        or eldest.marked_at >= key.mark_floor + interval '1 millisecond'
+        or signed.ack_no - 1 > key.ledger_floor as rises
     from unnest(_topic_ids, _subscription_ids, _delivery_floors, _mark_floors, _ledger_floors)
-      k (topic_id, subscription_id, delivery_floor, mark_floor, ledger_floor)
+      key (topic_id, subscription_id, delivery_floor, mark_floor, ledger_floor)
     cross join lateral (
-      select s.deleted_at, t.retention_seconds, t.retain_acknowledged_seconds
-      from willcall.subscription s
+      select sub.deleted_at, topic.retention_seconds, topic.retain_acknowledged_seconds
+      from willcall.subscription sub
       cross join lateral (
-        select t.retention_seconds, t.retain_acknowledged_seconds
-        from willcall.topic t
-        where t.topic_id = k.topic_id
+        select topic.retention_seconds, topic.retain_acknowledged_seconds
+        from willcall.topic
+        where topic.topic_id = key.topic_id
         limit 1
-      ) t
-      where s.topic_id = k.topic_id and s.subscription_id = k.subscription_id
+      ) topic
+      where sub.topic_id = key.topic_id and sub.subscription_id = key.subscription_id
       limit 1
-    ) s
+    ) sub
     left join lateral (
-      select d.delivery_no, d.head, d.at
-      from willcall.delivery d
-      where d.topic_id = k.topic_id and d.subscription_id = k.subscription_id
-      order by d.delivery_no desc
+      select delivery.delivery_no, delivery.head, delivery.at
+      from willcall.delivery
+      where delivery.topic_id = key.topic_id and delivery.subscription_id = key.subscription_id
+      order by delivery.delivery_no desc
       limit 1
     ) tail on true
     cross join lateral (
-      select c.at, _now - s.retention_seconds * interval '1 second' as too_old
-      from (select greatest(_now, tail.at) as at) c
-    ) t
+      select clock.at, _now - sub.retention_seconds * interval '1 second' as too_old
+      from (select greatest(_now, tail.at) as at) clock
+    ) instant
     left join lateral (
-      select d.delivery_no, d.at
-      from willcall.delivery d
-      where d.topic_id = k.topic_id and d.subscription_id = k.subscription_id and d.delivery_no > k.delivery_floor
-      order by d.delivery_no
+      select delivery.delivery_no, delivery.at
+      from willcall.delivery
+      where delivery.topic_id = key.topic_id and delivery.subscription_id = key.subscription_id
+        and delivery.delivery_no > key.delivery_floor
+      order by delivery.delivery_no
       limit 1
     ) oldest on true
     left join lateral (
-      select m.marked_at, m.settled_seq, m.lease_floor
-      from willcall.settled_mark m
-      where m.topic_id = k.topic_id and m.subscription_id = k.subscription_id
-      order by m.marked_at desc
+      select settled_mark.marked_at, settled_mark.settled_seq, settled_mark.lease_floor
+      from willcall.settled_mark
+      where settled_mark.topic_id = key.topic_id and settled_mark.subscription_id = key.subscription_id
+      order by settled_mark.marked_at desc
       limit 1
     ) mark on true
     left join lateral (
-      select m.marked_at
-      from willcall.settled_mark m
-      where m.topic_id = k.topic_id and m.subscription_id = k.subscription_id and m.marked_at >= k.mark_floor
-      order by m.marked_at
+      select settled_mark.marked_at
+      from willcall.settled_mark
+      where settled_mark.topic_id = key.topic_id and settled_mark.subscription_id = key.subscription_id
+        and settled_mark.marked_at >= key.mark_floor
+      order by settled_mark.marked_at
       limit 1
     ) eldest on true
     left join lateral (
-      select f.seq
-      from willcall.deferred f
-      where f.topic_id = k.topic_id and f.subscription_id = k.subscription_id and f.seq > coalesce(mark.settled_seq, 0)
-      order by f.seq
+      select deferred.seq
+      from willcall.deferred
+      where deferred.topic_id = key.topic_id and deferred.subscription_id = key.subscription_id
+        and deferred.seq > coalesce(mark.settled_seq, 0)
+      order by deferred.seq
       limit 1
     ) waiting on true
     -- A message that was tried is found by its sequence; those never handed out are above the head.
     left join lateral (
-      select m.published_at
-      from willcall.message m
-      where m.topic_id = k.topic_id and m.seq >= waiting.seq
-      order by m.seq
+      select msg.published_at
+      from willcall.message msg
+      where msg.topic_id = key.topic_id and msg.seq >= waiting.seq
+      order by msg.seq
       limit 1
     ) tried on true
     left join lateral (
-      select m.published_at
-      from willcall.message m
-      where m.topic_id = k.topic_id and m.seq > tail.head
-      order by m.seq
+      select msg.published_at
+      from willcall.message msg
+      where msg.topic_id = key.topic_id and msg.seq > tail.head
+      order by msg.seq
       limit 1
     ) fresh on true
     left join lateral (
       select
-        a.ack_no,
-        a.acknowledged_at,
+        ack.ack_no,
+        ack.acknowledged_at,
         (
-          select l.ack_no
-          from willcall.acknowledgment l
-          where l.topic_id = k.topic_id and l.subscription_id = k.subscription_id
-          order by l.ack_no desc
+          select newest.ack_no
+          from willcall.acknowledgment newest
+          where newest.topic_id = key.topic_id and newest.subscription_id = key.subscription_id
+          order by newest.ack_no desc
           limit 1
         ) as last_no
-      from willcall.acknowledgment a
+      from willcall.acknowledgment ack
       where _signed_before is not null
-        and a.topic_id = k.topic_id and a.subscription_id = k.subscription_id and a.ack_no > k.ledger_floor
-      order by a.ack_no
+        and ack.topic_id = key.topic_id and ack.subscription_id = key.subscription_id
+        and ack.ack_no > key.ledger_floor
+      order by ack.ack_no
       limit 1
     ) signed on true
-  ) d
-  where d.retains or d.prunes_ledger or d.rises;
+  ) found
+  where found.retains or found.prunes_ledger or found.rises;
 end
 $$;
 
@@ -183,10 +191,11 @@ as $$
 declare
   _oldest_lease bigint;
 begin
-  select l.delivery_no into _oldest_lease
-  from willcall.lease l
-  where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no >= _lease_floor
-  order by l.delivery_no
+  select lease.delivery_no into _oldest_lease
+  from willcall.lease
+  where lease.topic_id = _topic_id and lease.subscription_id = _subscription_id
+    and lease.delivery_no >= _lease_floor
+  order by lease.delivery_no
   limit 1;
   if coalesce(_oldest_lease, _delivery_no + 1) > _lease_floor then
     return true;
@@ -197,9 +206,10 @@ begin
   end if;
   return not exists (
     select
-    from willcall.lease l
-    where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no >= _lease_floor
-      and lower(l.outstanding) <= _settled_seq + 1
+    from willcall.lease
+    where lease.topic_id = _topic_id and lease.subscription_id = _subscription_id
+      and lease.delivery_no >= _lease_floor
+      and lower(lease.outstanding) <= _settled_seq + 1
   );
 end
 $$;
@@ -221,24 +231,26 @@ as $$
 #variable_conflict use_column
 begin
   return query
-  select d.topic_id, d.prunes, d.floor
+  select found.topic_id, found.prunes, found.floor
   from (
     select
-      k.topic_id,
-      k.floor as known_floor,
+      key.topic_id,
+      key.floor as known_floor,
       oldest.seq - 1 as floor,
       case
-        when oldest.seq < tail.seq then coalesce(oldest.seq <= willcall.prunable_seq(k.topic_id, oldest.seq - 1), false)
+        when oldest.seq < tail.seq
+          then coalesce(oldest.seq <= willcall.prunable_seq(key.topic_id, oldest.seq - 1), false)
         else false
       end as prunes
-    from unnest(_topic_ids, _floors) k (topic_id, floor)
+    from unnest(_topic_ids, _floors) key (topic_id, floor)
     cross join lateral (
-      select m.seq from willcall.message m where m.topic_id = k.topic_id and m.seq > k.floor order by m.seq limit 1
+      select msg.seq from willcall.message msg where msg.topic_id = key.topic_id and msg.seq > key.floor
+      order by msg.seq limit 1
     ) oldest
     cross join lateral (
-      select m.seq from willcall.message m where m.topic_id = k.topic_id order by m.seq desc limit 1
+      select msg.seq from willcall.message msg where msg.topic_id = key.topic_id order by msg.seq desc limit 1
     ) tail
-  ) d
-  where d.prunes or d.floor > d.known_floor;
+  ) found
+  where found.prunes or found.floor > found.known_floor;
 end
 $$;

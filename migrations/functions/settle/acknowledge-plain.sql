@@ -56,77 +56,84 @@ begin
 
   return query
   with batch as materialized (
-    select b.no, b.topic_id, b.subscription_id, b.first, b.last, coalesce(a.ack_no, 0) as tail,
+    select part.no, part.topic_id, part.subscription_id, part.first, part.last, coalesce(tail.ack_no, 0) as tail,
       -- The ledger's own time never runs backwards.
-      greatest(_now, a.acknowledged_at) as at
-    from unnest(_mine) m (no)
+      greatest(_now, tail.acknowledged_at) as at
+    from unnest(_mine) mine (no)
     cross join lateral (
-      select m.no, _topic_ids[m.no] as topic_id, _subscription_ids[m.no] as subscription_id, _firsts[m.no] as first,
-        _lasts[m.no] as last
-    ) b
+      select mine.no, _topic_ids[mine.no] as topic_id, _subscription_ids[mine.no] as subscription_id,
+        _firsts[mine.no] as first, _lasts[mine.no] as last
+    ) part
     cross join lateral (
-      select from willcall.subscription s
-      where s.topic_id = b.topic_id and s.subscription_id = b.subscription_id and s.deleted_at is null
+      select from willcall.subscription sub
+      where sub.topic_id = part.topic_id and sub.subscription_id = part.subscription_id and sub.deleted_at is null
       limit 1
     ) living
     left join lateral (
-      select a.ack_no, a.acknowledged_at
-      from willcall.acknowledgment a
-      where a.topic_id = b.topic_id and a.subscription_id = b.subscription_id
-      order by a.ack_no desc
+      select tail.ack_no, tail.acknowledged_at
+      from willcall.acknowledgment tail
+      where tail.topic_id = part.topic_id and tail.subscription_id = part.subscription_id
+      order by tail.ack_no desc
       limit 1
-    ) a on true
+    ) tail on true
   ),
   held as materialized (
     select
-      b.no, b.topic_id, b.subscription_id, b.at, b.tail + _entry_firsts[g.no] - _entry_firsts[b.first] as tail,
-      _entry_lasts[b.last] - _entry_firsts[b.first] + 1 as wanted, g.no as grp, g.seqs, n.found, d.at as delivered_at,
-      d.generation, l.row_ctid, l.outstanding, l.attempt, l.late
-    from batch b
+      part.no, part.topic_id, part.subscription_id, part.at,
+      part.tail + _entry_firsts[share.no] - _entry_firsts[part.first] as tail,
+      _entry_lasts[part.last] - _entry_firsts[part.first] + 1 as wanted, share.no as grp, share.seqs, live.found,
+      delivery.at as delivered_at, delivery.generation, lease.row_ctid, lease.outstanding, lease.attempt, lease.late
+    from batch part
     cross join lateral (
-      select g.no, _seqs[_entry_firsts[g.no]:_entry_lasts[g.no]] as seqs from generate_series(b.first, b.last) g (no)
-    ) g
+      select share.no, _seqs[_entry_firsts[share.no]:_entry_lasts[share.no]] as seqs
+      from generate_series(part.first, part.last) share (no)
+    ) share
     cross join lateral (
-      select d.at, d.generation
-      from willcall.delivery d
-      where d.topic_id = b.topic_id and d.subscription_id = b.subscription_id and d.delivery_no = _delivery_nos[g.no]
-        and d.nonce = _nonces[g.no]
+      select delivery.at, delivery.generation
+      from willcall.delivery
+      where delivery.topic_id = part.topic_id and delivery.subscription_id = part.subscription_id
+        and delivery.delivery_no = _delivery_nos[share.no]
+        and delivery.nonce = _nonces[share.no]
       limit 1
-    ) d
+    ) delivery
     cross join lateral (
-      select l.ctid as row_ctid, l.outstanding, l.attempt, l.expires_at <= _now as late
-      from willcall.lease l
-      where l.topic_id = b.topic_id and l.subscription_id = b.subscription_id and l.delivery_no = _delivery_nos[g.no]
+      select lease.ctid as row_ctid, lease.outstanding, lease.attempt, lease.expires_at <= _now as late
+      from willcall.lease
+      where lease.topic_id = part.topic_id and lease.subscription_id = part.subscription_id
+        and lease.delivery_no = _delivery_nos[share.no]
       offset 0
-    ) l
+    ) lease
     cross join lateral (
-      select count(*) as found from unnest(g.seqs) e (seq) where l.outstanding @> e.seq
-    ) n
-    where n.found > 0
+      select count(*) as found from unnest(share.seqs) entry (seq) where lease.outstanding @> entry.seq
+    ) live
+    where live.found > 0
   ),
   looked_up as materialized (
     select
-      h.no, h.topic_id, h.subscription_id, h.at, h.tail + e.ord as ack_no, h.grp, e.seq, e.ref, h.delivered_at,
-      h.generation, h.row_ctid, h.outstanding, h.attempt, h.late, m.published_at, m.body_bytes, m.message_id, m.body_sha256
-    from held h
-    cross join lateral unnest(h.seqs, _refs[_entry_firsts[h.grp]:_entry_lasts[h.grp]])
-      with ordinality e (seq, ref, ord)
+      held.no, held.topic_id, held.subscription_id, held.at, held.tail + entry.ord as ack_no, held.grp,
+      entry.seq, entry.ref, held.delivered_at, held.generation, held.row_ctid, held.outstanding, held.attempt,
+      held.late, msg.published_at, msg.body_bytes, msg.message_id, msg.body_sha256
+    from held
+    cross join lateral unnest(held.seqs, _refs[_entry_firsts[held.grp]:_entry_lasts[held.grp]])
+      with ordinality entry (seq, ref, ord)
     left join lateral (
-      select m.published_at, m.body_bytes, m.message_id, m.body_sha256
-      from willcall.message m
-      where m.topic_id = h.topic_id and m.seq = e.seq
+      select msg.published_at, msg.body_bytes, msg.message_id, msg.body_sha256
+      from willcall.message msg
+      where msg.topic_id = held.topic_id and msg.seq = entry.seq
       limit 1
-    ) m on true
-    where h.outstanding @> e.seq
+    ) msg on true
+    where held.outstanding @> entry.seq
       -- A group that is partly late would need two rows: willcall.acknowledge does it.
-      and h.no = any (array(
-        select o.no from held o group by o.no, o.wanted
-        having sum(o.found) = o.wanted and (bool_and(o.late) or not bool_or(o.late))
+      and held.no = any (array(
+        select other.no from held other group by other.no, other.wanted
+        having sum(other.found) = other.wanted and (bool_and(other.late) or not bool_or(other.late))
       ))
   ),
   -- Of a message that the log lost, nothing can be signed.
   signing as materialized (
-    select l.* from looked_up l where l.no <> all (array(select o.no from looked_up o where o.message_id is null))
+    select looked_up.*
+    from looked_up
+    where looked_up.no <> all (array(select other.no from looked_up other where other.message_id is null))
   ),
   signed as (
     insert into willcall.acknowledgment (
@@ -134,29 +141,30 @@ begin
       attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
     )
     select
-      s.topic_id, s.subscription_id, s.ack_no, s.seq, _delivery_nos[s.grp], s.published_at, s.delivered_at, s.at,
-      s.generation, s.attempt, s.body_bytes, s.late, s.message_id, s.body_sha256, _principals[s.grp], s.ref
-    from signing s
+      signing.topic_id, signing.subscription_id, signing.ack_no, signing.seq, _delivery_nos[signing.grp],
+      signing.published_at, signing.delivered_at, signing.at, signing.generation, signing.attempt,
+      signing.body_bytes, signing.late, signing.message_id, signing.body_sha256, _principals[signing.grp], signing.ref
+    from signing
   ),
   settled as materialized (
-    select s.row_ctid, s.outstanding - range_agg(int8range(s.seq, s.seq, '[]')) as rest
-    from signing s
-    group by s.row_ctid, s.outstanding
+    select signing.row_ctid, signing.outstanding - range_agg(int8range(signing.seq, signing.seq, '[]')) as rest
+    from signing
+    group by signing.row_ctid, signing.outstanding
   ),
   gone as (
-    delete from willcall.lease l
-    where l.ctid = any (array(select s.row_ctid from settled s where isempty(s.rest)))
+    delete from willcall.lease
+    where lease.ctid = any (array(select settled.row_ctid from settled where isempty(settled.rest)))
   ),
   kept as (
-    update willcall.lease l
-    set outstanding = s.rest
-    from settled s
-    where not isempty(s.rest) and l.ctid = s.row_ctid
+    update willcall.lease
+    set outstanding = settled.rest
+    from settled
+    where not isempty(settled.rest) and lease.ctid = settled.row_ctid
   )
   select
-    s.no, case when s.late then 'acknowledged_late' else 'acknowledged' end, s.grp,
-    string_agg(s.message_id, ''::bytea order by s.ack_no), min(s.ack_no), s.at
-  from signing s
-  group by s.no, s.grp, s.late, s.at;
+    signing.no, case when signing.late then 'acknowledged_late' else 'acknowledged' end, signing.grp,
+    string_agg(signing.message_id, ''::bytea order by signing.ack_no), min(signing.ack_no), signing.at
+  from signing
+  group by signing.no, signing.grp, signing.late, signing.at;
 end
 $$;
