@@ -1,18 +1,26 @@
+// Two kinds of tests. `npm test` runs the first: whole, within minutes, with git, Node and npm
+// alone. `npm run test:long` runs *.long.test.ts: faults, mutants and soaks, and what needs other
+// tools. `npx vitest run <path>` finds both. Each kind has one real PostgreSQL for its run
+// (test/support/global-setup.ts); each test file gets a database of its own.
+
 import { defineConfig } from 'vitest/config';
 
-// One real PostgreSQL for the whole run (test/support/global-setup.ts); each test file gets a
-// database of its own.
+const LONG = 'test/**/*.long.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    maxWorkers: 2,
+    allowOnly: false,
+    projects: [
+      { extends: true, test: { name: 'short', include: ['test/**/*.test.ts'], exclude: [LONG] } },
+      { extends: true, test: { name: 'long', include: [LONG] } },
+    ],
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
     // What a test waits for comes soon or never: it looks often, and gives up late, whatever else
     // the machine does.
     expect: { poll: { interval: 5, timeout: 20_000 } },
     retry: 0,
-    allowOnly: false,
   },
 });

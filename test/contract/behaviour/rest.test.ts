@@ -1,0 +1,4 @@
+import { restAdapter } from '../adapters/rest.ts';
+import { describePromises } from './promises.ts';
+
+describePromises(restAdapter);
