@@ -19,10 +19,11 @@ export interface Nginx {
 /** Debian keeps it where only root's path leads. */
 const candidates = ['nginx', '/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/sbin/nginx'];
 
-/** The program, or null where there is none, or nothing to make a certificate with. */
-export function findNginx(): string | null {
-  if (!works('openssl', 'version')) return null;
-  return candidates.find((candidate) => works(candidate, '-v')) ?? null;
+/** The program. Throws a sentence where there is none, or nothing to make a certificate with. */
+export function findNginx(): string {
+  const found = candidates.find((candidate) => works(candidate, '-v'));
+  if (found !== undefined && works('openssl', 'version')) return found;
+  throw new Error('This test needs nginx and openssl; in Debian: apt-get install nginx-light openssl');
 }
 
 /** The documented block. */

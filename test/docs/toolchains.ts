@@ -1,5 +1,4 @@
-// The consumers of docs/clients, and how each is made ready and run where its toolchain is on the
-// machine.
+// The consumers of docs/clients, and how each is made ready and run.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
@@ -18,13 +17,17 @@ export interface Consumer {
   readonly source: string;
   /** What has to be on the machine: each is run with these arguments and has to end well. */
   readonly needs: readonly Command[];
+  /** The packages of Debian that bring it; null where Debian has none, so that it is run by chance. */
+  readonly debian: string | null;
   /** Makes it ready in a folder of its own. */
   prepare(source: string, folder: string): Promise<Command>;
 }
 
 const consumers: readonly Consumer[] = [
   {
-    ...{ language: 'bash', source: 'docs/clients/bash/consumer.sh' },
+    language: 'bash',
+    source: 'docs/clients/bash/consumer.sh',
+    debian: 'bash curl',
     needs: [
       ['bash', '--version'],
       ['curl', '--version'],
@@ -32,7 +35,10 @@ const consumers: readonly Consumer[] = [
     prepare: async (source) => ['bash', source],
   },
   {
-    ...{ language: 'C#', source: 'docs/clients/csharp/Consumer.cs', needs: [['dotnet', '--version']] },
+    language: 'C#',
+    source: 'docs/clients/csharp/Consumer.cs',
+    needs: [['dotnet', '--version']],
+    debian: null,
     async prepare(source, folder) {
       const { stdout } = await run('dotnet', ['--version']);
       const target = `net${stdout.split('.')[0]}.0`;
@@ -45,7 +51,10 @@ const consumers: readonly Consumer[] = [
     },
   },
   {
-    ...{ language: 'Go', source: 'docs/clients/go/consumer.go', needs: [['go', 'version']] },
+    language: 'Go',
+    source: 'docs/clients/go/consumer.go',
+    needs: [['go', 'version']],
+    debian: 'golang-go',
     async prepare(source, folder) {
       const program = path.join(folder, 'consumer');
       await run('go', ['build', '-o', program, source], { cwd: folder });
@@ -53,7 +62,9 @@ const consumers: readonly Consumer[] = [
     },
   },
   {
-    ...{ language: 'Java', source: 'docs/clients/java/Consumer.java' },
+    language: 'Java',
+    source: 'docs/clients/java/Consumer.java',
+    debian: 'default-jdk-headless',
     needs: [
       ['java', '-version'],
       ['javac', '-version'],
@@ -64,22 +75,25 @@ const consumers: readonly Consumer[] = [
     },
   },
   {
-    ...{ language: 'PHP', source: 'docs/clients/php/consumer.php' },
+    language: 'PHP',
+    source: 'docs/clients/php/consumer.php',
+    debian: 'php-cli',
     // Without pcntl it cannot hear a SIGTERM.
     needs: [['php', '-r', "exit(function_exists('pcntl_async_signals') ? 0 : 1);"]],
     prepare: async (source) => ['php', source],
   },
   {
-    ...{ language: 'Python', source: 'docs/clients/python/consumer.py' },
+    language: 'Python',
+    source: 'docs/clients/python/consumer.py',
+    debian: 'python3',
     needs: [['python3', '-c', 'import sys; sys.exit(sys.version_info < (3, 9))']],
     prepare: async (source) => ['python3', source],
   },
   {
-    ...{
-      language: 'TypeScript',
-      source: 'docs/clients/typescript/consumer.ts',
-      needs: [[process.execPath, '--version']],
-    },
+    language: 'TypeScript',
+    source: 'docs/clients/typescript/consumer.ts',
+    needs: [],
+    debian: '',
     async prepare(source, folder) {
       await installClient(folder);
       await cp(source, path.join(folder, 'consumer.ts'));
@@ -88,9 +102,16 @@ const consumers: readonly Consumer[] = [
   },
 ];
 
-/** Every consumer of the documentation, with whether this machine can run it. */
-export function findConsumers(): { readonly consumer: Consumer; readonly runs: boolean }[] {
-  return consumers.map((consumer) => ({ consumer, runs: consumer.needs.every(works) }));
+/** Every consumer of the documentation. */
+export function listConsumers(): readonly Consumer[] {
+  return consumers;
+}
+
+/** Throws a sentence where the machine lacks what the consumer needs. */
+export function checkToolchain({ language, needs, debian }: Consumer): void {
+  const missing = needs.filter((command) => !works(command)).map(([program]) => program);
+  if (missing.length === 0) return;
+  throw new Error(`The consumer in ${language} needs ${missing.join(', ')}; in Debian: apt-get install ${debian}`);
 }
 
 /** The package as npm would pack it, in the folder's `node_modules`. */

@@ -1,5 +1,6 @@
-// PostgreSQL of an older major from the npm packages of test/matrix, in a directory of its own, for one run of the tests.
-// Unlike the embedded one of the service it is thrown away at the end, so nothing of it is flushed to disk.
+// PostgreSQL of an older major from the npm packages of test/matrix, in a directory of its own, for
+// one run of the tests. Unlike the embedded one of the service it is thrown away at the end, so
+// nothing of it is flushed to disk.
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -1,7 +1,8 @@
-// npm run test:matrix: the tests that depend on PostgreSQL, on each major that the service supports: store, schema, engine
-// and the promises of the transports. 15, 16 and 17 are npm packages; where there is Docker, the images of 15 to 18 come on top.
-// npm test itself runs on the embedded 18. `--versions 15,17` chooses; what follows `--` goes to vitest in place of
-// the folders. Ends with 1 when a version failed.
+// npm run test:matrix: the tests that depend on PostgreSQL, on each major that the service
+// supports: store, schema, engine and the promises of the transports. 15, 16 and 17 are npm
+// packages; where there is Docker, the images of 15 to 18 come on top. npm test itself runs on the
+// embedded 18. `--versions 15,17` chooses; what follows `--` goes to vitest in place of the
+// folders. Ends with 1 when a version failed.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +17,10 @@ const SUPPORTED = [...PACKAGED, '18'];
 const FOLDERS = ['test/store', 'test/engine', 'test/contract/behaviour'];
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const VITEST = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-/** Settings that cost a test nothing but time, or that the tests need: see test/support/global-setup.ts. */
+/**
+ * Settings that cost a test nothing but time, or that the tests need: see
+ * test/support/global-setup.ts.
+ */
 const SETTINGS = ['fsync=off', 'full_page_writes=off', 'max_connections=300', 'search_path=public'];
 
 process.exitCode = await runMatrix(process.argv.slice(2));
@@ -67,7 +71,10 @@ function readArguments(args: string[]): Arguments {
   }
 }
 
-/** Whether the tests passed on that server; one that does not start is reported and counts as failed. */
+/**
+ * Whether the tests passed on that server; one that does not start is reported and counts as
+ * failed.
+ */
 async function testOn(name: string, start: () => Promise<Server>, vitestArgs: string[]): Promise<boolean> {
   let server: Server;
   try {

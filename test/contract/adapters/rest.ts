@@ -1,4 +1,5 @@
-// REST as the promises see it. Other transports borrow its records, which they have no calls of their own for.
+// REST as the promises see it. Other transports borrow its records, which they have no calls of
+// their own for.
 
 import { type ErrorCode, errorCodes } from '../../../src/domain/errors.ts';
 import type { Outcome } from '../../../src/domain/settling.ts';
@@ -122,7 +123,10 @@ interface WireStats {
 
 type Call = <Body>(method: string, path: string, options?: CallOptions, alsoGood?: number) => Promise<Body>;
 
-/** Answers of 2xx, and of one status more, are returned; others are thrown as the refusals that they are. */
+/**
+ * Answers of 2xx, and of one status more, are returned; others are thrown as the refusals that they
+ * are.
+ */
 function createCall(http: Client): Call {
   return async <Body>(method: string, path: string, options: CallOptions = {}, alsoGood = 0) => {
     const answer = await http.call<Body & Problem>(method, path, options);

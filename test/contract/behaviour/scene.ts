@@ -1,4 +1,5 @@
-// What the promises have in common: fresh names, text bodies, and a queue whose messages have just been received.
+// What the promises have in common: fresh names, text bodies, and a queue whose messages have just
+// been received.
 
 import { type ExpectStatic, expect } from 'vitest';
 import type { ErrorCode } from '../../../src/domain/errors.ts';
@@ -11,7 +12,9 @@ import {
   TransportRefusal,
 } from './transport.ts';
 
-/** Given to each promise: the transport's client, and short ways to what most of them begin with. */
+/**
+ * Given to each promise: the transport's client, and short ways to what most of them begin with.
+ */
 export interface Scene {
   readonly client: TransportClient;
   /** A name that no other test uses. */

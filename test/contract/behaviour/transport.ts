@@ -1,5 +1,6 @@
-// A transport as its promises see it: the verbs and records of a service over its wire, in the words of the domain.
-// An adapter translates into the wire and back, and adds nothing: no repetition, no sorting, no check of its own.
+// A transport as its promises see it: the verbs and records of a service over its wire, in the
+// words of the domain. An adapter translates into the wire and back, and adds nothing: no
+// repetition, no sorting, no check of its own.
 
 import type { ErrorCode } from '../../../src/domain/errors.ts';
 import type { Outcome } from '../../../src/domain/settling.ts';
@@ -121,7 +122,10 @@ export class TransportRefusal extends Error {
   }
 }
 
-/** Every call rejects with a TransportRefusal when the service refuses it. Answers are in the order of the request. */
+/**
+ * Every call rejects with a TransportRefusal when the service refuses it. Answers are in the order
+ * of the request.
+ */
 export interface TransportClient {
   createTopic(topic: string, settings?: TopicSettings): Promise<void>;
   createSubscription(subscription: string, settings?: SubscriptionSettings): Promise<void>;

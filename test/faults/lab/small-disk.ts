@@ -1,5 +1,4 @@
-// A disk that is soon full: a file system in memory, where this account may mount one, and ballast
-// to fill it with.
+// A disk that is soon full: a file system in memory, and ballast to fill it with.
 
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,12 +16,14 @@ export interface SmallDisk {
 const BYTES = 192 * 1024 * 1024;
 const PIECE = Buffer.alloc(64 * 1024, 1);
 
-/** Null where nothing can be mounted: without root, or in a container that may not. */
-export async function mountSmallDisk(directory: string): Promise<SmallDisk | null> {
+/** Throws a sentence where nothing can be mounted: without root, or in a container that may not. */
+export async function mountSmallDisk(directory: string): Promise<SmallDisk> {
   await mkdir(directory, { recursive: true });
   const options = ['-t', 'tmpfs', '-o', `size=${BYTES},mode=0755`, 'tmpfs', directory];
-  const { code } = await runCommand('mount', options);
-  if (code !== 0) return null;
+  const { code, output } = await runCommand('mount', options);
+  if (code !== 0) {
+    throw new Error(`This test mounts a file system in memory, which takes root and the right to mount: ${output}`);
+  }
   const ballast = join(directory, 'ballast');
   return {
     directory,
