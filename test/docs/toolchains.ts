@@ -17,7 +17,9 @@ export interface Consumer {
   readonly source: string;
   /** What has to be on the machine: each is run with these arguments and has to end well. */
   readonly needs: readonly Command[];
-  /** The packages of Debian that bring it; null where Debian has none, so that it is run by chance. */
+  /**
+   * The packages of Debian that bring it; null where Debian has none, so that it is run by chance.
+   */
   readonly debian: string | null;
   /** Makes it ready in a folder of its own. */
   prepare(source: string, folder: string): Promise<Command>;
