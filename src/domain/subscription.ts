@@ -1,5 +1,7 @@
 // A subscription: one client's claim on a topic, a cursor into its log plus what is in flight.
 
+import { limits } from './limits.ts';
+
 /**
  * Where a new subscription begins to read: at the oldest message kept, after the newest, or at the
  * first message from an instant on.
@@ -20,6 +22,16 @@ export interface SubscriptionSettings {
   /** Messages that may be in flight at once; null means no limit. */
   readonly maxInFlight: number | null;
 }
+
+export const subscriptionDefaults: SubscriptionSettings = {
+  visibilityTimeoutSeconds: limits.visibilityTimeoutSecondsDefault,
+  delaySeconds: 0,
+  maxAttempts: limits.maxAttemptsDefault,
+  maxDeliveries: limits.maxDeliveriesDefault,
+  minBackoffSeconds: limits.minBackoffSecondsDefault,
+  maxBackoffSeconds: limits.maxBackoffSecondsDefault,
+  maxInFlight: null,
+};
 
 export interface Subscription extends SubscriptionSettings {
   readonly topicId: number;

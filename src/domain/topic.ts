@@ -1,6 +1,8 @@
 // Topics: append-only logs of messages with dense sequence numbers.
 // Any number of subscriptions read one.
 
+import { limits } from './limits.ts';
+
 /** Settings of a topic. Durations are whole seconds. */
 export interface TopicSettings {
   /** How long a message is kept that some subscription has not settled. */
@@ -16,6 +18,15 @@ export interface TopicSettings {
   /** The largest backlog of any subscription that a publish may cause; null means no limit. */
   readonly maxBacklog: number | null;
 }
+
+export const topicDefaults: TopicSettings = {
+  retentionSeconds: limits.retentionSecondsDefault,
+  retainAcknowledgedSeconds: limits.retainAcknowledgedSecondsDefault,
+  expiredRetentionSeconds: limits.expiredRetentionSecondsDefault,
+  dedupeWindowSeconds: limits.dedupeWindowSecondsDefault,
+  maxMessageBytes: limits.messageBytesDefault,
+  maxBacklog: null,
+};
 
 export interface Topic extends TopicSettings {
   readonly topicId: number;

@@ -1,11 +1,11 @@
-// What auditors and operators read: the ledger and the dead letters, page by page, for deleted subscriptions too.
+// Reading the ledger and the dead letters page by page, also those of deleted subscriptions.
 
 import { WillcallError } from '../domain/errors.ts';
 import type { Acknowledgment, DeadLetter, DeadLetterReason } from '../domain/ledger.ts';
 import { parseMessageId } from '../domain/message-id.ts';
 import type { Store } from '../store/index.ts';
 import type { SubscriptionKey } from '../store/subscriptions.ts';
-import type { PageRequest } from './pages.ts';
+import { type PageRequest, readPage } from './pages.ts';
 
 export interface AcknowledgmentQuery extends PageRequest<number> {
   readonly subscription: string;
@@ -32,34 +32,31 @@ export interface AuditVerbs {
 }
 
 export function createAudit(store: Store): AuditVerbs {
-  return {
-    listAcknowledgments: async (query: AcknowledgmentQuery) => {
-      const key = await requireRecorded(store, query.subscription);
-      const messageId = query.messageId === undefined ? null : parseMessageId(query.messageId);
-      // What is no message id was never acknowledged.
-      if (query.messageId !== undefined && messageId === null) return { acknowledgments: [], next: null };
-      const rows = await store.ledger.listAcknowledgments(key, {
-        after: query.after ?? 0,
-        limit: query.limit + 1,
-        from: query.from ?? null,
-        until: query.until ?? null,
-        messageId,
-        acknowledgedBy: query.acknowledgedBy ?? null,
-      });
-      const page = rows.slice(0, query.limit);
-      return { acknowledgments: page, next: rows.length > query.limit ? (page.at(-1)?.ackNo ?? null) : null };
-    },
+  async function listAcknowledgments({ subscription, limit, ...query }: AcknowledgmentQuery) {
+    const key = await requireRecorded(store, subscription);
+    const messageId = query.messageId === undefined ? null : parseMessageId(query.messageId);
+    // A text that is no message id was never acknowledged.
+    if (query.messageId !== undefined && messageId === null) return { acknowledgments: [], next: null };
+    const filter = {
+      after: query.after ?? 0,
+      from: query.from ?? null,
+      until: query.until ?? null,
+      messageId,
+      acknowledgedBy: query.acknowledgedBy ?? null,
+    };
+    const read = (rows: number) => store.ledger.listAcknowledgments(key, { ...filter, limit: rows });
+    const { items, next } = await readPage(limit, read, ({ ackNo }) => ackNo);
+    return { acknowledgments: items, next };
+  }
 
-    listDeadLetters: async (query: DeadLetterQuery) => {
-      const key = await requireRecorded(store, query.subscription);
-      const { deadLetters, more } = await store.ledger.listDeadLetters(key, {
-        after: query.after ?? 0,
-        limit: query.limit,
-        reason: query.reason ?? null,
-      });
-      return { deadLetters, next: more ? (deadLetters.at(-1)?.deadLetterNo ?? null) : null };
-    },
-  };
+  async function listDeadLetters({ subscription, limit, after = 0, reason }: DeadLetterQuery) {
+    const key = await requireRecorded(store, subscription);
+    const filter = { after, limit, reason: reason ?? null };
+    const { deadLetters, more } = await store.ledger.listDeadLetters(key, filter);
+    return { deadLetters, next: more ? (deadLetters.at(-1)?.deadLetterNo ?? null) : null };
+  }
+
+  return { listAcknowledgments, listDeadLetters };
 }
 
 async function requireRecorded(store: Store, name: string): Promise<SubscriptionKey> {

@@ -1,5 +1,5 @@
-// API keys: create, get, list, revoke. A secret leaves this file once, in the answer to its creation; what is kept is a
-// hash. A revoked key keeps its row, and revoking it again changes nothing.
+// API keys: create, get, list, revoke. A secret leaves this file once, in the answer to its creation;
+// what is kept is a hash. A revoked key keeps its row, and revoking it again changes nothing.
 
 import { randomBytes } from 'node:crypto';
 import { type Grant, type Principal, roleScopes } from '../domain/access.ts';
@@ -8,7 +8,7 @@ import { type FieldFault, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
 import { digest } from './lookups/keyring.ts';
-import type { PageRequest } from './pages.ts';
+import { type PageRequest, readPage } from './pages.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const SECRET_BYTES = 32;
@@ -42,44 +42,47 @@ export interface KeyVerbs {
   revokeKey(keyId: string, caller: Principal): Promise<void>;
 }
 
-export function createKeyVerbs(options: { store: Store; wakeups: Wakeups; logger: Logger }): KeyVerbs {
-  const { store, wakeups, logger } = options;
+interface KeyDeps {
+  readonly store: Store;
+  readonly wakeups: Wakeups;
+  readonly logger: Logger;
+}
 
-  return {
-    createKey: async ({ client, roles, expiresAt, requestsPerSecond, caller }: CreateKeyRequest) => {
-      checkRequest(client, roles, expiresAt ?? null);
-      const keyId = formatKeyId(new Date(), randomBytes(ID_RANDOM_BYTES));
-      const secret = randomBytes(SECRET_BYTES).toString('base64url');
-      const row = {
-        ...{ keyId, client, roles, secretSha256: digest(secret) },
-        ...{ expiresAt: expiresAt ?? null, requestsPerSecond: requestsPerSecond ?? null },
-      };
-      const apiKey = await store.keys.create(row, caller);
-      wakeups.wakeKey(keyId);
-      logger.info({ keyId, client, by: caller }, 'a key was made');
-      return { apiKey, key: formatKey({ id: keyId, secret }) };
-    },
+export function createKeyVerbs({ store, wakeups, logger }: KeyDeps): KeyVerbs {
+  async function createKey({ client, roles, caller, ...request }: CreateKeyRequest) {
+    const { expiresAt = null, requestsPerSecond = null } = request;
+    checkRequest(client, roles, expiresAt);
+    const keyId = formatKeyId(new Date(), randomBytes(ID_RANDOM_BYTES));
+    const secret = randomBytes(SECRET_BYTES).toString('base64url');
+    const secretSha256 = digest(secret);
+    const row = { keyId, client, roles, secretSha256, expiresAt, requestsPerSecond };
+    const apiKey = await store.keys.create(row, caller);
+    wakeups.wakeKey(keyId);
+    logger.info({ keyId, client, by: caller }, 'a key was made');
+    return { apiKey, key: formatKey({ id: keyId, secret }) };
+  }
 
-    getKey: async (keyId) => {
-      const [found] = isKeyId(keyId) ? await store.keys.find([keyId]) : [];
-      if (found === undefined) throw notFound();
-      const { secretSha256: _, checkedAt: __, ...apiKey } = found;
-      return apiKey;
-    },
+  async function getKey(keyId: string): Promise<ApiKey> {
+    const [found] = isKeyId(keyId) ? await store.keys.find([keyId]) : [];
+    if (found === undefined) throw notFound();
+    const { secretSha256: _, checkedAt: __, ...apiKey } = found;
+    return apiKey;
+  }
 
-    listKeys: async ({ after, limit, client }: KeyQuery) => {
-      const keys = await store.keys.list({ after: after ?? '', limit: limit + 1, client: client ?? null });
-      const page = keys.slice(0, limit);
-      return { keys: page, next: keys.length > limit ? (page.at(-1)?.keyId ?? null) : null };
-    },
+  async function listKeys({ after = '', limit, client }: KeyQuery) {
+    const read = (rows: number) => store.keys.list({ after, limit: rows, client: client ?? null });
+    const { items, next } = await readPage(limit, read, ({ keyId }) => keyId);
+    return { keys: items, next };
+  }
 
-    revokeKey: async (keyId, caller) => {
-      const revoked: ApiKey | null = isKeyId(keyId) ? await store.keys.revoke(keyId, caller) : null;
-      if (revoked === null) throw notFound();
-      wakeups.wakeKey(keyId);
-      logger.info({ keyId, client: revoked.client, by: caller }, 'a key was revoked');
-    },
-  };
+  async function revokeKey(keyId: string, caller: string): Promise<void> {
+    const revoked = isKeyId(keyId) ? await store.keys.revoke(keyId, caller) : null;
+    if (revoked === null) throw notFound();
+    wakeups.wakeKey(keyId);
+    logger.info({ keyId, client: revoked.client, by: caller }, 'a key was revoked');
+  }
+
+  return { createKey, getKey, listKeys, revokeKey };
 }
 
 /** Without the id: somebody may have pasted a whole key. */

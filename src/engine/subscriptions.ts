@@ -1,29 +1,25 @@
-// Subscriptions: create, get, list, update, delete. A subscription without a topic is a plain queue: it gets a topic of
-// its own name. Creation is repeatable: it changes nothing that exists.
+// Subscriptions: create, get, list, update, delete. A subscription without a topic is a plain queue:
+// it gets a topic of its own name. Creation can be repeated: it changes nothing that exists.
 
 import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
-import { limits } from '../domain/limits.ts';
-import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
-import type { Topic } from '../domain/topic.ts';
+import { type Changes, differences, given } from '../domain/settings.ts';
+import {
+  type StartPosition,
+  type Subscription,
+  type SubscriptionSettings,
+  type SubscriptionStats,
+  subscriptionDefaults,
+} from '../domain/subscription.ts';
+import { type Topic, topicDefaults } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
 import type { Directory } from './lookups/directory.ts';
-import type { NamePageRequest } from './pages.ts';
-import { requireTopic, topicDefaults } from './topics.ts';
+import { type NamePageRequest, readPage } from './pages.ts';
+import { requireTopic } from './topics.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
-const defaults: SubscriptionSettings = {
-  visibilityTimeoutSeconds: limits.visibilityTimeoutSecondsDefault,
-  delaySeconds: 0,
-  maxAttempts: limits.maxAttemptsDefault,
-  maxDeliveries: limits.maxDeliveriesDefault,
-  minBackoffSeconds: limits.minBackoffSecondsDefault,
-  maxBackoffSeconds: limits.maxBackoffSecondsDefault,
-  maxInFlight: null,
-};
-
 /** What the caller said; what is absent takes its default on creation and stays as it is on change. */
-export type SubscriptionChanges = { readonly [K in keyof SubscriptionSettings]?: SubscriptionSettings[K] | undefined };
+export type SubscriptionChanges = Changes<SubscriptionSettings>;
 
 export interface CreateSubscriptionRequest {
   readonly name: string;
@@ -56,73 +52,62 @@ export interface SubscriptionVerbs {
   deleteSubscription(name: string, caller: Principal): Promise<void>;
 }
 
-export function createSubscriptionVerbs(options: {
-  store: Store;
-  directory: Directory;
-  wakeups: Wakeups;
-}): SubscriptionVerbs {
-  const { store, directory, wakeups } = options;
-
-  return {
-    createSubscription: async (request: CreateSubscriptionRequest) => {
-      const { name, caller } = request;
-      const existing = await store.subscriptions.find(name);
-      if (existing !== null) return { subscription: agreeing(existing, request), created: false };
-      const settings = { ...defaults, ...given(request.settings) };
-      checkBackoff(settings);
-      const topic = await topicFor(store, request);
-      const created = await store.subscriptions.create(
-        { ...settings, topicId: topic.topicId, topic: topic.name, name, start: request.start ?? 'latest' },
-        caller,
-      );
-      if (created !== null) return { subscription: created, created: true };
-      // Somebody else made it in the same moment.
-      return { subscription: agreeing(await requireSubscription(store, name), request), created: false };
-    },
-
-    getSubscription: async (name) => {
-      const subscription = await requireSubscription(store, name);
-      return { subscription, stats: await store.subscriptions.stats(subscription) };
-    },
-
-    listSubscriptions: async ({ after, limit, scopes }: NamePageRequest) => {
-      const subscriptions = await store.subscriptions.list({
-        after: after ?? '',
-        limit: limit + 1,
-        scopes: scopes ?? ['*'],
-      });
-      const page = subscriptions.slice(0, limit);
-      return { subscriptions: page, next: subscriptions.length > limit ? (page.at(-1)?.name ?? null) : null };
-    },
-
-    updateSubscription: async ({ name, settings }) => {
-      const subscription = await requireSubscription(store, name);
-      checkBackoff({ ...subscription, ...given(settings) });
-      const updated = await store.subscriptions.update(subscription, given(settings));
-      directory.forget(name);
-      if (updated === null) throw notFound(name);
-      // A shorter delay or a wider bound makes more receivable.
-      wakeups.wakeSubscription(subscription.subscriptionId);
-      return updated;
-    },
-
-    deleteSubscription: async (name, caller) => {
-      const subscription = await requireSubscription(store, name);
-      const deleted = await store.subscriptions.delete(subscription, caller);
-      directory.forget(name);
-      if (!deleted) throw notFound(name);
-      wakeups.wakeSubscription(subscription.subscriptionId);
-    },
-  };
+interface SubscriptionDeps {
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly wakeups: Wakeups;
 }
 
-function notFound(name: string): WillcallError {
-  return new WillcallError('subscription_not_found', { subscription: name });
+export function createSubscriptionVerbs({ store, directory, wakeups }: SubscriptionDeps): SubscriptionVerbs {
+  async function createSubscription(request: CreateSubscriptionRequest) {
+    const { name, start = 'latest', caller } = request;
+    const existing = await store.subscriptions.find(name);
+    if (existing !== null) return { subscription: agreeing(existing, request), created: false };
+    const settings = { ...subscriptionDefaults, ...given(request.settings) };
+    checkBackoff(settings);
+    const { topicId, name: topic } = await topicFor(store, request);
+    const created = await store.subscriptions.create({ ...settings, topicId, topic, name, start }, caller);
+    if (created !== null) return { subscription: created, created: true };
+    // Another caller made it at the same moment.
+    return { subscription: agreeing(await requireSubscription(store, name), request), created: false };
+  }
+
+  async function getSubscription(name: string) {
+    const subscription = await requireSubscription(store, name);
+    return { subscription, stats: await store.subscriptions.stats(subscription) };
+  }
+
+  async function listSubscriptions({ after = '', limit, scopes = ['*'] }: NamePageRequest) {
+    const read = (rows: number) => store.subscriptions.list({ after, limit: rows, scopes });
+    const { items, next } = await readPage(limit, read, ({ name }) => name);
+    return { subscriptions: items, next };
+  }
+
+  async function updateSubscription({ name, settings }: UpdateSubscriptionRequest): Promise<Subscription> {
+    const subscription = await requireSubscription(store, name);
+    checkBackoff({ ...subscription, ...given(settings) });
+    const updated = await store.subscriptions.update(subscription, given(settings));
+    directory.forget(name);
+    if (updated === null) throw new WillcallError('subscription_not_found', { subscription: name });
+    // A shorter delay or a wider bound makes more receivable.
+    wakeups.wakeSubscription(subscription.subscriptionId);
+    return updated;
+  }
+
+  async function deleteSubscription(name: string, caller: string): Promise<void> {
+    const subscription = await requireSubscription(store, name);
+    const deleted = await store.subscriptions.delete(subscription, caller);
+    directory.forget(name);
+    if (!deleted) throw new WillcallError('subscription_not_found', { subscription: name });
+    wakeups.wakeSubscription(subscription.subscriptionId);
+  }
+
+  return { createSubscription, getSubscription, listSubscriptions, updateSubscription, deleteSubscription };
 }
 
 async function requireSubscription(store: Store, name: string): Promise<Subscription> {
   const subscription = await store.subscriptions.find(name);
-  if (subscription === null) throw notFound(name);
+  if (subscription === null) throw new WillcallError('subscription_not_found', { subscription: name });
   return subscription;
 }
 
@@ -139,20 +124,14 @@ function checkBackoff({ minBackoffSeconds, maxBackoffSeconds }: SubscriptionSett
 }
 
 /** The existing one if all that the request says is true of it. Throws `subscription_conflict`. */
-function agreeing(existing: Subscription, request: CreateSubscriptionRequest): Subscription {
-  const said = Object.entries(given(request.settings)) as [keyof SubscriptionSettings, number | null][];
-  const differing: string[] = said.filter(([key, value]) => existing[key] !== value).map(([key]) => key);
-  if (request.topic !== undefined && request.topic !== existing.topic) differing.push('topic');
-  if (request.start !== undefined && !sameStart(request.start, existing.start)) differing.push('start');
+function agreeing(existing: Subscription, { name, topic, start, settings }: CreateSubscriptionRequest): Subscription {
+  const differing: string[] = differences(existing, settings);
+  if (topic !== undefined && topic !== existing.topic) differing.push('topic');
+  if (start !== undefined && !sameStart(start, existing.start)) differing.push('start');
   if (differing.length === 0) return existing;
-  throw new WillcallError('subscription_conflict', { subscription: request.name, differing });
+  throw new WillcallError('subscription_conflict', { subscription: name, differing });
 }
 
 function sameStart(a: StartPosition, b: StartPosition): boolean {
   return a instanceof Date && b instanceof Date ? a.getTime() === b.getTime() : a === b;
-}
-
-/** What the caller said, without what it left out. */
-function given(settings: SubscriptionChanges): Partial<SubscriptionSettings> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

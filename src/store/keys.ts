@@ -1,10 +1,24 @@
-// API keys: rows that administrators make and revoke. A row's roles and hash never change, and no row is ever deleted.
+// API keys: rows that administrators create and revoke. A row's roles and hash never change, and no
+// row is ever deleted.
 
-import { type Selectable, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Grant } from '../domain/access.ts';
 import type { ApiKey } from '../domain/api-key.ts';
 import type { Db } from './postgres/db.ts';
-import type { ApiKeyTable } from './postgres/tables.ts';
+
+/** All but the hash of the secret. */
+const columns = [
+  'keyId',
+  'client',
+  'roles',
+  'expiresAt',
+  'requestsPerSecond',
+  'createdAt',
+  'createdBy',
+  'revokedAt',
+  'revokedBy',
+  'lastUsedAt',
+] as const satisfies (keyof ApiKey)[];
 
 export type KeyStore = ReturnType<typeof createKeyStore>;
 
@@ -17,14 +31,14 @@ export interface NewKey {
   readonly requestsPerSecond: number | null;
 }
 
-/** What it takes to tell whether a key is good. */
+/** What it takes to verify a key. */
 export interface KeyToCheck extends ApiKey {
   readonly secretSha256: Buffer;
   /** The database's clock when it was looked up: by it a key expires. */
   readonly checkedAt: Date;
 }
 
-/** One page: at most `limit` rows from the first one after `after`, of one client when it is named. */
+/** At most `limit` rows from the first one after `after`, of one client when it is named. */
 export interface KeyPage {
   readonly after: string;
   readonly limit: number;
@@ -38,9 +52,9 @@ export interface KeyUse {
 }
 
 export function createKeyStore(db: Db) {
-  // A key that another instance is writing this moment is skipped: its use is being recorded already. The order, and the
-  // locks taken in it, keep two instances from waiting for one another.
-  const recordUse = db.prepare(
+  // A key that another instance writes at this moment is skipped: its use is being recorded already.
+  // The order, and the locks taken in it, keep two instances from waiting for each other.
+  const useRecording = db.prepare(
     'record_key_use',
     `with used as (
        select k.key_id, u.at
@@ -55,88 +69,67 @@ export function createKeyStore(db: Db) {
      from used
      where k.key_id = used.key_id`,
   );
-  // By name, since a column that a later version adds would break the statements of instances that still run.
-  const find = db.prepare(
-    'find_keys',
-    `select
-       key_id, client, roles, secret_sha256, expires_at, requests_per_second, created_at, created_by, revoked_at,
-       revoked_by, last_used_at, clock_timestamp() as checked_at
-     from willcall.api_key
-     where key_id = any ($1::text[])`,
-  );
 
-  return {
-    create: (key: NewKey, by: string): Promise<ApiKey> =>
-      db.run(async (kysely) => {
-        const row = await kysely
-          .insertInto('api_key')
-          .values({
-            key_id: key.keyId,
-            client: key.client,
-            roles: JSON.stringify(key.roles),
-            secret_sha256: key.secretSha256,
-            expires_at: key.expiresAt,
-            requests_per_second: key.requestsPerSecond,
-            created_by: by,
-          })
-          .returningAll()
-          .executeTakeFirstOrThrow();
-        return toApiKey(row);
-      }),
+  function create({ roles, ...key }: NewKey, createdBy: string): Promise<ApiKey> {
+    return db.run((kysely) =>
+      kysely
+        .insertInto('apiKey')
+        .values({ ...key, roles: JSON.stringify(roles), createdBy })
+        .returning(columns)
+        .executeTakeFirstOrThrow(),
+    );
+  }
 
-    /** Those of the keys that there are, revoked and expired ones too, in no order. */
-    find: async (keyIds: readonly string[]): Promise<KeyToCheck[]> => {
-      const rows = await db.call<Selectable<ApiKeyTable> & { checked_at: Date }>(find, [keyIds]);
-      return rows.map((row) => ({ ...toApiKey(row), secretSha256: row.secret_sha256, checkedAt: row.checked_at }));
-    },
+  /** The key with its revocation, the first one if there were several; null when there is none. */
+  function revoke(keyId: string, by: string): Promise<ApiKey | null> {
+    return db.run(async (kysely) => {
+      const row = await kysely
+        .updateTable('apiKey')
+        .set({
+          revokedAt: sql<Date>`coalesce(revoked_at, clock_timestamp())`,
+          revokedBy: sql<string>`coalesce(revoked_by, ${by})`,
+        })
+        .where('keyId', '=', keyId)
+        .returning(columns)
+        .executeTakeFirst();
+      return row ?? null;
+    });
+  }
 
-    /** In order of id, which is that of their making. */
-    list: ({ after, limit, client }: KeyPage): Promise<ApiKey[]> =>
-      db.run(async (kysely) => {
-        const rows = await kysely
-          .selectFrom('api_key')
-          .selectAll()
-          .where('key_id', '>', after)
-          .$if(client !== null, (query) => query.where('client', '=', client))
-          .orderBy('key_id')
-          .limit(limit)
-          .execute();
-        return rows.map(toApiKey);
-      }),
+  /** Leaves alone what was recorded within the last `intervalSeconds` before. */
+  async function recordUse(uses: readonly KeyUse[], intervalSeconds: number): Promise<void> {
+    await db.call(useRecording, [uses.map(({ keyId }) => keyId), uses.map(({ at }) => at), intervalSeconds]);
+  }
 
-    /** The key with its revocation, the first one if there were several; null when there is no such key. */
-    revoke: (keyId: string, by: string): Promise<ApiKey | null> =>
-      db.run(async (kysely) => {
-        const row = await kysely
-          .updateTable('api_key')
-          .set({
-            revoked_at: sql<Date>`coalesce(revoked_at, clock_timestamp())`,
-            revoked_by: sql<string>`coalesce(revoked_by, ${by})`,
-          })
-          .where('key_id', '=', keyId)
-          .returningAll()
-          .executeTakeFirst();
-        return row === undefined ? null : toApiKey(row);
-      }),
-
-    /** Leaves alone what was recorded within the last `intervalSeconds` before. */
-    recordUse: async (uses: readonly KeyUse[], intervalSeconds: number): Promise<void> => {
-      await db.call(recordUse, [uses.map(({ keyId }) => keyId), uses.map(({ at }) => at), intervalSeconds]);
-    },
-  };
+  return { ...createReaders(db), create, revoke, recordUse };
 }
 
-function toApiKey(row: Selectable<ApiKeyTable>): ApiKey {
-  return {
-    keyId: row.key_id,
-    client: row.client,
-    roles: row.roles,
-    expiresAt: row.expires_at,
-    requestsPerSecond: row.requests_per_second,
-    createdAt: row.created_at,
-    createdBy: row.created_by,
-    revokedAt: row.revoked_at,
-    revokedBy: row.revoked_by,
-    lastUsedAt: row.last_used_at,
-  };
+function createReaders(db: Db) {
+  /** Those of the keys that exist, revoked and expired ones too, in no order. */
+  function find(keyIds: readonly string[]): Promise<KeyToCheck[]> {
+    return db.run((kysely) =>
+      kysely
+        .selectFrom('apiKey')
+        .select(columns)
+        .select(['secretSha256', sql<Date>`clock_timestamp()`.as('checkedAt')])
+        .where('keyId', '=', sql<string>`any (${keyIds}::text[])`)
+        .execute(),
+    );
+  }
+
+  /** In order of id, which is that of their making. */
+  function list({ after, limit, client }: KeyPage): Promise<ApiKey[]> {
+    return db.run((kysely) =>
+      kysely
+        .selectFrom('apiKey')
+        .select(columns)
+        .where('keyId', '>', after)
+        .$if(client !== null, (query) => query.where('client', '=', client))
+        .orderBy('keyId')
+        .limit(limit)
+        .execute(),
+    );
+  }
+
+  return { find, list };
 }

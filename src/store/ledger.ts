@@ -1,10 +1,10 @@
 // The ledger and the dead letters, read page by page along their keys.
 
-import { type Selectable, sql } from 'kysely';
-import type { Acknowledgment, DeadLetter, DeadLetterReason } from '../domain/ledger.ts';
+import { sql } from 'kysely';
+import type { Acknowledgment, DeadLetter, DeadLetterReason, FailedAttempt } from '../domain/ledger.ts';
 import { limits } from '../domain/limits.ts';
 import type { Db } from './postgres/db.ts';
-import type { AcknowledgmentTable, DeadLetterTable } from './postgres/tables.ts';
+import type { HistoryEntry } from './postgres/tables.ts';
 import type { SubscriptionKey } from './subscriptions.ts';
 
 export interface AcknowledgmentFilter {
@@ -27,56 +27,104 @@ export interface DeadLetterPage {
   readonly more: boolean;
 }
 
+const acknowledgmentColumns = [
+  'ackNo',
+  'messageId',
+  'seq as sequence',
+  'generation',
+  'revision',
+  'bodySha256',
+  'bodyBytes',
+  'publishedAt',
+  'deliveryNo',
+  'deliveredAt',
+  'attempt',
+  'acknowledgedAt',
+  'acknowledgedBy',
+  'reference',
+  'late',
+] as const;
+const deadLetterColumns = [
+  'deadLetterNo',
+  'reason',
+  'deadAt',
+  'seq as sequence',
+  'seqLast as sequenceLast',
+  'messageCount',
+  'messageId',
+  'attempts',
+  'body',
+  'contentType',
+  'attributes',
+  'orderingKey',
+  'publishedAt',
+  'history',
+] as const;
+
 export type LedgerStore = ReturnType<typeof createLedgerStore>;
 
 export function createLedgerStore(db: Db) {
-  return {
-    /** In order of ack_no. Times are found by halving, because the ledger is in time order. */
-    listAcknowledgments: (key: SubscriptionKey, filter: AcknowledgmentFilter): Promise<Acknowledgment[]> =>
-      db.run(async (kysely) => {
-        let query = kysely
-          .selectFrom('acknowledgment')
-          .selectAll()
-          .where('topic_id', '=', key.topicId)
-          .where('subscription_id', '=', key.subscriptionId)
-          .where('ack_no', '>', filter.after)
-          .orderBy('ack_no')
-          .limit(filter.limit);
-        const firstSince = (at: Date) =>
-          sql<number>`(select ${sql.id(db.schema, 'first_ack_since')}(
-            ${key.topicId}::integer, ${key.subscriptionId}::integer, ${at}::timestamptz))`;
-        if (filter.from !== null) query = query.where('ack_no', '>=', firstSince(filter.from));
-        if (filter.until !== null) query = query.where('ack_no', '<', firstSince(filter.until));
-        if (filter.acknowledgedBy !== null) query = query.where('acknowledged_by', '=', filter.acknowledgedBy);
-        if (filter.messageId !== null) {
-          query = query.where('message_id', '=', filter.messageId);
-          const sequence = sequenceOf(filter.messageId);
-          if (sequence !== null) query = query.where('seq', '=', sequence);
-        }
-        return (await query.execute()).map(toAcknowledgment);
-      }),
+  /** In order of ackNo. Times are found by halving, because the ledger is in time order. */
+  function listAcknowledgments(key: SubscriptionKey, filter: AcknowledgmentFilter): Promise<Acknowledgment[]> {
+    const { after, limit, from, until, messageId, acknowledgedBy } = filter;
+    return db.run(async (kysely) => {
+      const rows = await kysely
+        .selectFrom('acknowledgment')
+        .select(acknowledgmentColumns)
+        .where('topicId', '=', key.topicId)
+        .where('subscriptionId', '=', key.subscriptionId)
+        .where('ackNo', '>', after)
+        .$if(from !== null, (query) => query.where('ackNo', '>=', firstAckSince(db, key, from)))
+        .$if(until !== null, (query) => query.where('ackNo', '<', firstAckSince(db, key, until)))
+        .$if(acknowledgedBy !== null, (query) => query.where('acknowledgedBy', '=', acknowledgedBy))
+        .$if(messageId !== null, (query) => query.where((eb) => eb.and(ofMessage(messageId))))
+        .orderBy('ackNo')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ ...row, messageId: row.messageId.toString('base64url') }));
+    });
+  }
 
-    /** Open ones in order of dead_letter_no; `more` says that the page ended before the list did. */
-    listDeadLetters: (key: SubscriptionKey, filter: DeadLetterFilter): Promise<DeadLetterPage> =>
-      db.run(async (kysely) => {
-        let open = kysely
-          .selectFrom('dead_letter')
-          .where('topic_id', '=', key.topicId)
-          .where('subscription_id', '=', key.subscriptionId)
-          .where('closed_at', 'is', null)
-          .where('dead_letter_no', '>', filter.after)
-          .orderBy('dead_letter_no');
-        if (filter.reason !== null) open = open.where('reason', '=', filter.reason);
-        // First the sizes: a page of large copies is cut short before it is read.
-        const sizes = await open
-          .select(['dead_letter_no', 'body_bytes'])
-          .limit(filter.limit + 1)
-          .execute();
-        const count = Math.min(countWithin(sizes.map((row) => row.body_bytes ?? 0)), filter.limit);
-        const rows = await open.selectAll().limit(count).execute();
-        return { deadLetters: rows.map(toDeadLetter), more: count < sizes.length };
-      }),
-  };
+  /** Open ones in order of deadLetterNo; `more` says that the page ended before the list did. */
+  function listDeadLetters(key: SubscriptionKey, { after, limit, reason }: DeadLetterFilter): Promise<DeadLetterPage> {
+    return db.run(async (kysely) => {
+      const open = kysely
+        .selectFrom('deadLetter')
+        .where('topicId', '=', key.topicId)
+        .where('subscriptionId', '=', key.subscriptionId)
+        .where('closedAt', 'is', null)
+        .where('deadLetterNo', '>', after)
+        .$if(reason !== null, (query) => query.where('reason', '=', reason))
+        .orderBy('deadLetterNo');
+      // First the sizes: a page of large copies is cut short before it is read.
+      const sizes = await open
+        .select(['deadLetterNo', 'bodyBytes'])
+        .limit(limit + 1)
+        .execute();
+      const count = Math.min(countWithin(sizes.map(({ bodyBytes }) => bodyBytes ?? 0)), limit);
+      const rows = await open.select(deadLetterColumns).limit(count).execute();
+      const deadLetters = rows.map((row) => ({
+        ...row,
+        messageId: row.messageId?.toString('base64url') ?? null,
+        history: row.history.map(toFailedAttempt),
+      }));
+      return { deadLetters, more: count < sizes.length };
+    });
+  }
+
+  return { listAcknowledgments, listDeadLetters };
+}
+
+function firstAckSince({ schema }: Db, { topicId, subscriptionId }: SubscriptionKey, at: Date | null) {
+  return sql<number>`(select ${sql.id(schema, 'first_ack_since')}(
+    ${topicId}::integer, ${subscriptionId}::integer, ${at}::timestamptz))`;
+}
+
+/** By its sequence too, where the id says it: that is what an index knows. */
+function ofMessage(messageId: Buffer | null) {
+  if (messageId === null) return {};
+  const seq = sequenceOf(messageId);
+  return seq === null ? { messageId } : { messageId, seq };
 }
 
 /** How many fit into one page by their bytes; the first always does. */
@@ -94,49 +142,14 @@ function sequenceOf(messageId: Buffer): number | null {
   return messageId[0] === 1 ? Number(messageId.readBigUInt64BE(5)) : null;
 }
 
-function toAcknowledgment(row: Selectable<AcknowledgmentTable>): Acknowledgment {
+function toFailedAttempt(entry: HistoryEntry): FailedAttempt {
   return {
-    ackNo: row.ack_no,
-    messageId: row.message_id.toString('base64url'),
-    sequence: row.seq,
-    generation: row.generation,
-    revision: row.revision,
-    bodySha256: row.body_sha256,
-    bodyBytes: row.body_bytes,
-    publishedAt: row.published_at,
-    deliveryNo: row.delivery_no,
-    deliveredAt: row.delivered_at,
-    attempt: row.attempt,
-    acknowledgedAt: row.acknowledged_at,
-    acknowledgedBy: row.acknowledged_by,
-    reference: row.reference,
-    late: row.late,
-  };
-}
-
-function toDeadLetter(row: Selectable<DeadLetterTable>): DeadLetter {
-  return {
-    deadLetterNo: row.dead_letter_no,
-    reason: row.reason,
-    deadAt: row.dead_at,
-    sequence: row.seq,
-    sequenceLast: row.seq_last,
-    messageCount: row.message_count,
-    messageId: row.message_id?.toString('base64url') ?? null,
-    attempts: row.attempts,
-    body: row.body,
-    contentType: row.content_type,
-    attributes: row.attributes,
-    orderingKey: row.ordering_key,
-    publishedAt: row.published_at,
-    history: row.history.map((entry) => ({
-      attempt: entry.attempt,
-      ended: entry.ended,
-      deliveredAt: new Date(entry.delivered_at),
-      endedAt: new Date(entry.ended_at),
-      endedBy: entry.ended_by,
-      errorCode: entry.error_code,
-      errorMessage: entry.error_message,
-    })),
+    attempt: entry.attempt,
+    ended: entry.ended,
+    deliveredAt: new Date(entry.delivered_at),
+    endedAt: new Date(entry.ended_at),
+    endedBy: entry.ended_by,
+    errorCode: entry.error_code,
+    errorMessage: entry.error_message,
   };
 }

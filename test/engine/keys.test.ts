@@ -81,7 +81,8 @@ describe('the holder of a key', () => {
     const other = await makeKey(first);
     const swapped = { id: key.keyId, secret: other.secret };
     expect(await first.authenticate(swapped)).toBeNull();
-    expect(await first.authenticate({ id: null, secret: `${key.key.slice(0, -2)}AA` })).toBeNull();
+    const otherEnd = key.key.endsWith('A') ? 'E' : 'A';
+    expect(await first.authenticate({ id: null, secret: key.key.slice(0, -1) + otherEnd })).toBeNull();
     expect(await first.authenticate({ id: null, secret: key.secret })).toBeNull();
     expect(await isAdmitted(first, key)).toBe(true);
   });

@@ -3,7 +3,7 @@
 // again here, a bounded number of times. A statement whose connection was lost is not, because
 // nobody knows whether it was done.
 
-import { Kysely, PostgresDialect, type PostgresPool, WithSchemaPlugin } from 'kysely';
+import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool, WithSchemaPlugin } from 'kysely';
 import pg from 'pg';
 import type { Logger } from '../../domain/logger.ts';
 import { localize } from '../schema/migration-files.ts';
@@ -72,7 +72,8 @@ export function createDb(options: DbOptions, onAvailable = () => {}): Db {
     dialect: new PostgresDialect({
       pool: { connect: connect as unknown as PostgresPool['connect'], end: () => pool.end() },
     }),
-    plugins: [new WithSchemaPlugin(options.schema)],
+    // The names within a JSON value are its own: those of a message's attributes are the publisher's.
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true }), new WithSchemaPlugin(options.schema)],
   });
 
   return {

@@ -1,90 +1,82 @@
-// The tables as Kysely sees them: those columns that lists and administration read or write. The
-// hot verbs reach the tables by SQL functions (migrations/functions) and need no types here.
+// The tables as Kysely sees them, in camelCase: the columns that lists and administration use.
+// A setting's column has its domain name in snake_case, so that it needs no line here. The hot verbs
+// reach the tables by SQL functions (migrations/functions) and need no types here.
 
 import type { ColumnType, Generated } from 'kysely';
-import type { Role } from '../../domain/access.ts';
+import type { Grant } from '../../domain/access.ts';
+import type { DeadLetterReason, FailedAttempt } from '../../domain/ledger.ts';
+import type { SubscriptionSettings } from '../../domain/subscription.ts';
+import type { TopicSettings } from '../../domain/topic.ts';
 
-type Instant = ColumnType<Date, Date | undefined, Date>;
+/** Set by the database at the row's creation. */
+type CreationTime = ColumnType<Date, never, never>;
 
-export interface TopicTable {
-  topic_id: Generated<number>;
-  name: string;
-  retention_seconds: number;
-  retain_acknowledged_seconds: number;
-  expired_retention_seconds: number;
-  dedupe_window_seconds: number;
-  max_message_bytes: number;
-  max_backlog: number | null;
-  created_at: Instant;
-  created_by: string;
-  deleted_at: Date | null;
-  deleted_by: string | null;
+/** Who made a row and when, and who turned it into a tombstone. */
+interface LifeColumns {
+  createdAt: CreationTime;
+  createdBy: string;
+  deletedAt: Date | null;
+  deletedBy: string | null;
 }
 
-export interface SubscriptionTable {
-  topic_id: number;
-  subscription_id: Generated<number>;
+export interface TopicTable extends TopicSettings, LifeColumns {
+  topicId: Generated<number>;
   name: string;
-  start_at: 'earliest' | 'latest' | 'time';
-  start_time: Date | null;
-  visibility_timeout_seconds: number;
-  delay_seconds: number;
-  max_attempts: number;
-  max_deliveries: number;
-  min_backoff_seconds: number;
-  max_backoff_seconds: number;
-  max_in_flight: number | null;
-  created_at: Instant;
-  created_by: string;
-  deleted_at: Date | null;
-  deleted_by: string | null;
+}
+
+export interface SubscriptionTable extends SubscriptionSettings, LifeColumns {
+  topicId: number;
+  subscriptionId: Generated<number>;
+  name: string;
+  startAt: 'earliest' | 'latest' | 'time';
+  startTime: Date | null;
 }
 
 export interface AcknowledgmentTable {
-  topic_id: number;
-  subscription_id: number;
-  ack_no: number;
+  topicId: number;
+  subscriptionId: number;
+  ackNo: number;
   seq: number;
-  delivery_no: number;
-  published_at: Date;
-  delivered_at: Date;
-  acknowledged_at: Date;
+  deliveryNo: number;
+  publishedAt: Date;
+  deliveredAt: Date;
+  acknowledgedAt: Date;
   generation: number;
   attempt: number;
-  body_bytes: number;
+  bodyBytes: number;
   revision: number;
   late: boolean;
-  message_id: Buffer;
-  body_sha256: Buffer;
-  acknowledged_by: string;
+  messageId: Buffer;
+  bodySha256: Buffer;
+  acknowledgedBy: string;
   reference: string | null;
 }
 
 export interface DeadLetterTable {
-  topic_id: number;
-  subscription_id: number;
-  dead_letter_no: number;
-  reason: 'max_attempts' | 'max_deliveries' | 'rejected' | 'retention' | 'expired';
-  dead_at: Date;
+  topicId: number;
+  subscriptionId: number;
+  deadLetterNo: number;
+  reason: DeadLetterReason;
+  deadAt: Date;
   seq: number;
-  seq_last: number;
-  message_count: number;
+  seqLast: number;
+  messageCount: number;
   attempts: number | null;
-  message_id: Buffer | null;
-  published_at: Date | null;
-  content_type: string | null;
+  messageId: Buffer | null;
+  publishedAt: Date | null;
+  contentType: string | null;
   attributes: Record<string, string> | null;
-  ordering_key: string | null;
-  body_bytes: number | null;
+  orderingKey: string | null;
+  bodyBytes: number | null;
   body: Buffer | null;
   history: HistoryEntry[];
-  closed_at: Date | null;
+  closedAt: Date | null;
 }
 
-/** As `failure_history` writes it. */
+/** As `failure_history` writes it: JSON keeps the names that it has. */
 export interface HistoryEntry {
   attempt: number;
-  ended: 'expired' | 'released' | 'rejected';
+  ended: FailedAttempt['ended'];
   delivered_at: string;
   ended_at: string;
   ended_by: string | null;
@@ -93,30 +85,24 @@ export interface HistoryEntry {
 }
 
 export interface ApiKeyTable {
-  key_id: string;
+  keyId: string;
   client: string;
   /** Written as JSON text. */
-  roles: ColumnType<readonly GrantColumn[], string, never>;
-  secret_sha256: Buffer;
-  expires_at: Date | null;
-  requests_per_second: ColumnType<number | null, number | null, never>;
-  created_at: ColumnType<Date, never, never>;
-  created_by: string;
-  revoked_at: Date | null;
-  revoked_by: string | null;
-  last_used_at: Date | null;
-}
-
-export interface GrantColumn {
-  role: Role;
-  topics: string[];
-  subscriptions: string[];
+  roles: ColumnType<readonly Grant[], string, never>;
+  secretSha256: Buffer;
+  expiresAt: Date | null;
+  requestsPerSecond: ColumnType<number | null, number | null, never>;
+  createdAt: CreationTime;
+  createdBy: string;
+  revokedAt: Date | null;
+  revokedBy: string | null;
+  lastUsedAt: Date | null;
 }
 
 export interface Tables {
   topic: TopicTable;
   subscription: SubscriptionTable;
   acknowledgment: AcknowledgmentTable;
-  dead_letter: DeadLetterTable;
-  api_key: ApiKeyTable;
+  deadLetter: DeadLetterTable;
+  apiKey: ApiKeyTable;
 }

@@ -1,63 +1,35 @@
-// The shapes of answers: plain objects in wire words, of the types that the schemas of answers give them, written out by
-// JSON.stringify. Dates become RFC 3339 in UTC with milliseconds by their own toJSON.
+// Answers: plain objects with the wire's names, of the types that their schemas give them.
+// JSON.stringify writes them; a Date becomes RFC 3339 in UTC with milliseconds by its own toJSON.
 
 import { isUtf8 } from 'node:buffer';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { ApiKey } from '../../domain/api-key.ts';
-import type { Acknowledgment, DeadLetter, FailedAttempt } from '../../domain/ledger.ts';
+import type { Acknowledgment, DeadLetter } from '../../domain/ledger.ts';
 import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
 import type { Subscription, SubscriptionStats } from '../../domain/subscription.ts';
 import type { Topic } from '../../domain/topic.ts';
 import type { ReceiveAnswer } from '../../engine/receive.ts';
 import { sendProblem } from './errors.ts';
-import type * as directorySchemas from './schemas/directory-answers.ts';
-import type * as keySchemas from './schemas/key-answers.ts';
+import * as directorySchemas from './schemas/directory-answers.ts';
+import * as keySchemas from './schemas/key-answers.ts';
 import type * as messageSchemas from './schemas/message-answers.ts';
-import type * as recordSchemas from './schemas/record-answers.ts';
+import * as recordSchemas from './schemas/record-answers.ts';
+import { wireShape } from './wire-shape.ts';
 
-export function topicAnswer(topic: Topic): z.input<typeof directorySchemas.topic> {
-  return {
-    name: topic.name,
-    retention_seconds: topic.retentionSeconds,
-    retain_acknowledged_seconds: topic.retainAcknowledgedSeconds,
-    expired_retention_seconds: topic.expiredRetentionSeconds,
-    dedupe_window_seconds: topic.dedupeWindowSeconds,
-    max_message_bytes: topic.maxMessageBytes,
-    max_backlog: topic.maxBacklog,
-    created_at: topic.createdAt,
-    created_by: topic.createdBy,
-  };
+const NO_BODY = { body: null, body_encoding: null };
+
+export function topicAnswer(topic: Topic) {
+  return wireShape(directorySchemas.topic, topic);
 }
 
-export function subscriptionAnswer(subscription: Subscription): z.input<typeof directorySchemas.subscription> {
-  return {
-    name: subscription.name,
-    topic: subscription.topic,
-    start: subscription.start,
-    visibility_timeout_seconds: subscription.visibilityTimeoutSeconds,
-    delay_seconds: subscription.delaySeconds,
-    max_attempts: subscription.maxAttempts,
-    max_deliveries: subscription.maxDeliveries,
-    retry: {
-      min_backoff_seconds: subscription.minBackoffSeconds,
-      max_backoff_seconds: subscription.maxBackoffSeconds,
-    },
-    max_in_flight: subscription.maxInFlight,
-    created_at: subscription.createdAt,
-    created_by: subscription.createdBy,
-  };
+export function subscriptionAnswer(subscription: Subscription) {
+  return wireShape(directorySchemas.subscription, { ...subscription, retry: subscription });
 }
 
-export function statsAnswer(stats: SubscriptionStats): z.input<typeof directorySchemas.subscriptionStats> {
-  return {
-    backlog: stats.backlog,
-    in_flight: stats.inFlight,
-    deferred: stats.deferred,
-    dead_letters: stats.deadLetters,
-    oldest_unacknowledged_seconds: stats.oldestUnacknowledgedSeconds,
-  };
+export function statsAnswer(stats: SubscriptionStats) {
+  return wireShape(directorySchemas.subscriptionStats, stats);
 }
 
 export function publishAnswer(messages: readonly PublishedMessage[]): z.input<typeof messageSchemas.published> {
@@ -110,74 +82,22 @@ export function settledAnswer(result: SettleResult): z.input<typeof messageSchem
   };
 }
 
-export function acknowledgmentAnswer(row: Acknowledgment): z.input<typeof recordSchemas.acknowledgment> {
-  return {
-    ack_no: row.ackNo,
-    message_id: row.messageId,
-    sequence: row.sequence,
-    generation: row.generation,
-    revision: row.revision,
-    body_sha256: row.bodySha256.toString('hex'),
-    body_bytes: row.bodyBytes,
-    published_at: row.publishedAt,
-    delivery_no: row.deliveryNo,
-    delivered_at: row.deliveredAt,
-    attempt: row.attempt,
-    acknowledged_at: row.acknowledgedAt,
-    acknowledged_by: row.acknowledgedBy,
-    reference: row.reference,
-    late: row.late,
-  };
+export function acknowledgmentAnswer(row: Acknowledgment) {
+  return wireShape(recordSchemas.acknowledgment, { ...row, bodySha256: row.bodySha256.toString('hex') });
 }
 
-export function deadLetterAnswer(letter: DeadLetter): z.input<typeof recordSchemas.deadLetter> {
-  return {
-    dead_letter_no: letter.deadLetterNo,
-    reason: letter.reason,
-    dead_at: letter.deadAt,
-    sequence: letter.sequence,
-    sequence_last: letter.sequenceLast,
-    message_count: letter.messageCount,
-    message_id: letter.messageId,
-    attempts: letter.attempts,
-    ...(letter.body === null ? { body: null, body_encoding: null } : bodyAnswer(letter.body)),
-    content_type: letter.contentType,
-    attributes: letter.attributes,
-    ordering_key: letter.orderingKey,
-    published_at: letter.publishedAt,
-    history: letter.history.map(failedAttemptAnswer),
-  };
+export function deadLetterAnswer(letter: DeadLetter) {
+  const { body, body_encoding: bodyEncoding } = letter.body === null ? NO_BODY : bodyAnswer(letter.body);
+  const history = letter.history.map(({ errorCode: code, errorMessage: message, ...attempt }) => ({
+    ...attempt,
+    error: code === null ? null : { code, message },
+  }));
+  return wireShape(recordSchemas.deadLetter, { ...letter, body, bodyEncoding, history });
 }
 
-function failedAttemptAnswer(failed: FailedAttempt) {
-  return {
-    attempt: failed.attempt,
-    ended: failed.ended,
-    delivered_at: failed.deliveredAt,
-    ended_at: failed.endedAt,
-    ended_by: failed.endedBy,
-    error: failed.errorCode === null ? null : { code: failed.errorCode, message: failed.errorMessage },
-  };
-}
-
-/** All that is ever told of a key after its creation. */
-export function keyAnswer(key: ApiKey): z.input<typeof keySchemas.apiKey> {
-  return {
-    id: key.keyId,
-    client: key.client,
-    roles: key.roles.map(({ role, topics, subscriptions }) => ({
-      role,
-      topics: [...topics],
-      subscriptions: [...subscriptions],
-    })),
-    expires_at: key.expiresAt,
-    requests_per_second: key.requestsPerSecond,
-    created_at: key.createdAt,
-    created_by: key.createdBy,
-    revoked_at: key.revokedAt,
-    revoked_by: key.revokedBy,
-    last_used_at: key.lastUsedAt,
-  };
+/** All that is ever shown of a key after its creation. */
+export function keyAnswer(key: ApiKey) {
+  return wireShape(keySchemas.apiKey, { ...key, id: key.keyId });
 }
 
 interface MessageTimeFormats {

@@ -1,7 +1,9 @@
 // Sentences for the faults of the engine, with the field names of this API.
 
 import type { FaultData, FieldError, FieldFault, WillcallError } from '../../domain/errors.ts';
-import { toSnakeCase, wirePath } from './wire-names.ts';
+import { settingPath } from './schemas/setting-table.ts';
+import { subscriptionTable } from './schemas/settings.ts';
+import { describePath, toSnakeCase } from './wire-names.ts';
 
 export interface Sentence {
   readonly detail: string;
@@ -41,6 +43,12 @@ export function summarize(fields: readonly FieldError[]): string {
 
 function describeField(fault: FieldFault): FieldError {
   return { field: wirePath(fault.path), message: describeRule(fault) };
+}
+
+/** Where the wire has the field that the domain knows by this path. */
+function wirePath(path: FieldFault['path']): string {
+  const parts = path.map((part) => (typeof part === 'number' ? [part] : settingPath(subscriptionTable, part)));
+  return describePath(parts.flat());
 }
 
 function describeRule(fault: FieldFault): string {

@@ -2,23 +2,22 @@
 
 const NAME_CHARACTERS_MAX = 64;
 
-/** The subscription's back-off stands in an object of its own on the wire. */
-const nested: Readonly<Record<string, readonly string[]>> = {
-  minBackoffSeconds: ['retry', 'min_backoff_seconds'],
-  maxBackoffSeconds: ['retry', 'max_backoff_seconds'],
-};
+/** `retentionSeconds` to `retention_seconds`. */
+export type SnakeCase<Name extends string> = Name extends `${infer First}${infer Rest}`
+  ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${SnakeCase<Rest>}`
+  : '';
+
+/** `retention_seconds` to `retentionSeconds`. */
+export type CamelCase<Name extends string> = Name extends `${infer First}_${infer Rest}`
+  ? `${First}${Capitalize<CamelCase<Rest>>}`
+  : Name;
 
 export function toSnakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Where the wire has the field that the domain knows by this path. */
-export function wirePath(path: readonly (string | number)[]): string {
-  return describePath(path.flatMap((part) => (typeof part === 'number' ? [part] : wireNames(part))));
-}
-
-function wireNames(name: string): readonly (string | number)[] {
-  return nested[name] ?? [toSnakeCase(name)];
+export function toCamelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** `messages[3].body`; a key that is no plain word stands in brackets, as in `attributes["a b"]`. */

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { components } from './components.ts';
 import { exampleTimes } from './examples.ts';
 import { count, instant, name } from './fields.ts';
-import { subscriptionWords, topicWords } from './settings.ts';
+import { answerShape } from './setting-table.ts';
+import { START_WORDS, subscriptionGroups, subscriptionTable, topicTable } from './settings.ts';
 
 const createdAt = instant.describe('When it was created.');
 const createdBy = z.string().describe('Who created it.');
@@ -24,12 +25,7 @@ const exampleTopic = {
 export const topic = z
   .object({
     name: name.describe('Its name.'),
-    retention_seconds: count().describe(topicWords.retention_seconds),
-    retain_acknowledged_seconds: count().describe(topicWords.retain_acknowledged_seconds),
-    expired_retention_seconds: count().describe(topicWords.expired_retention_seconds),
-    dedupe_window_seconds: count(1).describe(topicWords.dedupe_window_seconds),
-    max_message_bytes: count(1).describe(topicWords.max_message_bytes),
-    max_backlog: count(1).nullable().describe(topicWords.max_backlog),
+    ...answerShape(topicTable),
     created_at: createdAt,
     created_by: createdBy,
   })
@@ -49,22 +45,12 @@ const exampleSubscription = {
   created_by: 'admin',
 };
 
-const retry = z.object({
-  min_backoff_seconds: count().describe(subscriptionWords.min_backoff_seconds),
-  max_backoff_seconds: count().describe(subscriptionWords.max_backoff_seconds),
-});
-
 export const subscription = z
   .object({
     name: name.describe('Its name.'),
     topic: name.describe('The topic that it reads.'),
-    start: z.union([z.literal(['earliest', 'latest']), instant]).describe(subscriptionWords.start),
-    visibility_timeout_seconds: count(1).describe(subscriptionWords.visibility_timeout_seconds),
-    delay_seconds: count().describe(subscriptionWords.delay_seconds),
-    max_attempts: count(1).describe(subscriptionWords.max_attempts),
-    max_deliveries: count(1).describe(subscriptionWords.max_deliveries),
-    retry: retry.describe(subscriptionWords.retry),
-    max_in_flight: count(1).nullable().describe(subscriptionWords.max_in_flight),
+    start: z.union([z.literal(['earliest', 'latest']), instant]).describe(START_WORDS),
+    ...answerShape(subscriptionTable, subscriptionGroups),
     created_at: createdAt,
     created_by: createdBy,
   })
