@@ -1,6 +1,6 @@
-// The keyring: what this instance remembers of keys, so that a request usually costs one small hash and no statement.
-// A key is looked at again before it is remembered for longer than a second, in the background while it is in use; a
-// wakeup makes that sooner. Nothing remembered is the truth: a lost wakeup lets a revoked key in for a second at most.
+// Keyring: verifies presented credentials against API keys that are cached, so that a request usually costs one small
+// hash and no statement. A key is remembered for a second at most; while it is in use it is looked up again in the
+// background. A notification makes that sooner. A lost one lets a revoked key in for a second at most.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type Access, adminAccess } from '../../domain/access.ts';
@@ -9,36 +9,28 @@ import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { Store } from '../../store/index.ts';
 import type { KeyToCheck } from '../../store/keys.ts';
-import { Batcher } from '../batching/batcher.ts';
+import { LookupCache } from './lookup-cache.ts';
 
-/** Remembered keys are looked at again in the background from this age on. */
-const LOOK_AGAIN_MS = limits.keyRememberedMs / 2;
-const ENTRIES_MAX = 10_000;
+const KEYS_MAX = 10_000;
 /** Guessing must not fill the memory, nor push out what is known. */
 const UNKNOWN_MAX = 1_000;
-const LOOKED_UP_MAX = 500;
-const PENDING_MAX = 10_000;
+const USES_MAX = 10_000;
+const USES_RECORDED_MAX = 500;
 
-interface Entry {
+/** A key that is neither unknown nor revoked. */
+interface LivingKey {
   readonly access: Access;
   readonly secretSha256: Buffer;
-  /** On the clock that never jumps: how long the database gave it when it looked. */
+  /** On the monotonic clock; by the database's clock, as it was at the lookup. */
   readonly expiresAtMs: number;
-  /** When the look that found it began, on the clock that never jumps. */
-  readonly lookedAtMs: number;
-  lastUsedAtMs: number;
+  readonly recordedUseAtMs: number;
 }
 
-/** What credentials say, read once for all calls that come with the same. */
-interface Shown {
+/** Credentials as they were presented, read once for all calls that present the same. */
+interface PresentedCredentials {
   readonly parts: KeyParts | null;
-  /** Of the key's secret; of the whole where they are no key's. */
+  /** Of the key's secret; of the whole where the text has not the form of a key. */
   readonly sha256: Buffer;
-}
-
-interface Look {
-  readonly lookedAtMs: number;
-  readonly found: Promise<Entry | null>;
 }
 
 export interface KeyringOptions {
@@ -50,182 +42,120 @@ export interface KeyringOptions {
 
 export class Keyring {
   readonly #store: Store;
-  readonly #logger: Logger;
   readonly #adminSha256: Buffer | null;
-  readonly #entries = new Map<string, Entry>();
-  /** Ids that are no living key's, with the moment of the look. */
-  readonly #unknown = new Map<string, number>();
-  readonly #looks = new Map<string, Look>();
+  readonly #keys: LookupCache<string, LivingKey>;
+  /** Keys that `tend` looks up, and that are therefore not looked up in the background. */
   #tended: ReadonlySet<string> = new Set();
-  /** As long as somebody holds the credentials: a door does for a connection. */
-  readonly #shown = new WeakMap<Credentials, Shown>();
-  readonly #batcher: Batcher<string, KeyToCheck | 'unknown'>;
-  /** When keys were used, where that is still to be recorded. */
-  #uses = new Map<string, Date>();
+  /** As long as the credentials are kept: a transport keeps them from one request to the next. */
+  readonly #presented = new WeakMap<Credentials, PresentedCredentials>();
+  /** When keys were used last, where that is not recorded yet. */
+  readonly #uses = new Map<string, Date>();
 
   constructor({ store, logger, adminKey }: KeyringOptions) {
     this.#store = store;
-    this.#logger = logger;
     this.#adminSha256 = adminKey === null ? null : digest(adminKey);
-    this.#batcher = new Batcher({
-      flush: async (groups) => {
-        const ids = groups.flatMap(({ entries }) => entries);
-        const found = new Map((await store.keys.find(ids)).map((key) => [key.keyId, key]));
-        return groups.map(({ entries }) => entries.map((id) => found.get(id) ?? 'unknown'));
+    this.#keys = new LookupCache<string, LivingKey>({
+      find: (keyIds) => this.#find(keyIds),
+      freshMs: limits.keyRememberedMs,
+      ageingMs: limits.keyRememberedMs / 2,
+      entriesMax: KEYS_MAX,
+      missingMax: UNKNOWN_MAX,
+      onAgeing: (keyId) => {
+        if (this.#tended.has(keyId)) return;
+        // If this fails, the lookup of a caller says so, half a second from now.
+        this.#keys.lookUp(keyId).catch((err: unknown) => logger.debug({ err, keyId }, 'a key was not looked up again'));
       },
-      weigh: () => ({ items: 1, bytes: 0 }),
-      groupsMax: 1,
-      itemsMax: LOOKED_UP_MAX,
-      bytesMax: Number.POSITIVE_INFINITY,
-      flushesMax: 1,
-      pendingBytesMax: Number.POSITIVE_INFINITY,
-      pendingEntriesMax: PENDING_MAX,
     });
   }
 
   /** As the engine's verb. */
   authenticate(credentials: Credentials): Access | null | Promise<Access | null> {
-    const shown = this.#read(credentials);
-    const { parts } = shown;
-    if (parts === null) return this.#asAdmin(shown.sha256);
-    const entry = this.#recall(parts.id);
-    if (entry === undefined) return this.#lookUp(parts.id).then((found) => this.#judge(found, shown, credentials));
-    return this.#judge(entry, shown, credentials);
+    const presented = this.#read(credentials);
+    const { parts } = presented;
+    if (parts === null) return this.#verifyAdmin(presented.sha256);
+    const key = this.#keys.get(parts.id);
+    if (key !== undefined) return this.#verify(key, presented, credentials);
+    return this.#keys.lookUp(parts.id).then((found) => this.#verify(found, presented, credentials));
   }
 
   /**
-   * As `findEnded`, but looks at all of them now. To be called each second with what is in use for long: such keys are looked
-   * at together here, and therefore not in the background, one by one, when somebody shows one.
+   * Looks up all these keys now and returns those that have ended. To be called each second with the keys that are in use
+   * for long: they are looked up together here, and therefore not one by one when they are presented.
    */
   async tend(keyIds: readonly string[]): Promise<string[]> {
     this.#tended = new Set(keyIds);
-    return pickEnded(keyIds, await Promise.all(keyIds.map((id) => this.#lookUp(id))));
+    return pickEnded(keyIds, await Promise.all(keyIds.map((id) => this.#keys.lookUp(id))));
   }
 
-  /** Those of the keys that have ended; looks at each that it has not looked at lately. */
+  /** Those of the keys that have ended; looks up those that are not remembered. */
   async findEnded(keyIds: readonly string[]): Promise<string[]> {
-    return pickEnded(keyIds, await Promise.all(keyIds.map((id) => this.#recall(id) ?? this.#lookUp(id))));
+    return pickEnded(keyIds, await Promise.all(keyIds.map((id) => this.#keys.get(id) ?? this.#keys.lookUp(id))));
   }
 
-  /** The key has changed: the next use looks. */
+  /** The key has changed: its next use looks it up. */
   forget(keyId: string): void {
-    this.#entries.delete(keyId);
-    this.#unknown.delete(keyId);
-    this.#looks.delete(keyId);
+    this.#keys.forget(keyId);
   }
 
   forgetAll(): void {
-    this.#entries.clear();
-    this.#unknown.clear();
-    this.#looks.clear();
+    this.#keys.forgetAll();
   }
 
-  /** Resolves when no look is on its way. */
+  /** Resolves when no lookup is on its way. */
   drained(): Promise<void> {
-    return this.#batcher.drained();
+    return this.#keys.drained();
   }
 
   /** Writes down when keys were used. What cannot be written is kept for the next time. */
   async recordUses(): Promise<void> {
-    const uses = [...this.#uses].map(([keyId, at]) => ({ keyId, at })).slice(0, LOOKED_UP_MAX);
+    const uses = [...this.#uses].map(([keyId, at]) => ({ keyId, at })).slice(0, USES_RECORDED_MAX);
     if (uses.length === 0) return;
     await this.#store.keys.recordUse(uses, limits.keyUseIntervalSeconds);
     for (const { keyId, at } of uses) if (this.#uses.get(keyId) === at) this.#uses.delete(keyId);
   }
 
-  /** Null for an id that is known to be no living key's; undefined when a look is due. */
-  #recall(keyId: string): Entry | null | undefined {
-    const now = performance.now();
-    const entry = this.#entries.get(keyId);
-    if (entry === undefined) {
-      const lookedAtMs = this.#unknown.get(keyId);
-      return lookedAtMs !== undefined && now - lookedAtMs <= limits.keyRememberedMs ? null : undefined;
-    }
-    const ageMs = now - entry.lookedAtMs;
-    if (ageMs > limits.keyRememberedMs) return undefined;
-    if (ageMs > LOOK_AGAIN_MS && !this.#tended.has(keyId)) {
-      // If this fails, the look that is waited for says so, half a second from now.
-      this.#lookUp(keyId).catch((err: unknown) => this.#logger.debug({ err, keyId }, 'a key was not looked at again'));
-    }
-    return entry;
+  async #find(keyIds: readonly string[]): Promise<Map<string, LivingKey>> {
+    const beganAtMs = performance.now();
+    const keys = await this.#store.keys.find(keyIds);
+    return new Map(keys.filter((key) => key.revokedAt === null).map((key) => [key.keyId, toLivingKey(key, beganAtMs)]));
   }
 
-  /** One look for all who ask at once. One that is slow is not waited for by those who come much later. */
-  #lookUp(keyId: string): Promise<Entry | null> {
-    const underWay = this.#looks.get(keyId);
-    const lookedAtMs = performance.now();
-    if (underWay !== undefined && lookedAtMs - underWay.lookedAtMs <= limits.keyRememberedMs) return underWay.found;
-    const look = { lookedAtMs, found: this.#find(keyId, lookedAtMs) };
-    this.#looks.set(keyId, look);
-    // What was found is not kept if the key changed while the look was on its way.
-    const over = (entry?: Entry | null): void => {
-      if (this.#looks.get(keyId) !== look) return;
-      this.#looks.delete(keyId);
-      if (entry !== undefined) this.#remember(keyId, entry, lookedAtMs);
-    };
-    look.found.then(over, () => over());
-    return look.found;
-  }
-
-  async #find(keyId: string, lookedAtMs: number): Promise<Entry | null> {
-    const key = await this.#batcher.submit(0, keyId);
-    return key === 'unknown' || key.revokedAt !== null ? null : this.#toEntry(key, lookedAtMs);
-  }
-
-  #toEntry(key: KeyToCheck, lookedAtMs: number): Entry {
-    const recorded = key.lastUsedAt?.getTime() ?? 0;
-    return {
-      access: {
-        principal: key.client,
-        keyId: key.keyId,
-        grants: key.roles,
-        requestsPerSecond: key.requestsPerSecond,
-      },
-      secretSha256: key.secretSha256,
-      expiresAtMs:
-        key.expiresAt === null
-          ? Number.POSITIVE_INFINITY
-          : lookedAtMs + key.expiresAt.getTime() - key.checkedAt.getTime(),
-      lookedAtMs,
-      lastUsedAtMs: Math.max(recorded, this.#entries.get(key.keyId)?.lastUsedAtMs ?? 0),
-    };
-  }
-
-  /** The entries that were looked at longest ago make room. */
-  #remember(keyId: string, entry: Entry | null, lookedAtMs: number): void {
-    this.#entries.delete(keyId);
-    this.#unknown.delete(keyId);
-    if (entry !== null) insert(this.#entries, keyId, entry, ENTRIES_MAX);
-    else insert(this.#unknown, keyId, lookedAtMs, UNKNOWN_MAX);
-  }
-
-  #read(credentials: Credentials): Shown {
-    const known = this.#shown.get(credentials);
+  #read(credentials: Credentials): PresentedCredentials {
+    const known = this.#presented.get(credentials);
     if (known !== undefined) return known;
     const parts = readKey(credentials);
-    const shown = { parts, sha256: digest((parts ?? credentials).secret) };
-    this.#shown.set(credentials, shown);
-    return shown;
+    const presented = { parts, sha256: digest((parts ?? credentials).secret) };
+    this.#presented.set(credentials, presented);
+    return presented;
   }
 
-  #judge(entry: Entry | null, { sha256 }: Shown, credentials: Credentials): Access | null {
-    if (entry === null || !timingSafeEqual(sha256, entry.secretSha256)) {
-      return this.#asAdmin(digest(credentials.secret));
+  #verify(key: LivingKey | null, { sha256 }: PresentedCredentials, credentials: Credentials): Access | null {
+    if (key === null || !timingSafeEqual(sha256, key.secretSha256)) {
+      return this.#verifyAdmin(digest(credentials.secret));
     }
-    const now = Date.now();
-    if (entry.expiresAtMs <= performance.now()) return null;
-    if (now - entry.lastUsedAtMs >= limits.keyUseIntervalSeconds * 1000) {
-      entry.lastUsedAtMs = now;
-      const { keyId } = entry.access;
-      if (keyId !== null) insert(this.#uses, keyId, new Date(now), ENTRIES_MAX);
-    }
-    return entry.access;
+    if (key.expiresAtMs <= performance.now()) return null;
+    this.#noteUse(key);
+    return key.access;
   }
 
   /** Under any user name. Digests are compared, so that the time tells nothing, not even a length. */
-  #asAdmin(sha256: Buffer): Access | null {
+  #verifyAdmin(sha256: Buffer): Access | null {
     if (this.#adminSha256 === null) return null;
     return timingSafeEqual(sha256, this.#adminSha256) ? adminAccess : null;
+  }
+
+  #noteUse({ access: { keyId }, recordedUseAtMs }: LivingKey): void {
+    const now = Date.now();
+    if (keyId === null) return;
+    const notedAtMs = this.#uses.get(keyId)?.getTime() ?? 0;
+    if (now - Math.max(recordedUseAtMs, notedAtMs) < limits.keyUseIntervalSeconds * 1000) return;
+    if (this.#uses.size >= USES_MAX && !this.#uses.has(keyId)) this.#dropOldestUse();
+    this.#uses.set(keyId, new Date(now));
+  }
+
+  #dropOldestUse(): void {
+    const oldest = this.#uses.keys().next();
+    if (!oldest.done) this.#uses.delete(oldest.value);
   }
 }
 
@@ -234,16 +164,19 @@ export function digest(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
 }
 
-function pickEnded(keyIds: readonly string[], entries: readonly (Entry | null)[]): string[] {
-  const now = performance.now();
-  return keyIds.filter((_, i) => (entries[i]?.expiresAtMs ?? 0) <= now);
+/** The time that the database still gives the key is counted from the beginning of the lookup. */
+function toLivingKey(key: KeyToCheck, beganAtMs: number): LivingKey {
+  const { client, keyId, roles, requestsPerSecond, secretSha256, expiresAt, checkedAt, lastUsedAt } = key;
+  const leftMs = expiresAt === null ? Number.POSITIVE_INFINITY : expiresAt.getTime() - checkedAt.getTime();
+  return {
+    access: { principal: client, keyId, grants: roles, requestsPerSecond },
+    secretSha256,
+    expiresAtMs: beganAtMs + leftMs,
+    recordedUseAtMs: lastUsedAt?.getTime() ?? 0,
+  };
 }
 
-/** What was put in first makes room for what comes. */
-function insert<Value>(map: Map<string, Value>, key: string, value: Value, max: number): void {
-  if (map.size >= max) {
-    const oldest = map.keys().next();
-    if (!oldest.done) map.delete(oldest.value);
-  }
-  map.set(key, value);
+function pickEnded(keyIds: readonly string[], keys: readonly (LivingKey | null)[]): string[] {
+  const now = performance.now();
+  return keyIds.filter((_, i) => (keys[i]?.expiresAtMs ?? 0) <= now);
 }

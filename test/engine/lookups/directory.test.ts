@@ -1,4 +1,4 @@
-// Names to numbers: what is remembered may be stale, and a verb that finds it gone looks once more.
+// The directory: what is cached may be stale, and a verb that finds it gone looks up the name once more.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Subscription } from '../../../src/domain/subscription.ts';
@@ -115,6 +115,7 @@ it('looks up in one statement what is asked for while another one is on its way,
   const other = freshName();
   await engine.createTopic({ name: other, settings: {}, caller: CALLER });
   const first = directory.topic(name);
+  while (lookups.length === 0) await null;
   const rest = [name, other, name, other, name].map((each) => directory.topic(each));
   const missing = codeOf(directory.topic('missing'));
   expect((await Promise.all([first, ...rest])).map((topic) => topic.name)).toEqual([
