@@ -1,6 +1,10 @@
 // Requests and answers in the words of the API (docs/api), in camelCase.
 // Times are RFC 3339 strings in UTC; durations are whole seconds.
 
+import type { SubscriptionSettings, TopicSettings } from './settings.ts';
+
+export type { SubscriptionSettings, TopicSettings } from './settings.ts';
+
 export interface NewMessage {
   /** Text, or bytes as they stand. */
   readonly body: string | Uint8Array;
@@ -100,29 +104,10 @@ export interface SettleAnswer {
   readonly failed: number;
 }
 
-export interface TopicSettings {
-  readonly retentionSeconds?: number;
-  readonly retainAcknowledgedSeconds?: number;
-  readonly expiredRetentionSeconds?: number;
-  readonly dedupeWindowSeconds?: number;
-  readonly maxMessageBytes?: number;
-  /** Null is no bound. */
-  readonly maxBacklog?: number | null;
-}
-
 export interface Topic extends Required<TopicSettings> {
   readonly name: string;
   readonly createdAt: string;
   readonly createdBy: string;
-}
-
-export interface SubscriptionSettings {
-  readonly visibilityTimeoutSeconds?: number;
-  readonly delaySeconds?: number;
-  readonly maxAttempts?: number;
-  readonly maxDeliveries?: number;
-  readonly retry?: { readonly minBackoffSeconds?: number; readonly maxBackoffSeconds?: number };
-  readonly maxInFlight?: number | null;
 }
 
 /** `topic` and `start` can be set at creation only. */

@@ -44,7 +44,7 @@ describe('a message', () => {
   it('is set aside at its last failed attempt, not before, with a full copy and its history', async () => {
     const queue = await createQueue(engine, { maxAttempts: 3 });
     const message = newMessage(Buffer.from([0, 255, 128]), {
-      ...{ contentType: 'application/xml', attributes: { a: '1' }, orderingKey: 'k' },
+      ...{ contentType: 'application/xml', attributes: { a_b: '1', aB: '2' }, orderingKey: 'k' },
     });
     const [id] = await queue.publish(message);
     await expireOnce(queue);
@@ -57,7 +57,7 @@ describe('a message', () => {
     expect(others).toEqual([]);
     expect(dead).toMatchObject({
       ...{ reason: 'max_attempts', sequence: 1, sequenceLast: 1, messageCount: 1, messageId: id, attempts: 4 },
-      ...{ body: message.body, contentType: 'application/xml', attributes: { a: '1' }, orderingKey: 'k' },
+      ...{ body: message.body, contentType: 'application/xml', attributes: { a_b: '1', aB: '2' }, orderingKey: 'k' },
     });
     expect(
       dead?.history.map(({ attempt, ended, endedBy, errorCode, errorMessage }) => [

@@ -1,6 +1,9 @@
 // Topics and subscriptions as answers show them.
 
 import { z } from 'zod';
+import { subscriptionDefaults } from '../../../domain/subscription.ts';
+import { topicDefaults } from '../../../domain/topic.ts';
+import { wireShape } from '../wire-shape.ts';
 import { components } from './components.ts';
 import { exampleTimes } from './examples.ts';
 import { count, instant, name } from './fields.ts';
@@ -10,14 +13,10 @@ import { START_WORDS, subscriptionGroups, subscriptionTable, topicTable } from '
 const createdAt = instant.describe('When it was created.');
 const createdBy = z.string().describe('Who created it.');
 
+const topicFields = answerShape(topicTable);
 const exampleTopic = {
   name: 'payments',
-  retention_seconds: 1_209_600,
-  retain_acknowledged_seconds: 86_400,
-  expired_retention_seconds: 604_800,
-  dedupe_window_seconds: 86_400,
-  max_message_bytes: 1_048_576,
-  max_backlog: null,
+  ...wireShape(z.object(topicFields), { ...topicDefaults, retentionSeconds: 1_209_600 }),
   created_at: exampleTimes.created,
   created_by: 'admin',
 };
@@ -25,22 +24,19 @@ const exampleTopic = {
 export const topic = z
   .object({
     name: name.describe('Its name.'),
-    ...answerShape(topicTable),
+    ...topicFields,
     created_at: createdAt,
     created_by: createdBy,
   })
   .register(components, { id: 'Topic', description: 'A topic.', examples: { 'a topic': exampleTopic } });
 
+const subscriptionFields = answerShape(subscriptionTable, subscriptionGroups);
+const exampleSettings = { ...subscriptionDefaults, visibilityTimeoutSeconds: 60, maxAttempts: 5 };
 const exampleSubscription = {
   name: 'acme-erp',
   topic: 'payments',
   start: 'latest' as const,
-  visibility_timeout_seconds: 60,
-  delay_seconds: 0,
-  max_attempts: 5,
-  max_deliveries: 100,
-  retry: { min_backoff_seconds: 1, max_backoff_seconds: 600 },
-  max_in_flight: null,
+  ...wireShape(z.object(subscriptionFields), { ...exampleSettings, retry: exampleSettings }),
   created_at: exampleTimes.created,
   created_by: 'admin',
 };
@@ -50,7 +46,7 @@ export const subscription = z
     name: name.describe('Its name.'),
     topic: name.describe('The topic that it reads.'),
     start: z.union([z.literal(['earliest', 'latest']), instant]).describe(START_WORDS),
-    ...answerShape(subscriptionTable, subscriptionGroups),
+    ...subscriptionFields,
     created_at: createdAt,
     created_by: createdBy,
   })

@@ -17,7 +17,7 @@ export interface Setting<Value = unknown> {
 /** By domain names, in the order of the wire. */
 export type SettingTable<Settings> = { readonly [Name in keyof Settings]: Setting<Settings[Name]> };
 
-type AnyTable = Readonly<Record<string, Setting>>;
+export type AnyTable = Readonly<Record<string, Setting>>;
 type WireName<Table extends AnyTable, Name extends keyof Table & string> = Table[Name] extends {
   within: infer Outer extends string;
 }
