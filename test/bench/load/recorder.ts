@@ -1,8 +1,7 @@
 // What one window of a load saw: counters, call times per kind of call, and errors. A fresh
 // recorder per window.
 
-import { performance } from 'node:perf_hooks';
-import { Histogram } from '../lab/histogram.ts';
+import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks';
 
 export interface CallFigures {
   readonly count: number;
@@ -21,17 +20,25 @@ export interface WindowFigures<Counter extends string, Call extends string> {
 }
 
 const ERROR_TEXTS_MAX = 5;
+/** Times are whole microseconds; a call of more than 36 minutes counts as one of that length. */
+const MICROSECONDS_MAX = 2 ** 31 - 1;
+/** Digits of a percentile that are right. */
+const FIGURES = 3;
 
 export class Recorder<Counter extends string, Call extends string> {
   readonly #startedAt = performance.now();
   readonly #counters: Record<Counter, number>;
-  readonly #histograms: Record<Call, Histogram>;
+  readonly #histograms: Record<Call, RecordableHistogram>;
   readonly #errorTexts: string[] = [];
   #errors = 0;
 
   constructor(counters: readonly Counter[], calls: readonly Call[]) {
     this.#counters = Object.fromEntries(counters.map((name) => [name, 0])) as Record<Counter, number>;
-    this.#histograms = Object.fromEntries(calls.map((name) => [name, new Histogram()])) as Record<Call, Histogram>;
+    const options = { lowest: 1, highest: MICROSECONDS_MAX, figures: FIGURES };
+    this.#histograms = Object.fromEntries(calls.map((name) => [name, createHistogram(options)])) as Record<
+      Call,
+      RecordableHistogram
+    >;
   }
 
   get errors(): number {
@@ -43,7 +50,7 @@ export class Recorder<Counter extends string, Call extends string> {
   }
 
   recordCall(call: Call, ms: number): void {
-    this.#histograms[call].record(ms * 1000);
+    this.#histograms[call].record(Math.min(Math.max(Math.round(ms * 1000), 1), MICROSECONDS_MAX));
   }
 
   recordError(error: unknown): void {
@@ -55,7 +62,10 @@ export class Recorder<Counter extends string, Call extends string> {
 
   /** Ends the window. */
   finish(): WindowFigures<Counter, Call> {
-    const calls = Object.entries<Histogram>(this.#histograms).map(([name, histogram]) => [name, summarize(histogram)]);
+    const calls = Object.entries<RecordableHistogram>(this.#histograms).map(([name, histogram]) => [
+      name,
+      summarize(histogram),
+    ]);
     return {
       seconds: (performance.now() - this.#startedAt) / 1000,
       counters: { ...this.#counters },
@@ -66,12 +76,13 @@ export class Recorder<Counter extends string, Call extends string> {
   }
 }
 
-function summarize(histogram: Histogram): CallFigures {
-  const ms = (microseconds: number | null) => (microseconds === null ? null : microseconds / 1000);
+function summarize(histogram: RecordableHistogram): CallFigures {
+  const { count } = histogram;
+  const percentileMs = (percent: number) => (count === 0 ? null : histogram.percentile(percent) / 1000);
   return {
-    count: histogram.count,
-    p50Ms: ms(histogram.percentile(50)),
-    p99Ms: ms(histogram.percentile(99)),
-    maxMs: histogram.max / 1000,
+    count,
+    p50Ms: percentileMs(50),
+    p99Ms: percentileMs(99),
+    maxMs: count === 0 ? 0 : histogram.max / 1000,
   };
 }

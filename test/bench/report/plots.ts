@@ -1,7 +1,7 @@
 // Which plots are made of which figures. Each is a file of its own; a workload that was not
 // measured has none.
 
-import { medianOf, percentileOf } from '../lab/histogram.ts';
+import { medianOf, percentileOf } from '../lab/samples.ts';
 import { verbs } from '../load/verbs.ts';
 import { rateOf } from '../workloads/shapes.ts';
 import { type VerbPoint, verbTitles } from '../workloads/verb-costs.ts';

@@ -1,7 +1,7 @@
 // What we hold ourselves to, each a ratio of one run, and where the figures stand. A target whose
 // workload was not measured says so.
 
-import { medianOf, percentileOf } from '../lab/histogram.ts';
+import { medianOf, percentileOf } from '../lab/samples.ts';
 import type { RelationSize } from '../lab/sizes.ts';
 import { formatCount, type Table } from '../lab/table.ts';
 import { idleTransactions } from '../workloads/parked.ts';

@@ -2,8 +2,8 @@
 // and how many deliveries come of it when all of them collect. And what an acknowledgment costs by
 // itself and with the next receive.
 
-import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';
+import { medianOf } from '../lab/samples.ts';
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';
 import type { FanOutSettings } from '../load/fan-out.ts';
 import type { LifecycleFigures } from '../load/windows.ts';

@@ -2,7 +2,7 @@
 // a snapshot, so that no dead row can be vacuumed away. The load does not stop when the snapshot is
 // opened. One system after the other, each on a new database: a snapshot only holds up its own.
 
-import { medianOf } from '../lab/histogram.ts';
+import { medianOf } from '../lab/samples.ts';
 import { formatCount, formatPercent, type Table } from '../lab/table.ts';
 import { lifecycleCalls } from '../load/windows.ts';
 import type { Options } from '../options.ts';

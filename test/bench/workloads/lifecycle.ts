@@ -1,8 +1,8 @@
 // Full lifecycles over HTTP: 32 connections on 8 queues, batch by batch, the systems taking turns
 // in every round so that whatever else the machine does falls on all of them.
 
-import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';
+import { medianOf } from '../lab/samples.ts';
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';
 import { lifecycleCalls } from '../load/windows.ts';
 import type { Options } from '../options.ts';

@@ -2,8 +2,8 @@
 // answered as soon as a single one would be. A receive waits for 30 seconds at most, so each is
 // sent again twice a minute: that is the HTTP traffic that is left, and it is counted.
 
-import { percentileOf } from '../lab/histogram.ts';
 import type { MeasuredWindow, Usage } from '../lab/lab.ts';
+import { percentileOf } from '../lab/samples.ts';
 import { formatCount, formatCpu, formatMs, formatRatio, type Table } from '../lab/table.ts';
 import type { ParkedFigures, ParkedSettings } from '../load/parked.ts';
 import type { Options } from '../options.ts';

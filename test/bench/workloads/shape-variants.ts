@@ -2,7 +2,7 @@
 // bodies. Batches of 10, except where the bodies are large: there one by one, next to small ones
 // one by one.
 
-import { medianOf } from '../lab/histogram.ts';
+import { medianOf } from '../lab/samples.ts';
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';
 import type { Peer } from '../peers/peer.ts';
 import {

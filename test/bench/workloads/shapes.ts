@@ -1,8 +1,8 @@
 // What the workloads have in common: the shape of the load, and how a window of it is put into
 // words.
 
-import { medianOf } from '../lab/histogram.ts';
 import type { Lab, MeasuredWindow, RunningPeer } from '../lab/lab.ts';
+import { medianOf } from '../lab/samples.ts';
 import { formatCount, formatCpu, formatMs, formatPercent } from '../lab/table.ts';
 import type { LifecycleSettings } from '../load/lifecycle.ts';
 import type { LifecycleFigures } from '../load/windows.ts';

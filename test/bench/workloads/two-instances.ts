@@ -2,8 +2,8 @@
 // two need more cores than there are, they take from each other; and at a pace that leaves cores
 // idle, where nothing should be lost.
 
-import { medianOf } from '../lab/histogram.ts';
 import type { RunningPeer } from '../lab/lab.ts';
+import { medianOf } from '../lab/samples.ts';
 import { formatCount, formatRatio, type Table } from '../lab/table.ts';
 import type { Options } from '../options.ts';
 import {

@@ -1,8 +1,8 @@
 // Wake-up latency: how soon a parked receive is answered once something was published, on the same
 // instance and with the publish on one instance and the receive on another.
 
-import { percentileOf } from '../lab/histogram.ts';
 import type { MeasuredWindow, RunningPeer } from '../lab/lab.ts';
+import { percentileOf } from '../lab/samples.ts';
 import { formatCpu, formatMs, formatRatio, type Table } from '../lab/table.ts';
 import type { WakeupFigures, WakeupSettings } from '../load/wakeup.ts';
 import type { Options } from '../options.ts';
