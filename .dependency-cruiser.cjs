@@ -1,6 +1,7 @@
-// The arrows of the house: who may import whom. Breaches and cycles are errors; see docs/architecture.md.
+// The arrows of the codebase: which module may import which. Breaches and cycles are errors; see
+// docs/architecture.md.
 
-const rooms = (names) => `^src/(${names})`;
+const modules = (names) => `^src/(${names})`;
 
 /** A rule that forbids files of `from` to import `to`, with the reason a developer will read. */
 const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
@@ -10,55 +11,85 @@ module.exports = {
     forbid('no-cycles', 'A cycle means that two files are one file in disguise.', {}, { circular: true }),
     forbid(
       'domain-imports-nothing',
-      'The nouns and rules are pure: they know no other room and no package.',
+      'The nouns and rules are pure: they know no other module and no package.',
       { path: '^src/domain/' },
       { pathNot: '^src/domain/|^node:' },
     ),
     forbid(
       'store-knows-domain-only',
-      'The store is the last room before Postgres.',
+      'The store is the last module before PostgreSQL.',
       { path: '^src/store/' },
-      { path: rooms('engine|jobs|transports|cli|main|config|telemetry') },
+      { path: modules('engine|jobs|transports|cli|embedded|main|willcall|config|settings|telemetry') },
+    ),
+    forbid(
+      'postgres-connections-know-no-noun',
+      'Connections, hot calls and health serve every noun of the store and know none.',
+      { path: '^src/store/postgres/' },
+      { path: '^src/store/', pathNot: '^src/store/(postgres/|schema/migration-files.ts)' },
+    ),
+    forbid(
+      'schema-knows-connections-alone',
+      'Migrations run before any noun of the store can be used.',
+      { path: '^src/store/schema/' },
+      { path: '^src/store/', pathNot: '^src/store/(schema|postgres)/' },
+    ),
+    forbid(
+      'packing-knows-no-statement',
+      'Packing turns arrays into rows and back; which statement runs is not its business.',
+      { path: '^src/store/packing/' },
+      { path: '^src/store/[^/]+\\.ts$' },
+    ),
+    forbid(
+      'embedded-stands-alone',
+      'Our own PostgreSQL process is started before there is a store: it knows roles and errors of the schema alone.',
+      { path: '^src/embedded/' },
+      { path: '^src/', pathNot: '^src/(embedded|domain|store/schema)/' },
     ),
     forbid(
       'engine-knows-store-and-domain',
-      'The engine knows no door, no timer library and no setting.',
+      'The engine knows no transport, no timer library and no setting.',
       { path: '^src/engine/' },
-      { path: rooms('jobs|transports|cli|main|config|telemetry') },
+      { path: modules('jobs|transports|cli|embedded|main|willcall|config|settings|telemetry') },
     ),
     forbid(
-      'doors-go-through-the-engine',
-      'Doors, jobs and commands reach Postgres by the engine alone.',
-      { path: rooms('transports|jobs|cli') },
-      { path: '^src/store/' },
+      'transports-go-through-the-engine',
+      'Transports, jobs and commands reach PostgreSQL by the engine alone.',
+      { path: modules('transports|jobs|cli') },
+      { path: '^src/(store|embedded)/' },
     ),
     forbid(
-      'doors-do-not-know-each-other',
-      'A door is one folder: what two of them need becomes an engine verb.',
+      'transports-do-not-know-each-other',
+      'A transport is one folder: what two of them need is an engine verb, or belongs to transports/http.',
       { path: '^src/transports/([^/]+)/' },
-      { path: '^src/transports/[^/]+/', pathNot: '^src/transports/$1/' },
+      { path: '^src/transports/[^/]+/', pathNot: '^src/transports/($1|http)/' },
+    ),
+    forbid(
+      'http-knows-no-transport',
+      'What all HTTP transports share must not depend on one of them.',
+      { path: '^src/transports/http/' },
+      { path: '^src/transports/', pathNot: '^src/transports/http/' },
     ),
     forbid(
       'telemetry-knows-domain-only',
       'Loggers and metrics are handed in; they reach for nothing.',
       { path: '^src/telemetry/' },
-      { path: rooms('engine|store|jobs|transports|cli|main|config') },
+      { path: modules('engine|store|embedded|jobs|transports|cli|main|willcall|config|settings') },
     ),
     forbid(
       'client-stands-alone',
-      'The client runs in other houses: it knows no room of this one, no package and no builtin of Node.',
+      'The client runs in other programs: it knows no module of this one, no package and no builtin of Node.',
       { path: '^src/client/' },
       { pathNot: '^src/client/' },
     ),
     forbid(
-      'nothing-imports-the-client',
-      'The service does not call itself over HTTP.',
-      { path: '^src/', pathNot: '^src/client/' },
+      'only-the-command-imports-the-client',
+      'The service does not call itself over HTTP; the command is a client of it.',
+      { path: '^src/', pathNot: '^src/(client|cli)/' },
       { path: '^src/client/' },
     ),
     forbid(
       'nothing-imports-main',
-      'main.ts knows every room; no room knows main.ts.',
+      'main.ts knows every module; no module knows main.ts.',
       { pathNot: '^(src/main.ts|test/)' },
       { path: '^src/main.ts' },
     ),
@@ -69,8 +100,8 @@ module.exports = {
       { path: '^(test|docs)/' },
     ),
     forbid(
-      'fastify-in-doors',
-      'HTTP is the business of doors.',
+      'fastify-in-transports',
+      'HTTP is the business of transports.',
       { path: '^src/', pathNot: '^src/transports/' },
       { path: 'node_modules/(fastify|@fastify)' },
     ),
@@ -89,7 +120,7 @@ module.exports = {
     forbid(
       'zod-at-the-edge',
       'Parsing happens once, at the edge.',
-      { path: '^src/', pathNot: '^src/(config.ts|transports/)' },
+      { path: '^src/', pathNot: '^src/(config.ts|settings.ts|transports/)' },
       { path: 'node_modules/zod' },
     ),
     forbid(

@@ -1,10 +1,12 @@
-// Settings of the service, read once from the environment and nowhere else.
-// A wrong value stops the start with one sentence that names the variable and says what would be
+// Settings of the service, read once from the environment and nowhere else; each transport brings its
+// slice. A wrong value stops the start with one sentence that names the variable and says what would be
 // right. No sentence repeats a value, because it may be a secret.
 
 import { z } from 'zod';
 import { type FairUse, fairUseDefaults } from './domain/fair-use.ts';
 import { limits } from './domain/limits.ts';
+import { wholeNumber } from './settings.ts';
+import { readTransportSettings, type TransportSettings, transportVariables } from './transports/settings.ts';
 
 /** All settings, with defaults filled in. */
 export interface Config {
@@ -18,15 +20,13 @@ export interface Config {
   readonly databaseDirectUrl: string | null;
   readonly databaseConnectionsMax: number;
   readonly dataDir: string;
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
   /** Null: the key kept in `dataDir`, made on the first start. */
   readonly adminKey: string | null;
   readonly schema: string;
   readonly runtimeRole: string;
   readonly logLevel: LogLevel;
   readonly fairUse: FairUse;
+  readonly transports: TransportSettings;
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -46,8 +46,6 @@ const CONNECTIONS_DEFAULT = 10;
 const CONNECTIONS_MIN = 2;
 const CONNECTIONS_MAX = 100;
 const MIB = 1024 * 1024;
-const PORT_DEFAULT = 8080;
-const PORT_MAX = 65_535;
 // PostgreSQL cuts identifiers at 63 bytes; the runtime role's default appends a suffix to the
 // schema's name.
 const RUNTIME_ROLE_SUFFIX = '_runtime';
@@ -58,14 +56,6 @@ const POSTGRES_URL = 'must be a PostgreSQL connection URL such as postgres://use
 const IDENTIFIER_RULE = 'lower-case letters, digits and underscores, not beginning with a digit or with pg_';
 
 const postgresUrl = z.string().refine(isPostgresUrl, { error: POSTGRES_URL }).optional();
-const wholeNumber = (min: number, max: number) => {
-  const error = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, { error })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error });
-};
 const identifier = (charactersMax: number) =>
   z.string().refine((value) => IDENTIFIER.test(value) && value.length <= charactersMax && !value.startsWith('pg_'), {
     error: `must be a PostgreSQL name of at most ${charactersMax} characters: ${IDENTIFIER_RULE}`,
@@ -77,11 +67,7 @@ const schema = z.object({
   DATABASE_DIRECT_URL: postgresUrl,
   WILLCALL_DATABASE_CONNECTIONS: wholeNumber(CONNECTIONS_MIN, CONNECTIONS_MAX).default(CONNECTIONS_DEFAULT),
   WILLCALL_DATA_DIR: z.string().default('.willcall'),
-  WILLCALL_HOST: z
-    .string()
-    .regex(/^[A-Za-z0-9.:_-]+$/, { error: 'must be a host name or an IP address without brackets, such as 127.0.0.1' })
-    .default('127.0.0.1'),
-  WILLCALL_PORT: wholeNumber(0, PORT_MAX).default(PORT_DEFAULT),
+  ...transportVariables,
   WILLCALL_ADMIN_KEY: z
     .string()
     .regex(new RegExp(`^[\\x21-\\x7e]{${ADMIN_KEY_CHARACTERS_MIN},${ADMIN_KEY_CHARACTERS_MAX}}$`), {
@@ -127,8 +113,6 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     databaseDirectUrl: values.DATABASE_DIRECT_URL ?? null,
     databaseConnectionsMax: values.WILLCALL_DATABASE_CONNECTIONS,
     dataDir: values.WILLCALL_DATA_DIR,
-    host: values.WILLCALL_HOST,
-    port: values.WILLCALL_PORT,
     adminKey: values.WILLCALL_ADMIN_KEY ?? null,
     schema: values.WILLCALL_SCHEMA,
     runtimeRole: values.WILLCALL_RUNTIME_ROLE ?? values.WILLCALL_SCHEMA + RUNTIME_ROLE_SUFFIX,
@@ -139,6 +123,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       parkedReceives: values.WILLCALL_PARKED_RECEIVES,
       trafficBytes: values.WILLCALL_TRAFFIC_MIB * MIB,
     },
+    transports: readTransportSettings(values),
   };
 }
 

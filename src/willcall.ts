@@ -1,5 +1,6 @@
-// The house put together: database, migrations, admin key, store, engine, jobs, doors, in this order, and stopped in the
-// reverse one. A start that fails half-way stops what it had started. main.ts gives it settings and signals.
+// The composition: database, migrations, admin key, store, engine, jobs, transports, started in this
+// order and stopped in the reverse one. A start that fails half-way stops what it had started. main.ts
+// gives it settings and signals.
 
 import { type AdminKey, openAdminKey } from './admin-key.ts';
 import type { Config } from './config.ts';
@@ -10,11 +11,11 @@ import { createEngine } from './engine/index.ts';
 import { createJobs } from './jobs/index.ts';
 import { createStore, type Store } from './store/index.ts';
 import { migrate } from './store/schema/migrate.ts';
-import { createDoors } from './transports/index.ts';
+import { createTransports } from './transports/index.ts';
 
 /** A running service. */
 export interface Willcall {
-  /** Where the first door listens. */
+  /** Where the first transport listens. */
   readonly url: string;
   readonly adminKey: AdminKey;
   /** Where the data is, in words for a person; without credentials. */
@@ -35,7 +36,7 @@ interface Database {
   stop(): Promise<void>;
 }
 
-/** Starts everything; resolves when the doors are open. */
+/** Starts everything; resolves when the transports take requests. */
 export async function startWillcall(config: Config, logger: Logger): Promise<Willcall> {
   const started: (() => Promise<void>)[] = [];
   const stopAll = () => stopInReverse(started);
@@ -49,7 +50,7 @@ export async function startWillcall(config: Config, logger: Logger): Promise<Wil
     const log = (line: string) => logger.info({ room: 'store' }, line);
     await migrate({ ownerUrl: database.ownerUrl, schema: config.schema, runtimeRole: config.runtimeRole, log });
     const databaseUrl = await database.openUrl();
-    const url = await startRooms({ config, logger, database, databaseUrl, adminKey: adminKey.key }, started);
+    const url = await startModules({ config, logger, database, databaseUrl, adminKey: adminKey.key }, started);
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= stopAll();
@@ -62,14 +63,14 @@ export async function startWillcall(config: Config, logger: Logger): Promise<Wil
   }
 }
 
-/** Goes on after a failure, which is thrown at the end: the database is stopped whatever the rooms above it did. */
+/** Continues after a failure, which it throws at the end: the database is stopped in any case. */
 async function stopInReverse(started: (() => Promise<void>)[]): Promise<void> {
   const failures: unknown[] = [];
   for (const stop of started.splice(0).reverse()) await stop().catch((error: unknown) => failures.push(error));
   if (failures.length > 0) throw failures[0];
 }
 
-interface Rooms {
+interface ModuleDeps {
   readonly config: Config;
   readonly logger: Logger;
   readonly database: Database;
@@ -77,9 +78,9 @@ interface Rooms {
   readonly adminKey: string;
 }
 
-/** Each room started leaves behind how to stop it. */
-async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promise<string> {
-  const { config, logger, database, databaseUrl, adminKey } = rooms;
+/** Each module started leaves behind how to stop it. */
+async function startModules(deps: ModuleDeps, started: (() => Promise<void>)[]): Promise<string> {
+  const { config, logger, database, databaseUrl, adminKey } = deps;
   const store = createStore({
     url: databaseUrl,
     schema: config.schema,
@@ -93,10 +94,11 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
   const byteBudget = new ByteBudget({ bytesMax: config.fairUse.trafficBytes });
   const engine = createEngine({ store, logger, adminKey, byteBudget, fairUse: config.fairUse });
   const jobs = createJobs({ engine, logger });
-  const [door, ...others] = createDoors({ engine, logger, byteBudget, host: config.host, port: config.port });
-  // The doors refuse new requests from the first moment on; what they still have to answer, the engine lets go.
+  const settings = config.transports;
+  const [first, ...others] = createTransports({ engine, logger, byteBudget, settings });
+  // The transports refuse new requests at once; stopping the engine answers what is still parked.
   started.push(async () => {
-    const closed = Promise.all([door, ...others].map((each) => each.stop()));
+    const closed = Promise.all([first, ...others].map((each) => each.stop()));
     await jobs.stop();
     await Promise.all([engine.stop(), closed]);
     await engine.drained();
@@ -104,7 +106,7 @@ async function startRooms(rooms: Rooms, started: (() => Promise<void>)[]): Promi
   await engine.start();
   jobs.start();
   for (const other of others) await other.start();
-  return door.start();
+  return first.start();
 }
 
 /** Refuses a login that cannot do the work, and says so when one could alter the ledger. */

@@ -19,8 +19,6 @@ describe('the settings', () => {
       databaseDirectUrl: null,
       databaseConnectionsMax: 10,
       dataDir: '.willcall',
-      host: '127.0.0.1',
-      port: 8080,
       adminKey: null,
       schema: 'willcall',
       runtimeRole: 'willcall_runtime',
@@ -31,6 +29,7 @@ describe('the settings', () => {
         parkedReceives: 20_000,
         trafficBytes: 268_435_456,
       },
+      transports: { http: { host: '127.0.0.1', port: 8080 } },
     });
   });
 
@@ -59,18 +58,20 @@ describe('the settings', () => {
       databaseDirectUrl: 'postgres://app@db:5433/app',
       databaseConnectionsMax: 4,
       dataDir: '/var/lib/willcall',
-      host: '::',
-      port: 0,
       adminKey,
       schema: 'notices',
       runtimeRole: 'notices_runtime',
       logLevel: 'debug',
       fairUse: { keyRequestsPerSecond: 50, keyParkedReceives: 7, parkedReceives: 70, trafficBytes: 67_108_864 },
+      transports: { http: { host: '::', port: 0 } },
     });
   });
 
   it('counts an empty value as absent', () => {
-    expect(parseConfig({ DATABASE_URL: '', WILLCALL_PORT: '' })).toMatchObject({ databaseUrl: null, port: 8080 });
+    expect(parseConfig({ DATABASE_URL: '', WILLCALL_PORT: '' })).toMatchObject({
+      databaseUrl: null,
+      transports: { http: { port: 8080 } },
+    });
   });
 
   it('leaves variables of others alone', () => {

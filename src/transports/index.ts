@@ -1,33 +1,37 @@
-// The list of doors. A new door costs its own folder and one line here; main starts and stops them without knowing which
-// they are.
+// The list of transports. A new one costs its own folder and one line here: beside REST if it is
+// mounted on the common HTTP listener, beside the listener if it brings its own.
 
 import type { Logger } from '../domain/logger.ts';
 import type { ByteBudget } from '../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../engine/index.ts';
+import { createHttpListener } from './http/listener.ts';
 import type { Timeouts } from './http/timeouts.ts';
-import { createRestDoor } from './rest/index.ts';
+import { createRestTransport } from './rest/index.ts';
+import type { TransportSettings } from './settings.ts';
 
-/** One way in. */
-export interface Door {
+/** A transport with a listener of its own; the one for HTTP carries the HTTP transports. */
+export interface Transport {
   readonly name: string;
-  /** Begins to take requests; resolves to the address where it does. */
+  /** Begins to take requests; resolves to the address. */
   start(): Promise<string>;
   /** Refuses new requests at once; resolves when those under way have been answered. */
   stop(): Promise<void>;
 }
 
-export interface DoorsOptions {
+export interface TransportsOptions {
   readonly engine: Engine;
   readonly logger: Logger;
-  /** The budget of the instance, which every door counts in. */
+  /** The byte budget of the instance, in which every transport counts. */
   readonly byteBudget: ByteBudget;
-  readonly host: string;
-  readonly port: number;
-  /** Of the REST door; absent: its defaults. */
+  readonly settings: TransportSettings;
+  /** Of the HTTP listener; absent: its defaults. */
   readonly timeouts?: Timeouts | undefined;
 }
 
-/** Makes every door, closed as yet. The first is the one whose address is announced. */
-export function createDoors(options: DoorsOptions): readonly [Door, ...Door[]] {
-  return [createRestDoor(options)];
+/** Creates every transport, closed as yet. The address of the first is announced. */
+export function createTransports(options: TransportsOptions): readonly [Transport, ...Transport[]] {
+  const { engine, logger, byteBudget, settings, timeouts } = options;
+  const { host, port } = settings.http;
+  const transports = [createRestTransport(engine)];
+  return [createHttpListener({ transports, engine, logger, byteBudget, host, port, timeouts })];
 }

@@ -1,12 +1,13 @@
-// Reads the body of a request as bytes, whatever its type; a route that wants JSON parses it itself. What has arrived is
-// counted in the byte budget of the instance chunk by chunk, inflated, and given up as soon as it is too much.
+// Reads the body of a request as bytes, whatever its type; a route that wants JSON parses it itself.
+// What has arrived is counted in the byte budget chunk by chunk, inflated, and the reading ends as
+// soon as it is too much.
 
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { limits } from '../../domain/limits.ts';
-import { DoorError } from '../rest/errors.ts';
+import { HttpFault } from './faults.ts';
 
-/** `receivedEncodedLength` stands on what inflates: how much arrived before it was inflated. */
+/** `receivedEncodedLength` is on a stream that inflates: how much arrived before it was inflated. */
 type Payload = Readable & { readonly receivedEncodedLength?: number };
 type Done = (error: Error | null, body?: Buffer) => void;
 
@@ -22,7 +23,7 @@ export function readBody(request: FastifyRequest, payload: Payload, done: Done):
   let length = 0;
   const end = (error: Error | null): void => {
     payload.off('data', onData).off('end', onEnd).off('error', end);
-    // What still arrives is read past, so that the client, which may be sending yet, comes to read the answer.
+    // The rest is read and dropped, so that a client that is still sending comes to read the answer.
     payload.on('error', ignore).resume();
     if (error !== null) done(error);
     else done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
@@ -43,7 +44,7 @@ export function readBody(request: FastifyRequest, payload: Payload, done: Done):
   };
   const onEnd = (): void => {
     const whole = announced === null || (payload.receivedEncodedLength || length) === announced;
-    end(whole ? null : new DoorError('malformed_request', 'The body ended before the length that was announced.'));
+    end(whole ? null : new HttpFault('malformed_request', 'The body ended before the length that was announced.'));
   };
   payload.on('data', onData).on('end', onEnd).on('error', end).resume();
 }
@@ -51,6 +52,6 @@ export function readBody(request: FastifyRequest, payload: Payload, done: Done):
 /** Not a closure: what outlives the reading must not hold what was read. */
 function ignore(): void {}
 
-function tooLarge(bytesMax: number): DoorError {
-  return new DoorError('payload_too_large', `A request here has at most ${bytesMax} bytes: send less at a time.`);
+function tooLarge(bytesMax: number): HttpFault {
+  return new HttpFault('payload_too_large', `A request here has at most ${bytesMax} bytes: send less at a time.`);
 }

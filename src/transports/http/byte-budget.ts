@@ -1,5 +1,6 @@
-// What a request and its answer hold while they are on their way, counted in the budget of the instance: from the moment it
-// is known whose request it is until the last byte of the answer went to the operating system.
+// What a request and its answer hold in memory, counted in the byte budget of the instance: from the
+// moment the caller is known until the last byte of the answer went to the operating system. Streams
+// count what they write themselves.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ByteBudget, Reservation } from '../../engine/fair-use/byte-budget.ts';
@@ -15,16 +16,19 @@ declare module 'fastify' {
   }
 }
 
-/** `usesReserve`: it frees bytes, so it may use the reserve. `exempt`: it is small, and asked for by monitors. */
+/**
+ * `usesReserve`: the call frees memory, so it may use the reserve. `exempt`: it is small, and
+ * monitoring depends on it.
+ */
 export type WhenFull = 'usesReserve' | 'exempt';
 
-const NOBODY = '';
+const NO_KEY = '';
 
 /** Counts the request from now on. Throws `overloaded` or `too_much_traffic`. */
 export function reserveBytes(request: FastifyRequest, byteBudget: Pick<ByteBudget, 'reserve'>): void {
   const { whenFull, open } = request.routeOptions.config;
   if (whenFull === 'exempt') return;
-  const owner = open === true ? NOBODY : (request.access?.keyId ?? null);
+  const owner = open === true ? NO_KEY : (request.access?.keyId ?? null);
   request.reservation = byteBudget.reserve(owner, { usesReserve: whenFull === 'usesReserve' });
   request.answer?.hold(request.reservation);
 }
@@ -34,7 +38,7 @@ export function addAnswer(request: FastifyRequest, reply: FastifyReply, payload:
   request.reservation?.add(sizeOf(payload, reply));
 }
 
-/** A stream says how long it is in the header. */
+/** The length of an answer of a known length stands in its header; a stream has none and counts 0. */
 function sizeOf(payload: unknown, reply: FastifyReply): number {
   if (typeof payload === 'string') return Buffer.byteLength(payload);
   if (payload instanceof Uint8Array) return payload.byteLength;

@@ -1,25 +1,32 @@
-// Where a request ends, and the next one begins, must be the same for everybody on the way, or one can be hidden in another.
-// Node's parser refuses most of what could be read in two ways; this is the rest of it.
+// Message framing: where a request ends and the next one begins must be the same for every program on
+// the way, or one request can be hidden in another (request smuggling). Node's parser refuses most of
+// what could be read in two ways; the rest is refused here.
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
-import { DoorError } from '../rest/errors.ts';
+import { HttpFault } from './faults.ts';
 
-/** Connections that end with the answer they are owed: what still arrives there may be a part of the request before. */
-const ending = new WeakSet<Socket>();
+/**
+ * Finds what makes a request ambiguous: `malformed_request`, for the caller to throw, or null. Its
+ * connection ends with the answer.
+ */
+export type FindFramingFault = (request: IncomingMessage, reply: FastifyReply) => HttpFault | null;
 
-/** Where others might see another request than Node does: `malformed_request`, to be thrown; the connection ends with it. */
-export function findFramingFault(request: IncomingMessage, reply: FastifyReply): DoorError | null {
-  const { httpVersion, headers, socket } = request;
-  const encoding = headers['transfer-encoding'];
-  const plain = httpVersion === '1.1' && (encoding === undefined || encoding === 'chunked');
-  if (plain && !ending.has(socket)) return null;
-  const fault = ending.has(socket) ? 'The request before it was malformed.' : findFault(httpVersion, encoding);
-  if (fault === null) return null;
-  ending.add(socket);
-  reply.header('connection', 'close');
-  return new DoorError('malformed_request', fault);
+export function createFramingCheck(): FindFramingFault {
+  /** Connections that end with the answer to come: what still arrives may be part of the bad request. */
+  const ending = new WeakSet<Socket>();
+  return function findFramingFault(request, reply) {
+    const { httpVersion, headers, socket } = request;
+    const encoding = headers['transfer-encoding'];
+    const plain = httpVersion === '1.1' && (encoding === undefined || encoding === 'chunked');
+    if (plain && !ending.has(socket)) return null;
+    const fault = ending.has(socket) ? 'The request before it was malformed.' : findFault(httpVersion, encoding);
+    if (fault === null) return null;
+    ending.add(socket);
+    reply.header('connection', 'close');
+    return new HttpFault('malformed_request', fault);
+  };
 }
 
 function findFault(httpVersion: string, encoding: string | undefined): string | null {

@@ -1,6 +1,6 @@
-// JSON grows when it is parsed: sixteen MiB of brackets, sixteen KiB on the wire, become most of a GiB and hold the process up for
-// seconds. So a large body is looked over before: how deep it is nested, and how many items there are in it. What stands
-// inside of strings is skipped at the speed of a search; a body that is too much is given up where that shows.
+// The shape of a JSON body before it is parsed: how deep it is nested, and how many items it has. JSON
+// grows when it is parsed: 16 MiB of brackets, 16 KiB on the wire, become most of a GiB and block the
+// process for seconds. The scan skips strings at the speed of a search and ends at the first excess.
 
 import { limits } from '../../domain/limits.ts';
 

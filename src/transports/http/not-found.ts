@@ -1,17 +1,25 @@
 // Requests that match no operation: 405 with the methods that the path knows, or 404.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { sendProblem } from '../rest/errors.ts';
+import { sendProblem } from './problems.ts';
 
-/** Answers what no route does. To be called before the routes are registered, for it collects them. */
-export function addNotFoundHandler(app: FastifyInstance): void {
+/** The methods of every route by its path, collected as the routes are registered. */
+export type MethodsByUrl = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Collects the routes of every scope; to be called before any is registered. */
+export function collectMethods(app: FastifyInstance): MethodsByUrl {
   const methodsByUrl = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
     const methods = methodsByUrl.get(url) ?? new Set();
     for (const each of [method].flat()) methods.add(each);
     methodsByUrl.set(url, methods);
   });
-  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+  return methodsByUrl;
+}
+
+/** Answers in this scope what no route does. */
+export function addNotFoundHandler(scope: FastifyInstance, methodsByUrl: MethodsByUrl): void {
+  scope.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?', 1)[0] ?? '';
     for (const [url, methods] of methodsByUrl) {
       if (!matches(url, path)) continue;

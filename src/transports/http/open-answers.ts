@@ -1,7 +1,8 @@
-// Answers under way, from the head of their request until their last byte went to the operating system or their connection
-// ended. So the door closes after the last byte of each has left (Node's own closing cuts a connection whose answer was handed over
-// but not yet written out), what a request holds is let go of, and who hung up is told of.
-// There are thousands while receives are parked: one object for each, and one listener for each connection.
+// Answers under way, from the head of their request until their last byte went to the operating
+// system or their connection ended. The listener closes after the last byte of each (Node's own
+// closing cuts a connection whose answer was handed over but not yet written out), the reservation of
+// a request is released, and whoever works for a client that has gone is notified.
+// There are thousands while receives are parked: one object each, and one listener per connection.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,7 +12,7 @@ import { type CallerSignal, LightAbortSignal } from '../../engine/waiting/abort-
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Null where no hook was run for the request: of what has no route, and of what was refused because the door closes. */
+    /** Null where no hook was run for the request, and where it was refused because the listener stops. */
     answer: OpenAnswer | null;
   }
 }
@@ -23,6 +24,7 @@ export class OpenAnswer {
   #reservation: Reservation | null = null;
   #signal: LightAbortSignal | null = null;
   #onLost: (() => void) | null = null;
+  #endStream: (() => void) | null = null;
 
   constructor(response: ServerResponse) {
     this.response = response;
@@ -37,7 +39,7 @@ export class OpenAnswer {
     return this.#signal;
   }
 
-  /** What is to be let go of when the answer is over. */
+  /** Released when the answer is over. */
   hold(reservation: Reservation): void {
     if (this.#state === 'open') this.#reservation = reservation;
     else reservation.release();
@@ -49,7 +51,26 @@ export class OpenAnswer {
     else this.#onLost = run;
   }
 
-  /** For the keeper of all: the answer was written, or its connection ended before. */
+  /** Whether the answer has been declared a stream. */
+  get isStream(): boolean {
+    return this.#endStream !== null;
+  }
+
+  /**
+   * Declares the answer a stream: from now on it may be silent for as long as it likes. When the
+   * listener stops, `end` is called once; the stream then ends in good order, within the time that
+   * answers have.
+   */
+  becomeStream(end: () => void): void {
+    this.#endStream = end;
+  }
+
+  /** For the listener: ends the answer if it is a stream. */
+  endStream(): void {
+    if (this.#state === 'open') this.#endStream?.();
+  }
+
+  /** For the list of all: the answer was written, or its connection ended before. */
   end(state: 'written' | 'lost'): void {
     this.#state = state;
     this.#reservation?.release();
@@ -62,9 +83,9 @@ export class OpenAnswer {
   }
 }
 
-/** The answer to a request that a route handles: there is one by then. */
+/** The answer to a request that a route handles. */
 export function openAnswerOf({ answer }: FastifyRequest): OpenAnswer {
-  if (answer === null) throw new Error('No hook has counted this request.');
+  if (answer === null) throw new Error('The hook that counts answers has not run for this request.');
   return answer;
 }
 
@@ -75,6 +96,10 @@ export interface OpenAnswers {
   isUnanswered(socket: Socket): boolean;
   /** Whether an answer would come between those that are under way: several are, or one is half written. */
   isAnswering(socket: Socket): boolean;
+  /** Whether an answer of the connection is a stream. */
+  isStreaming(socket: Socket): boolean;
+  /** Asks every stream to end. */
+  endStreams(): void;
   /** Resolves as soon as there is none. */
   whenNone(): Promise<void>;
   /** Ends the connections of all. */
@@ -82,7 +107,7 @@ export interface OpenAnswers {
 }
 
 export function createOpenAnswers(): OpenAnswers {
-  // By connection: of several answers that wait in line on one, only the first learns of its end.
+  // By connection: of several answers that wait in line on one, only the first is notified of its end.
   const openBySocket = new Map<Socket, OpenAnswer[]>();
   const none = Promise.withResolvers<void>();
   let open = 0;
@@ -92,7 +117,7 @@ export function createOpenAnswers(): OpenAnswers {
     open -= 1;
     if (awaited && open === 0) none.resolve();
   };
-  // Two functions for all connections and answers: closures of their own would be most of what an answer takes.
+  // Two functions for all connections and answers: one closure each would be most of an answer's memory.
   function onClose(this: Socket): void {
     const lost = openBySocket.get(this) ?? [];
     openBySocket.delete(this);
@@ -109,7 +134,7 @@ export function createOpenAnswers(): OpenAnswers {
     add({ socket }, response) {
       const answer = new OpenAnswer(response);
       open += 1;
-      // Nobody would tell of its end.
+      // No event would follow.
       if (socket.destroyed) {
         end(answer, 'lost');
         return answer;
@@ -131,6 +156,12 @@ export function createOpenAnswers(): OpenAnswers {
     isAnswering(socket) {
       const ofSocket = openOn(socket);
       return ofSocket.length > 1 || ofSocket.some(({ response }) => response.headersSent);
+    },
+    isStreaming(socket) {
+      return openOn(socket).some(({ isStream }) => isStream);
+    },
+    endStreams() {
+      for (const answers of [...openBySocket.values()]) for (const answer of [...answers]) answer.endStream();
     },
     whenNone() {
       awaited = true;

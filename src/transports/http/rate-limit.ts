@@ -1,12 +1,13 @@
-// The rate of a key, as HTTP tells it: what is left in the RateLimit fields of each answer, and 429 with Retry-After for a
-// call that came too early. The fields are those of draft-ietf-httpapi-ratelimit-headers-10, one policy named "key".
+// The rate limit of a key in HTTP: what is left stands in the RateLimit fields of each answer, and a
+// call that comes too early is answered 429 with Retry-After. The fields are those of
+// draft-ietf-httpapi-ratelimit-headers-10, with one policy named "key".
 
 import type { FastifyReply } from 'fastify';
 import type { Access } from '../../domain/access.ts';
 import { WillcallError } from '../../domain/errors.ts';
 import type { Engine } from '../../engine/index.ts';
 
-/** Counts the call. To be asked before anything of the request is read but its head. Throws `rate_limited`. */
+/** Counts the call; to be called before more than the head of the request is read. Throws `rate_limited`. */
 export function countCall(reply: FastifyReply, access: Access, engine: Pick<Engine, 'admit'>): void {
   const allowance = engine.admit(access);
   if (allowance === null) return;

@@ -1,5 +1,5 @@
-// How long the door waits for its clients: for the head of a request, for the whole of it, for the next one, and for any sign
-// of life while something is under way.
+// Time-outs for clients: for the head of a request, for the whole of it, for the next one, and for
+// any byte while a request is under way.
 
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,16 +14,19 @@ export interface Timeouts {
   readonly requestMs: number;
   /** Between two requests of a connection. */
   readonly keepAliveMs: number;
-  /** Without a byte in either direction while a request is under way: a sender who stalls, or a reader who does not read. */
+  /**
+   * Without a byte in either direction while a request is under way: a stalled sender, or a client
+   * that does not read its answer. Streams are exempt.
+   */
   readonly stallMs: number;
-  /** While the door stops: until connections are cut on which something is still under way. */
+  /** From the stop until connections are cut on which something is still under way. */
   readonly stopMs: number;
 }
 
 export const defaultTimeouts: Timeouts = {
   headersMs: 20_000,
   requestMs: 120_000,
-  /** Longer than the usual proxy keeps its side open, so that it is never we who close under a request on its way. */
+  /** Longer than the usual proxy keeps its side open, so that no request arrives on a closed one. */
   keepAliveMs: 75_000,
   /** A parked receive is silent for as long as it may wait. */
   stallMs: 2 * limits.waitSecondsMax * 1000,
@@ -36,9 +39,10 @@ export function checkingIntervalMs({ headersMs, requestMs }: Timeouts): number {
   return Math.ceil(Math.min(headersMs, requestMs) / 4);
 }
 
-/** Ends connections on which nothing moves: with an answer where one is awaited, without where one is stuck in its middle. */
+/** Ends connections on which nothing moves: with an answer where one is awaited, without where one is half written. */
 export function endStalled(server: Server, openAnswers: OpenAnswers): void {
   server.on('timeout', (socket: Socket) => {
+    if (openAnswers.isStreaming(socket)) return;
     if (openAnswers.isUnanswered(socket)) answerTimeout(socket);
     else socket.destroy();
   });

@@ -11,7 +11,7 @@ import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
 import type { Subscription, SubscriptionStats } from '../../domain/subscription.ts';
 import type { Topic } from '../../domain/topic.ts';
 import type { ReceiveAnswer } from '../../engine/receive.ts';
-import { sendProblem } from './errors.ts';
+import { sendProblem } from '../http/problems.ts';
 import * as directorySchemas from './schemas/directory-answers.ts';
 import * as keySchemas from './schemas/key-answers.ts';
 import type * as messageSchemas from './schemas/message-answers.ts';

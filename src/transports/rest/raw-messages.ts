@@ -6,7 +6,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { NewMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleResult } from '../../domain/settling.ts';
-import { parseFields, readIdempotencyKey, refuse } from './requests.ts';
+import { refuse } from '../http/faults.ts';
+import { parseFields } from '../http/requests.ts';
+import { readIdempotencyKey } from './requests.ts';
 import { attributes } from './schemas/messages.ts';
 import { publishRawHeaders, type receivedRawHeaders } from './schemas/raw-headers.ts';
 

@@ -1,20 +1,9 @@
-// Reading requests, strictly: what is unknown, malformed or out of bounds is refused as a whole, with the field named,
-// before any verb runs.
+// What REST calls have in their paths and headers, read strictly.
 
-import { isUtf8 } from 'node:buffer';
 import type { FastifyRequest } from 'fastify';
-import type { z } from 'zod';
-import { type FieldError, WillcallError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
-import { findShapeFault } from '../http/json-shape.ts';
-import { DoorError } from './errors.ts';
+import { refuse } from '../http/faults.ts';
 import { idempotencyKeyPattern, NAME_RULE } from './schemas/fields.ts';
-import { summarize } from './sentences.ts';
-import { describePath, shorten } from './wire-names.ts';
-
-/** More than these are counted, not listed. */
-const FIELD_ERRORS_MAX = 20;
-const BYTE_ORDER_MARK = 0xfeff;
 
 /** The name of a topic or subscription in the path. */
 export function parseName(request: FastifyRequest, parameter: 'topic' | 'subscription'): string {
@@ -23,43 +12,12 @@ export function parseName(request: FastifyRequest, parameter: 'topic' | 'subscri
   throw refuse([{ field: parameter, message: NAME_RULE }]);
 }
 
-/** The id of a key in the path, whatever it is: what is no id is no key's. */
+/** The id of a key in the path, whatever it is: a malformed id is no key's. */
 export function parseKeyId(request: FastifyRequest): string {
   return (request.params as Record<string, string | undefined>).key ?? '';
 }
 
-/** The JSON body, checked; a request without one counts as `{}`. */
-export function parseBody<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
-  return parseFields(schema, readJson(request));
-}
-
-/** The query string, checked; every parameter is a string and is given at most once. */
-export function parseQuery<Schema extends z.ZodType>(request: FastifyRequest, schema: Schema): z.output<Schema> {
-  const parameters = new Map<string, string>();
-  for (const pair of queryOf(request).split('&')) {
-    if (pair === '') continue;
-    const equals = pair.indexOf('=');
-    const field = decodeForm(equals === -1 ? pair : pair.slice(0, equals));
-    if (parameters.has(field)) throw refuse([{ field: shorten(field), message: 'must be given once' }]);
-    parameters.set(field, equals === -1 ? '' : decodeForm(pair.slice(equals + 1)));
-  }
-  return parseFields(schema, Object.fromEntries(parameters));
-}
-
-/** The part after the question mark; empty when there is none. */
-export function queryOf(request: FastifyRequest): string {
-  const mark = request.url.indexOf('?');
-  return mark === -1 ? '' : request.url.slice(mark + 1);
-}
-
-/** A value that was read out of a request, checked. */
-export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw refuse(result.error.issues.slice(0, FIELD_ERRORS_MAX).flatMap(describeIssue).slice(0, FIELD_ERRORS_MAX));
-}
-
-/** The key by which a repetition of this call is known; undefined when there is none. */
+/** The key that marks a repetition of this call; undefined when there is none. */
 export function readIdempotencyKey(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
@@ -75,57 +33,9 @@ export function readIdempotencyKey(request: FastifyRequest): string | undefined 
   ]);
 }
 
-/** A batch of messages has a key for each; nobody must believe that the header does what it does not. */
+/** Throws where the header is sent: a batch has a key for each of its messages. */
 export function refuseIdempotencyKey(request: FastifyRequest): void {
   if (request.headers['idempotency-key'] === undefined) return;
   const message = 'is for one message: give each message of a batch its own "dedupe_key"';
   throw refuse([{ field: 'Idempotency-Key', message }]);
-}
-
-/** A refusal that names the fields; its sentence is the first of them. */
-export function refuse(fields: readonly FieldError[]): WillcallError {
-  return new WillcallError('invalid_request', summarize(fields), { fields });
-}
-
-function describeIssue(issue: z.core.$ZodIssue): FieldError[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys
-      .slice(0, FIELD_ERRORS_MAX)
-      .map((key) => ({ field: describePath([...issue.path, key]), message: issue.message }));
-  }
-  return [{ field: describePath(issue.path), message: issue.message }];
-}
-
-function readJson(request: FastifyRequest): unknown {
-  const body = request.body as Buffer | undefined;
-  if (body === undefined || body.length === 0) return {};
-  // A call may wait for half a minute, without its text.
-  request.body = undefined;
-  if (request.mediaType !== 'application/json') {
-    throw new DoorError(
-      'unsupported_media_type',
-      'The body here is JSON: send it with "Content-Type: application/json".',
-    );
-  }
-  if (!isUtf8(body)) throw refuse([{ field: 'request', message: 'must be UTF-8; send other bytes as base64' }]);
-  const fault = findShapeFault(body);
-  if (fault !== null) throw refuse([{ field: 'request', message: fault }]);
-  const text = body.toString('utf8');
-  try {
-    return JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);
-  } catch (error) {
-    const position = error instanceof Error ? /position \d+/.exec(error.message)?.[0] : undefined;
-    throw refuse([
-      { field: 'request', message: `must be valid JSON${position === undefined ? '' : `; it breaks at ${position}`}` },
-    ]);
-  }
-}
-
-/** As in application/x-www-form-urlencoded: a plus sign is a space. */
-function decodeForm(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    throw refuse([{ field: shorten(text), message: 'must be percent-encoded UTF-8' }]);
-  }
 }

@@ -1,9 +1,11 @@
 // Sentences for the faults of the engine, with the field names of this API.
 
 import type { FaultData, FieldError, FieldFault, WillcallError } from '../../domain/errors.ts';
+import { summarize } from '../http/faults.ts';
+import { describePath } from '../http/field-paths.ts';
 import { settingPath } from './schemas/setting-table.ts';
 import { subscriptionTable } from './schemas/settings.ts';
-import { describePath, toSnakeCase } from './wire-names.ts';
+import { toSnakeCase } from './wire-names.ts';
 
 export interface Sentence {
   readonly detail: string;
@@ -32,13 +34,6 @@ export function writeSentence({ code, data, message, fields }: WillcallError): S
   if (data === null) return { detail: message, fields };
   const write = sentences[code as keyof FaultData] as (data: unknown) => string;
   return { detail: write(data), fields: 'fields' in data ? data.fields.map(describeField) : fields };
-}
-
-/** The first of the fields, and how many more there are. */
-export function summarize(fields: readonly FieldError[]): string {
-  const [first] = fields;
-  const more = fields.length > 1 ? ` (${fields.length - 1} more under errors)` : '';
-  return `${first?.field} ${first?.message}${more}.`;
 }
 
 function describeField(fault: FieldFault): FieldError {

@@ -12,7 +12,7 @@ import { createDocument, formatDocument } from '../../../src/transports/rest/des
 import { createReference } from '../../../src/transports/rest/description/index.ts';
 import { renderText } from '../../../src/transports/rest/description/markup.ts';
 import { routes } from '../../../src/transports/rest/routes/index.ts';
-import { addRoute, type RouteRooms } from '../../../src/transports/rest/routes/route.ts';
+import { addRoute, type RouteDeps } from '../../../src/transports/rest/routes/route.ts';
 import type { OpenApi } from '../../support/witness.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -145,7 +145,7 @@ describe('routes and description', () => {
     app.addHook('onRoute', ({ method, url }) => {
       if (method !== 'HEAD') served.push(`${String(method)} ${url.replace(/:(\w+)/g, '{$1}')}`);
     });
-    for (const route of routes) addRoute(app, route, {} as RouteRooms);
+    for (const route of routes) addRoute(app, route, {} as RouteDeps);
     await app.ready();
     expect(served.sort()).toEqual(operations.map(({ name }) => name).sort());
   });

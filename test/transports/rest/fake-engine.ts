@@ -1,5 +1,5 @@
-// An engine for faults that a real one cannot be made to have on demand, behind the real door.
-// Everything else is tested against the real one.
+// An engine for faults that a real one cannot be made to have on demand, behind the real
+// transports. Everything else is tested against the real one.
 
 import { adminAccess } from '../../../src/domain/access.ts';
 import { fairUseDefaults } from '../../../src/domain/fair-use.ts';
@@ -10,21 +10,21 @@ import type { Engine } from '../../../src/engine/index.ts';
 import type { ReceiveAnswer } from '../../../src/engine/receive.ts';
 import type { CallerSignal } from '../../../src/engine/waiting/abort-signal.ts';
 import type { Timeouts } from '../../../src/transports/http/timeouts.ts';
-import { createDoors } from '../../../src/transports/index.ts';
+import { createTransports } from '../../../src/transports/index.ts';
 import { type Client, createClient } from '../../support/client.ts';
 import { callWitness } from '../../support/witness.ts';
 
 export interface FakeDoor {
   url: string;
   client: Client;
-  /** The errors that the door logged. */
+  /** The errors that were logged. */
   errors: unknown[];
   stop(): Promise<void>;
 }
 
 const adminKey = 'k'.repeat(32);
 
-/** Opens the real doors before an engine that knows these verbs alone. */
+/** Opens the real transports before an engine that knows these verbs alone. */
 export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Promise<FakeDoor> {
   const errors: unknown[] = [];
   const ignore = () => {};
@@ -42,7 +42,8 @@ export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Pro
     },
   ) as Engine;
   const byteBudget = new ByteBudget({ bytesMax: fairUseDefaults.trafficBytes });
-  const [door] = createDoors({ engine, logger, byteBudget, host: '127.0.0.1', port: 0, timeouts });
+  const settings = { http: { host: '127.0.0.1', port: 0 } };
+  const [door] = createTransports({ engine, logger, byteBudget, settings, timeouts });
   const url = await door.start();
   const client = createClient(url, adminKey, await callWitness(url));
   return {
@@ -53,7 +54,6 @@ export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Pro
   };
 }
 
-/** The head of a request with the key, for tests that write to the socket themselves. */
 /** Resolves when the engine was told that the caller has gone. */
 export function departed(signal: CallerSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -62,6 +62,7 @@ export function departed(signal: CallerSignal): Promise<void> {
   });
 }
 
+/** The head of a request with the key, for tests that write to the socket themselves. */
 export function requestHead(path: string): string {
   return `POST ${path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer ${adminKey}\r\nContent-Length: 0\r\n\r\n`;
 }

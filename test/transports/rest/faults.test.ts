@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { errorCodes, WillcallError } from '../../../src/domain/errors.ts';
 import type { Topic } from '../../../src/domain/topic.ts';
-import { describeProblem } from '../../../src/transports/rest/errors.ts';
+import { describeProblem } from '../../../src/transports/http/problems.ts';
 import { type FakeDoor, openDoor } from './fake-engine.ts';
 
 let door: FakeDoor;

@@ -4,6 +4,7 @@
 import { type Operation as AccessOperation, accessRules } from '../../../domain/access.ts';
 import type { RequestBody, Route } from '../routes/route.ts';
 import { pathParameters } from '../schemas/parameters.ts';
+import { type Tag, tags } from '../tags.ts';
 import {
   addRateLimit,
   type DescribedHeader,
@@ -16,7 +17,6 @@ import {
 } from './answers.ts';
 import { describeComponents, describeFields, type Field, type JsonSchema } from './json-schemas.ts';
 import { describeProblemsOf, describeSharedProblems } from './problems.ts';
-import { type Tag, tags } from './tags.ts';
 
 export interface OpenApiDocument {
   readonly openapi: string;

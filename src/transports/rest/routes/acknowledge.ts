@@ -1,7 +1,8 @@
 // POST /v1/subscriptions/{subscription}/acknowledge: signs for messages; each row of the ledger is written once.
 
+import { parseBody } from '../../http/requests.ts';
 import { createAcknowledgedAnswer, sendSettled } from '../answers.ts';
-import { parseBody, parseName } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { acknowledgeBody } from '../schemas/consuming.ts';
 import { acknowledgeAnswer } from '../schemas/message-answers.ts';
 import { acknowledgeProblem, acknowledgeProblemExample } from '../schemas/problems.ts';

@@ -1,7 +1,7 @@
 // POST /v1/keys: makes a key. The answer is the only place where its text is ever shown.
 
+import { parseBody } from '../../http/requests.ts';
 import { keyAnswer } from '../answers.ts';
-import { parseBody } from '../requests.ts';
 import { newKey } from '../schemas/key-answers.ts';
 import { keyBody } from '../schemas/keys.ts';
 import { location } from '../schemas/parameters.ts';

@@ -1,9 +1,10 @@
 // PUT /v1/subscriptions/{subscription}: creates it, or answers 200 where an existing one agrees with what is said.
 
 import { checkAccess } from '../../../domain/access.ts';
-import { accessOf } from '../../http/auth.ts';
+import { parseBody } from '../../http/requests.ts';
+import { accessOf } from '../../http/transport.ts';
 import { subscriptionAnswer } from '../answers.ts';
-import { parseBody, parseName } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { subscription } from '../schemas/directory-answers.ts';
 import { location } from '../schemas/parameters.ts';
 import { subscriptionSettings } from '../schemas/settings.ts';

@@ -1,7 +1,8 @@
 // PUT /v1/topics/{topic}: creates it, or answers 200 where an existing one agrees with what is said.
 
+import { parseBody } from '../../http/requests.ts';
 import { topicAnswer } from '../answers.ts';
-import { parseBody, parseName } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { topic } from '../schemas/directory-answers.ts';
 import { location } from '../schemas/parameters.ts';
 import { topicSettings } from '../schemas/settings.ts';

@@ -1,7 +1,8 @@
 // POST /v1/subscriptions/{subscription}/extend: moves the end of leases, counted from now.
 
+import { parseBody } from '../../http/requests.ts';
 import { sendSettled, settledAnswer } from '../answers.ts';
-import { parseBody, parseName } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { extendBody } from '../schemas/consuming.ts';
 import { settleAnswer } from '../schemas/message-answers.ts';
 import { settleProblem, settleProblemExample } from '../schemas/problems.ts';

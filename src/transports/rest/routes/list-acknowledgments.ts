@@ -1,7 +1,8 @@
 // GET /v1/subscriptions/{subscription}/acknowledgments: a page of the ledger in order of ack_no.
 
+import { parseQuery } from '../../http/requests.ts';
 import { acknowledgmentAnswer } from '../answers.ts';
-import { parseName, parseQuery } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { acknowledgmentsQuery } from '../schemas/pages.ts';
 import { acknowledgmentPage } from '../schemas/record-answers.ts';
 import type { OperationDescription, Route } from './route.ts';

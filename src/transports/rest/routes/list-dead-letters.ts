@@ -1,7 +1,8 @@
 // GET /v1/subscriptions/{subscription}/dead-letters: a page of the open dead letters, the oldest first.
 
+import { parseQuery } from '../../http/requests.ts';
 import { deadLetterAnswer } from '../answers.ts';
-import { parseName, parseQuery } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { deadLettersQuery } from '../schemas/pages.ts';
 import { deadLetterPage } from '../schemas/record-answers.ts';
 import type { OperationDescription, Route } from './route.ts';

@@ -1,7 +1,7 @@
 // GET /v1/keys: a page of the keys in the order of their making, revoked and expired ones too.
 
+import { parseQuery } from '../../http/requests.ts';
 import { keyAnswer } from '../answers.ts';
-import { parseQuery } from '../requests.ts';
 import { keyPage } from '../schemas/key-answers.ts';
 import { keysQuery } from '../schemas/keys.ts';
 import type { OperationDescription, Route } from './route.ts';

@@ -1,9 +1,9 @@
 // GET /v1/topics: a page of those that the caller may see, in order of name.
 
 import { visibleNames } from '../../../domain/access.ts';
-import { accessOf } from '../../http/auth.ts';
+import { parseQuery } from '../../http/requests.ts';
+import { accessOf } from '../../http/transport.ts';
 import { topicAnswer } from '../answers.ts';
-import { parseQuery } from '../requests.ts';
 import { topicPage } from '../schemas/directory-answers.ts';
 import { namePageQuery } from '../schemas/pages.ts';
 import type { OperationDescription, Route } from './route.ts';

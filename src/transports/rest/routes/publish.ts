@@ -1,7 +1,8 @@
 // POST /v1/topics/{topic}/messages: publishes all the messages of the list, or none.
 
+import { parseBody } from '../../http/requests.ts';
 import { publishAnswer } from '../answers.ts';
-import { parseBody, parseName, refuseIdempotencyKey } from '../requests.ts';
+import { parseName, refuseIdempotencyKey } from '../requests.ts';
 import { published } from '../schemas/message-answers.ts';
 import { publishBody } from '../schemas/messages.ts';
 import type { OperationDescription, Route } from './route.ts';

@@ -1,8 +1,9 @@
 // POST /v1/subscriptions/{subscription}/receive/raw: one message as the answer's body; 204 when none came.
 
 import { openAnswerOf } from '../../http/open-answers.ts';
+import { parseBody } from '../../http/requests.ts';
 import { addOutcomes, sendRawMessage } from '../raw-messages.ts';
-import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
+import { parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveRawBody } from '../schemas/consuming.ts';
 import { exampleBody } from '../schemas/examples.ts';
 import { REPEATED, repeatableHeaders } from '../schemas/parameters.ts';

@@ -1,8 +1,9 @@
 // POST /v1/subscriptions/{subscription}/receive: leases messages, waiting for some when there are none.
 
 import { openAnswerOf } from '../../http/open-answers.ts';
+import { parseBody } from '../../http/requests.ts';
 import { receiveAnswer } from '../answers.ts';
-import { parseBody, parseName, readIdempotencyKey } from '../requests.ts';
+import { parseName, readIdempotencyKey } from '../requests.ts';
 import { receiveBody } from '../schemas/consuming.ts';
 import { received } from '../schemas/message-answers.ts';
 import { REPEATED, repeatableHeaders } from '../schemas/parameters.ts';

@@ -1,7 +1,8 @@
 // POST /v1/subscriptions/{subscription}/reject: sets messages aside among the dead letters, now.
 
+import { parseBody } from '../../http/requests.ts';
 import { sendSettled, settledAnswer } from '../answers.ts';
-import { parseBody, parseName } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { rejectBody } from '../schemas/consuming.ts';
 import { settleAnswer } from '../schemas/message-answers.ts';
 import { settleProblem, settleProblemExample } from '../schemas/problems.ts';

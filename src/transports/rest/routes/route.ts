@@ -6,10 +6,10 @@ import type { z } from 'zod';
 import type { Operation } from '../../../domain/access.ts';
 import type { Engine } from '../../../engine/index.ts';
 import type { WhenFull } from '../../http/byte-budget.ts';
-import type { Tag } from '../description/tags.ts';
-import type { ProblemCode } from '../errors.ts';
+import type { ProblemCode } from '../../http/problems.ts';
+import type { Tag } from '../tags.ts';
 
-export interface RouteRooms {
+export interface RouteDeps {
   readonly engine: Engine;
   readonly reference: Reference;
 }
@@ -36,7 +36,7 @@ interface RouteFields {
   readonly whenFull?: WhenFull;
   readonly describe: OperationDescription;
   /** What it resolves to is the answer, unless it sent one itself. */
-  readonly handle: (request: FastifyRequest, reply: FastifyReply, rooms: RouteRooms) => Promise<unknown>;
+  readonly handle: (request: FastifyRequest, reply: FastifyReply, deps: RouteDeps) => Promise<unknown>;
 }
 
 /** Everybody's, or named by the operation that the table of who may do what knows. */
@@ -87,11 +87,11 @@ export interface DetailedProblem {
 }
 
 /** Registers the route on the server. */
-export function addRoute(app: FastifyInstance, route: Route, rooms: RouteRooms): void {
+export function addRoute(app: FastifyInstance, route: Route, deps: RouteDeps): void {
   app.route({
     method: route.method,
     url: route.url,
-    handler: (request, reply) => route.handle(request, reply, rooms),
+    handler: (request, reply) => route.handle(request, reply, deps),
     ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax }),
     config: {
       ...(route.open ? { open: true } : { operation: route.operation }),

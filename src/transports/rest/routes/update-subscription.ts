@@ -1,7 +1,8 @@
 // PATCH /v1/subscriptions/{subscription}: changes the settings that are named and leaves the others.
 
+import { parseBody } from '../../http/requests.ts';
 import { subscriptionAnswer } from '../answers.ts';
-import { parseBody, parseName } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { subscription } from '../schemas/directory-answers.ts';
 import { subscriptionChanges } from '../schemas/settings.ts';
 import type { OperationDescription, Route } from './route.ts';

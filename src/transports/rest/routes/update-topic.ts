@@ -1,7 +1,8 @@
 // PATCH /v1/topics/{topic}: changes the settings that are named and leaves the others.
 
+import { parseBody } from '../../http/requests.ts';
 import { topicAnswer } from '../answers.ts';
-import { parseBody, parseName } from '../requests.ts';
+import { parseName } from '../requests.ts';
 import { topic } from '../schemas/directory-answers.ts';
 import { topicChanges } from '../schemas/settings.ts';
 import type { OperationDescription, Route } from './route.ts';

@@ -1,8 +1,8 @@
 // Problem documents (RFC 9457) as answers show them.
 
 import { z } from 'zod';
-import { authenticateChallenge } from '../../http/auth.ts';
-import { problemCodes } from '../errors.ts';
+import { keyChallenge } from '../../http/key-authentication.ts';
+import { problemCodes } from '../../http/problems.ts';
 import { components } from './components.ts';
 import { exampleIds } from './examples.ts';
 import { count } from './fields.ts';
@@ -65,7 +65,7 @@ export const headersByStatus: Readonly<Record<number, z.ZodObject>> = {
     'WWW-Authenticate': z
       .string()
       .describe('How a key can be sent.')
-      .meta({ examples: [authenticateChallenge.join(', ')] }),
+      .meta({ examples: [keyChallenge.join(', ')] }),
   }),
   405: z.object({
     Allow: z

@@ -1,0 +1,81 @@
+// Admission: what is checked of every request before its body is read, in this order: framing,
+// repeated headers, the key and its rate, the site of a browser's call, the right to the call, the
+// query, and room in the byte budget.
+
+import type { IncomingMessage } from 'node:http';
+import type { FastifyContextConfig, FastifyReply, FastifyRequest } from 'fastify';
+import { type Access, checkAccess, type Operation } from '../../domain/access.ts';
+import type { ByteBudget } from '../../engine/fair-use/byte-budget.ts';
+import type { Engine } from '../../engine/index.ts';
+import { reserveBytes } from './byte-budget.ts';
+import { refuseCrossSite } from './cross-site.ts';
+import { refuse } from './faults.ts';
+import type { FindFramingFault } from './framing.ts';
+import { countCall } from './rate-limit.ts';
+import { queryOf } from './requests.ts';
+import type { Authentication } from './transport.ts';
+
+export interface AdmissionDeps {
+  readonly engine: Pick<Engine, 'admit'>;
+  readonly byteBudget: Pick<ByteBudget, 'reserve'>;
+  readonly findFramingFault: FindFramingFault;
+  readonly authentication: Authentication;
+}
+
+/** Lets the request in or throws; a promise only where the database is asked for the key. */
+export function admitRequest(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: AdmissionDeps,
+): Promise<void> | undefined {
+  const { engine, byteBudget, findFramingFault, authentication } = deps;
+  const fault = findFramingFault(request.raw, reply);
+  if (fault !== null) throw fault;
+  refuseRepeatedHeaders(request.raw);
+  const { config } = request.routeOptions;
+  if (config.open === true) {
+    refuseQuery(request, config);
+    reserveBytes(request, byteBudget);
+    return undefined;
+  }
+  const admit = (access: Access): void => {
+    countCall(reply, access, engine);
+    refuseCrossSite(request.raw);
+    admitCaller(request, access, config.operation);
+    refuseQuery(request, config);
+    reserveBytes(request, byteBudget);
+  };
+  const access = authentication.authenticate(request);
+  if (access instanceof Promise) return access.then(admit);
+  admit(access);
+  return undefined;
+}
+
+/** Throws `forbidden` for what the key does not open, whether or not the named thing exists. */
+function admitCaller(request: FastifyRequest, access: Access, operation: Operation | undefined): void {
+  request.access = access;
+  request.caller = access.principal;
+  if (operation !== undefined) checkAccess(access, operation, request.params as Record<string, string>);
+}
+
+/** What is not read must not look as if it were. */
+function refuseQuery(request: FastifyRequest, config: FastifyContextConfig): void {
+  if (config.query !== true && !request.is404 && queryOf(request) !== '') {
+    throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);
+  }
+}
+
+/** Node keeps the first and drops the rest; which one a proxy on the way believed is unknown. */
+const singleHeaders = ['host', 'content-type', 'authorization'];
+
+function refuseRepeatedHeaders({ rawHeaders, httpVersion }: IncomingMessage): void {
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const header = rawHeaders[index]?.toLowerCase() ?? '';
+    if (!singleHeaders.includes(header)) continue;
+    if (seen.has(header)) throw refuse([{ field: header, message: 'must be sent once' }]);
+    seen.add(header);
+  }
+  // RFC 9112, section 3.2.
+  if (!seen.has('host') && httpVersion !== '1.0') throw refuse([{ field: 'host', message: 'must be sent' }]);
+}

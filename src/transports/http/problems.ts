@@ -1,0 +1,239 @@
+// Problem documents (RFC 9457): the error shape of a transport that brings none of its own. One
+// table holds everything about a code: its status and title for answers, when it comes and an
+// example for the description. A new code of the domain does not compile until it has its row here.
+
+import type { FastifyReply } from 'fastify';
+import type { Fault, FaultCode, RenderedFault } from './faults.ts';
+
+/** Outcomes that are values in the engine, and problems in answers. */
+export type OutcomeCode = 'nothing_settled' | 'atomic_refused';
+
+export interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  /** When an answer has it, for the description. Texts may hold `code`. */
+  readonly when: string;
+  /** A detail as it might stand in an answer. */
+  readonly detail: string;
+  /** Members beyond every problem's. */
+  readonly extension?: object;
+}
+
+export const problems = {
+  invalid_request: {
+    status: 400,
+    title: 'The request is not valid',
+    when: 'a field, a name, a header or the JSON is not what it should be; `errors` says what',
+    detail: 'max_messages must be a whole number from 1 to 1000.',
+    extension: { errors: [{ field: 'max_messages', message: 'must be a whole number from 1 to 1000' }] },
+  },
+  malformed_request: {
+    status: 400,
+    title: 'The request is not well-formed HTTP',
+    when: 'not well-formed HTTP, or the body ended early or is not the gzip that it is said to be',
+    detail: 'The body ended before the length that was announced.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'A valid key is needed',
+    when: 'no key, or one that is wrong, expired or revoked',
+    detail: 'The key is not good here: it is wrong, expired or revoked.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'The key does not open this',
+    when: 'the key does not open this, whether it exists or not',
+    detail: 'The key does not open this: it needs a role that allows the call, on names that include this one.',
+  },
+  cross_site: {
+    status: 403,
+    title: 'A page of another site made this call',
+    when: 'a browser made the call for a page of another site; nothing was done',
+    detail: 'A page of another site made this call in a browser: nothing was done.',
+  },
+  not_found: {
+    status: 404,
+    title: 'There is nothing at this path',
+    when: 'nothing is at the path',
+    detail: 'There is nothing at this path: check its spelling and the version, /v1.',
+  },
+  topic_not_found: {
+    status: 404,
+    title: 'There is no such topic',
+    when: 'no living topic has the name',
+    detail: 'There is no topic named payments.',
+  },
+  subscription_not_found: {
+    status: 404,
+    title: 'There is no such subscription',
+    when: 'no living subscription has the name',
+    detail: 'There is no subscription named acme-erp.',
+  },
+  key_not_found: {
+    status: 404,
+    title: 'There is no such key',
+    when: 'no key has the id',
+    detail: 'There is no key with this id; a list of the keys shows their ids.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'This path does not know the method',
+    when: 'the path exists, the method does not; see `Allow`',
+    detail: 'PUT is not done here: use GET, HEAD.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The request took too long to arrive',
+    when: 'the request did not arrive in time',
+    detail: 'The request did not arrive whole in time: send it again.',
+  },
+  topic_conflict: {
+    status: 409,
+    title: 'The topic exists with other settings',
+    when: 'it exists with other settings',
+    detail: 'There is a topic payments with other settings (retention_seconds); change it with PATCH.',
+  },
+  subscription_conflict: {
+    status: 409,
+    title: 'The subscription exists with other settings',
+    when: 'it exists with other settings',
+    detail: 'There is a subscription acme-erp with other settings (max_attempts); change what can be with PATCH.',
+  },
+  idempotency_conflict: {
+    status: 409,
+    title: 'The key was used for something else',
+    when: 'a dedupe key was used for another body; `errors` names the messages',
+    detail: 'A dedupe key names one body: use a new key for a new message; nothing was published.',
+    extension: {
+      errors: [{ field: 'messages[0].dedupe_key', message: 'was used for another body: "ping-2026-03-17"' }],
+    },
+  },
+  nothing_settled: {
+    status: 409,
+    title: 'None of the receipts was settled',
+    when: 'none of the receipts is ok; `results` says why',
+    detail: 'None of the receipts was settled: see the outcome of each.',
+  },
+  atomic_refused: {
+    status: 409,
+    title: 'The atomic call was refused as a whole',
+    when: 'one receipt of an atomic call is not ok, so nothing was done; `results` says which',
+    detail: '1 of 2 receipts are not good, so none was settled: repeat the call without them.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'The key calls too often',
+    when: 'the key calls more often than it may; nothing was done',
+    detail: 'The key has made 2000 calls faster than it may: make the next one in 1 s.',
+  },
+  too_many_receives: {
+    status: 429,
+    title: 'The key has too many receives waiting',
+    when: 'the key has as many receives waiting as it may; nothing was settled or handed out',
+    detail: 'The key has 1000 receives waiting, as many as it may: wait for one of them.',
+  },
+  backlog_full: {
+    status: 429,
+    title: 'A subscription is too far behind',
+    when: 'a subscription of the topic is as far behind as `max_backlog` allows; nothing was published',
+    detail:
+      'payments is full: one of its subscriptions would be further behind than it may (max_backlog); nothing was published.',
+  },
+  too_much_traffic: {
+    status: 429,
+    title: 'The key holds too much at once',
+    when: 'requests and unread answers of the key hold more of the memory than its share; nothing was done',
+    detail: 'The calls of this key hold too much at once: read the answers, and send less at the same time.',
+  },
+  message_too_large: {
+    status: 413,
+    title: 'A message is too large',
+    when: 'a body is larger than its topic allows',
+    detail: 'payments takes bodies of at most 1048576 bytes (max_message_bytes); nothing was published.',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'The request is too large',
+    when: 'the request is larger than any may be',
+    detail: 'A request here has at most 16777216 bytes: send less at a time.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The content type is not supported',
+    when: 'a JSON call without `Content-Type: application/json`, or a `Content-Encoding` other than gzip',
+    detail: 'The body here is JSON: send it with "Content-Type: application/json".',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'The request headers are too large',
+    when: 'more than 2000 headers, or than 32 KiB of them',
+    detail: 'The headers of a request are at most 2000 and 32 KiB together.',
+  },
+  internal: {
+    status: 500,
+    title: 'Something went wrong inside',
+    when: 'a fault of the service; its log says more',
+    detail: 'The request failed inside the service, which has logged why.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'The service is overloaded',
+    when: 'too much work is waiting; try again',
+    detail: 'Too much work is waiting already; try again in a moment.',
+  },
+  shutting_down: {
+    status: 503,
+    title: 'The service is shutting down',
+    when: 'this instance is stopping; try again',
+    detail: 'This instance is shutting down: send the request again.',
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'The database is not available',
+    when: 'the database does not answer; try again',
+    detail: 'The database is not reachable now; try again in a moment.',
+  },
+  database_timeout: {
+    status: 503,
+    title: 'The database took too long',
+    when: 'the database took too long; try again',
+    detail: 'The database did not answer in time; try again.',
+  },
+} as const satisfies Record<FaultCode | OutcomeCode, ProblemKind>;
+
+export type ProblemCode = keyof typeof problems;
+export const problemCodes = Object.keys(problems) as ProblemCode[];
+
+const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+/** Where no fault knows better. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** The problem document; `extension` adds members of the code's own, such as `results`. */
+export function describeProblem(code: ProblemCode, detail: string, extension: object = {}) {
+  const { status, title } = problems[code];
+  return { type: `urn:willcall:problem:${code}`, title, status, detail, code, ...extension };
+}
+
+/** A fault as a problem document; the title stands in for a sentence that nobody has written. */
+export function renderProblem({ code, detail, fields, retryAfterSeconds }: Fault): RenderedFault {
+  const sentence = detail ?? `${problems[code].title}.`;
+  return render(describeProblem(code, sentence, fields.length > 0 ? { errors: fields } : {}), retryAfterSeconds);
+}
+
+/** Answers with a problem document, for a route whose answer is one with members of its own. */
+export function sendProblem(reply: FastifyReply, code: ProblemCode, detail: string, extension?: object): FastifyReply {
+  const { status, headers, body } = render(describeProblem(code, detail, extension), null);
+  return reply.code(status).headers(headers).send(body);
+}
+
+/** Where trying again may help, the answer says when. */
+function render(problem: ReturnType<typeof describeProblem>, retryAfterSeconds: number | null): RenderedFault {
+  const { status } = problem;
+  const mayPass = status === 429 || status === 503;
+  const retryAfter = retryAfterSeconds ?? (mayPass ? RETRY_AFTER_SECONDS : null);
+  return {
+    status,
+    headers: { 'content-type': PROBLEM_TYPE, ...(retryAfter !== null && { 'retry-after': retryAfter }) },
+    body: JSON.stringify(problem),
+  };
+}
