@@ -1,7 +1,9 @@
-// Micro-batching. Callers that arrive while a flush is on its way join the next one; an idle batcher flushes as soon as those
-// who arrived together are there, so a lone caller waits for nobody. A caller is answered only after its flush committed.
-// Strangers do not couple: entries have a key (a topic, a subscription), a key is in one flush at a time, and a key whose
-// lock is busy elsewhere leaves the shared flush and goes alone, waiting for that lock, while the others go on.
+// Micro-batching. Callers that arrive while a flush is on its way join the next one; an idle
+// batcher flushes as soon as those who arrived together are there, so a lone caller waits for
+// nobody. A caller is answered only after its flush committed. Strangers do not couple: entries
+// have a key (a topic, a subscription), a key is in one flush at a time, and a key whose lock is
+// busy elsewhere leaves the shared flush and goes alone, waiting for that lock, while the others go
+// on.
 
 import { WillcallError } from '../../domain/errors.ts';
 import type { Slots } from './slots.ts';
@@ -20,8 +22,9 @@ export interface Drainable {
 
 export interface BatcherOptions<Entry, Result> {
   /**
-   * Does the work of all groups in one transaction; one list of results per group, in the order of its entries, or
-   * 'busy' (nothing of that group was done). With `wait` it waits for a busy lock instead.
+   * Does the work of all groups in one transaction; one list of results per group, in the order of
+   * its entries, or 'busy' (nothing of that group was done). With `wait` it waits for a busy lock
+   * instead.
    */
   readonly flush: (groups: readonly Group<Entry>[], wait: boolean) => Promise<readonly (readonly Result[] | 'busy')[]>;
   /** What an entry weighs, for the bounds of a flush: messages, and bytes. */
@@ -34,7 +37,9 @@ export interface BatcherOptions<Entry, Result> {
   /** What may wait in all, before callers are told to come back. */
   readonly pendingBytesMax: number;
   readonly pendingEntriesMax: number;
-  /** Where shared flushes take their turn, with those of other batchers; absent: they leave at once. */
+  /**
+   * Where shared flushes take their turn, with those of other batchers; absent: they leave at once.
+   */
   readonly turns?: Slots;
   /** Where flushes that wait for a lock take their turn; absent for those that never do. */
   readonly lockWaits?: Slots;
@@ -104,7 +109,8 @@ export class Batcher<Entry, Result> {
       return;
     }
     this.#called = true;
-    // When the present turn of the event loop is over, so that those who arrived together leave together.
+    // When the present turn of the event loop is over, so that those who arrived together leave
+    // together.
     setImmediate(() => {
       turns.take(() => {
         this.#called = false;
@@ -156,7 +162,10 @@ export class Batcher<Entry, Result> {
     return queue.splice(0, count);
   }
 
-  /** Never waits for a lock, be it for one key only: those that wait must not keep others from the shared flushes. */
+  /**
+   * Never waits for a lock, be it for one key only: those that wait must not keep others from the
+   * shared flushes.
+   */
   async #runShared(batches: Batch<Entry, Result>[]): Promise<void> {
     const busy = await this.#flush(batches, false);
     this.#flushes -= 1;
@@ -193,8 +202,8 @@ export class Batcher<Entry, Result> {
   }
 
   /**
-   * An unexpected error may be one entry's fault: halve until it is alone with it. Known faults are everybody's. The halves wait
-   * for locks, in the turn that the whole has if it has one.
+   * An unexpected error may be one entry's fault: halve until it is alone with it. Known faults are
+   * everybody's. The halves wait for locks, in the turn that the whole has if it has one.
    */
   async #bisect(batches: Batch<Entry, Result>[], error: unknown, hasTurn: boolean): Promise<void> {
     const all = batches.flatMap(({ key, pending }) => pending.map((one) => ({ key, one })));

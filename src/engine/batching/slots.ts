@@ -9,7 +9,10 @@ export class Slots {
     this.#free = slots;
   }
 
-  /** Calls `begin` once a slot is free. It returns whether it keeps the slot, until `release` is called. */
+  /**
+   * Calls `begin` once a slot is free. It returns whether it keeps the slot, until `release` is
+   * called.
+   */
   take(begin: () => boolean): void {
     this.#queue.push(begin);
     this.#beginNext();

@@ -1,8 +1,9 @@
-// In-flight byte budget: the bodies of requests that have arrived, and answers that are not yet written out.
-// One budget for the instance, of which a key may use a quarter. When it is used up, new requests are refused and no
-// more messages are received from the store; what frees bytes (acknowledging, releasing) may use a reserve on top.
-// Bytes that were merely announced do not count, so that a sender who stalls keeps nobody out.
-// Transports reserve bytes, the engine asks whether there is room. See docs/decisions/0023-fair-use.md.
+// In-flight byte budget: the bodies of requests that have arrived, and answers that are not yet
+// written out. One budget for the instance, of which a key may use a quarter. When it is used up,
+// new requests are refused and no more messages are received from the store; what frees bytes
+// (acknowledging, releasing) may use a reserve on top. Bytes that were merely announced do not
+// count, so that a sender who stalls keeps nobody out. Transports reserve bytes, the engine asks
+// whether there is room. See docs/decisions/0023-fair-use.md.
 
 import { WillcallError } from '../../domain/errors.ts';
 import { ResumeList } from './resume-list.ts';
@@ -18,10 +19,16 @@ const words = {
   too_much_traffic: 'The calls of this key hold too much at once: read the answers, and send less at the same time.',
 };
 
-/** A key's id; '' for callers without one, who share a share; null for callers that only the whole budget bounds. */
+/**
+ * A key's id; '' for callers without one, who share a share; null for callers that only the whole
+ * budget bounds.
+ */
 export type ByteOwner = string | null;
 
-/** The bytes of one request, from its head until its answer is written out or its connection has ended. */
+/**
+ * The bytes of one request, from its head until its answer is written out or its connection has
+ * ended.
+ */
 export interface Reservation {
   /** Adds bytes that arrived. Throws `overloaded` or `too_much_traffic`; then nothing was added. */
   take(bytes: number): void;
@@ -51,8 +58,8 @@ export class ByteBudget {
   }
 
   /**
-   * Opens the reservation of a request. `usesReserve`: the request frees bytes, so it may use the reserve.
-   * Throws `overloaded` or `too_much_traffic`.
+   * Opens the reservation of a request. `usesReserve`: the request frees bytes, so it may use the
+   * reserve. Throws `overloaded` or `too_much_traffic`.
    */
   reserve(owner: ByteOwner, { usesReserve }: { readonly usesReserve: boolean }): Reservation {
     const reservation = new PooledReservation(this.#pools, owner, usesReserve);
@@ -86,7 +93,10 @@ export class ByteBudget {
     return false;
   }
 
-  /** Counts what a receive brought until the next turn of the event loop, when transports have reserved the answers. */
+  /**
+   * Counts what a receive brought until the next turn of the event loop, when transports have
+   * reserved the answers.
+   */
   countForTurn(bytes: number): void {
     if (bytes === 0) return;
     const { main } = this.#pools;

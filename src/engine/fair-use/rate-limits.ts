@@ -1,8 +1,9 @@
-// How many calls a key may make: a token bucket per key and instance. A bucket holds two seconds' worth of calls, or ten
-// where that is more, and is full at first; each call takes one, and the key's rate fills it again. A call that finds it
-// empty takes nothing, so that hammering on does not lengthen the wait.
-// A bucket is kept as one number, the moment at which it is full again, and forgotten once that moment is past: memory is
-// bounded by the keys that were used within the last seconds. (This is the generic cell rate algorithm: ITU-T I.371, annex A.)
+// How many calls a key may make: a token bucket per key and instance. A bucket holds two seconds'
+// worth of calls, or ten where that is more, and is full at first; each call takes one, and the
+// key's rate fills it again. A call that finds it empty takes nothing, so that hammering on does
+// not lengthen the wait. A bucket is kept as one number, the moment at which it is full again, and
+// forgotten once that moment is past: memory is bounded by the keys that were used within the last
+// seconds. (This is the generic cell rate algorithm: ITU-T I.371, annex A.)
 
 import type { Access } from '../../domain/access.ts';
 import type { Allowance } from '../../domain/fair-use.ts';

@@ -1,5 +1,5 @@
-// The work that waits for room in the byte budget. It resumes a few at a time, as many as the room is expected to serve:
-// all at once would bring more than fits.
+// The work that waits for room in the byte budget. It resumes a few at a time, as many as the room
+// is expected to serve: all at once would bring more than fits.
 
 /** What one receive that resumes may bring. */
 const RECEIVE_BYTES = 4 * 1024 * 1024;
@@ -20,7 +20,9 @@ export class ResumeList {
     this.#waiting.add(resume);
   }
 
-  /** Something may have become free: resumes what there is room for, and the others a little later. */
+  /**
+   * Something may have become free: resumes what there is room for, and the others a little later.
+   */
   run(): void {
     if (this.#timer === null) this.#resumeSome();
   }

@@ -1,5 +1,5 @@
-// Directory: resolves names of topics and subscriptions, cached for a minute.
-// What is cached may be stale. That does no harm, because every hot verb looks again under its lock and says when the
+// Directory: resolves names of topics and subscriptions, cached for a minute. What is cached may be
+// stale. That does no harm, because every hot verb looks again under its lock and says when the
 // topic or subscription is gone: then the name is looked up afresh, once.
 
 import { WillcallError } from '../../domain/errors.ts';
@@ -9,8 +9,9 @@ import type { Store } from '../../store/index.ts';
 import { LookupCache } from './lookup-cache.ts';
 
 /**
- * The one setting that is read from here is whether `max_in_flight` limits a subscription, to wake waiters when there is
- * room again; where another instance has just set it, the safety poll does that.
+ * The one setting that is read from here is whether `max_in_flight` limits a subscription, to wake
+ * waiters when there is room again; where another instance has just set it, the safety poll does
+ * that.
  */
 const FRESH_MS = 60_000;
 const ENTRIES_MAX = 100_000;
@@ -37,8 +38,8 @@ export class Directory {
   }
 
   /**
-   * Does `work` with the topic; if that says that the topic is gone, once more with what the name means now.
-   * Throws `topic_not_found`.
+   * Does `work` with the topic; if that says that the topic is gone, once more with what the name
+   * means now. Throws `topic_not_found`.
    */
   withTopic<R>(name: string, work: (topic: Topic) => Promise<R | 'gone'>): Promise<R> {
     return workWith(this.#topics, name, { find: () => this.topic(name), work, refuse: refuseTopic });

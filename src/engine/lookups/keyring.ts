@@ -1,6 +1,7 @@
-// Keyring: verifies presented credentials against API keys that are cached, so that a request usually costs one small
-// hash and no statement. A key is remembered for a second at most; while it is in use it is looked up again in the
-// background. A notification makes that sooner. A lost one lets a revoked key in for a second at most.
+// Keyring: verifies presented credentials against API keys that are cached, so that a request
+// usually costs one small hash and no statement. A key is remembered for a second at most; while it
+// is in use it is looked up again in the background. A notification makes that sooner. A lost one
+// lets a revoked key in for a second at most.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type Access, adminAccess } from '../../domain/access.ts';
@@ -79,8 +80,9 @@ export class Keyring {
   }
 
   /**
-   * Looks up all these keys now and returns those that have ended. To be called each second with the keys that are in use
-   * for long: they are looked up together here, and therefore not one by one when they are presented.
+   * Looks up all these keys now and returns those that have ended. To be called each second with
+   * the keys that are in use for long: they are looked up together here, and therefore not one by
+   * one when they are presented.
    */
   async tend(keyIds: readonly string[]): Promise<string[]> {
     this.#tended = new Set(keyIds);
@@ -138,7 +140,9 @@ export class Keyring {
     return key.access;
   }
 
-  /** Under any user name. Digests are compared, so that the time tells nothing, not even a length. */
+  /**
+   * Under any user name. Digests are compared, so that the time tells nothing, not even a length.
+   */
   #verifyAdmin(sha256: Buffer): Access | null {
     if (this.#adminSha256 === null) return null;
     return timingSafeEqual(sha256, this.#adminSha256) ? adminAccess : null;

@@ -1,7 +1,8 @@
-// Lookup cache: remembers values by key for a time, and joins the lookups of others.
-// A value counts from the beginning of its lookup. A lookup takes along keys that are ageing and were asked for again
-// since their own, so that a thousand keys in use cost a few statements, however their calls are spread
-// (docs/decisions/0017). A key that is forgotten while its lookup is on its way is not remembered by it.
+// Lookup cache: remembers values by key for a time, and joins the lookups of others. A value counts
+// from the beginning of its lookup. A lookup takes along keys that are ageing and were asked for
+// again since their own, so that a thousand keys in use cost a few statements, however their calls
+// are spread (docs/decisions/0017). A key that is forgotten while its lookup is on its way is not
+// remembered by it.
 
 import { JoinedLookups, KEYS_MAX } from './joined-lookups.ts';
 
@@ -18,7 +19,10 @@ export interface LookupCacheOptions<Key, Value> {
   readonly entriesMax: number;
   /** Keys without a value that are remembered, apart from the others. */
   readonly missingMax: number;
-  /** Called once when an ageing value is asked for; absent, it waits for the next lookup of another key. */
+  /**
+   * Called once when an ageing value is asked for; absent, it waits for the next lookup of another
+   * key.
+   */
   readonly onAgeing?: (key: Key) => void;
 }
 
@@ -63,7 +67,10 @@ export class LookupCache<Key, Value> {
     return entry.value;
   }
 
-  /** Looks the key up, whatever is remembered; null when it has no value. Throws `database_*`, `overloaded`. */
+  /**
+   * Looks the key up, whatever is remembered; null when it has no value. Throws `database_*`,
+   * `overloaded`.
+   */
   lookUp(key: Key): Promise<Value | null> {
     return this.#lookups.lookUp(key);
   }

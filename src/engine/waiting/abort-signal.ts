@@ -1,5 +1,6 @@
-// A minimal AbortSignal for parked receives, in a tenth of the memory of Node's (docs/decisions/0019).
-// It has what is used here of an AbortSignal: aborted, and listeners that are called once.
+// A minimal AbortSignal for parked receives, in a tenth of the memory of Node's
+// (docs/decisions/0019). It has what is used here of an AbortSignal: aborted, and listeners that
+// are called once.
 
 type Listener = () => void;
 

@@ -1,18 +1,23 @@
-// Up to where nothing deferred of a subscription is left, so that looks need not walk over what was taken there already:
-// while somebody holds an old snapshot, those dead rows cannot be vacuumed away. A look sees what is committed; a transaction
-// that was under way may still bring something that was due before the look. So the floor stays behind the looks:
+// Up to where nothing deferred of a subscription is left, so that looks need not walk over what was
+// taken there already: while somebody holds an old snapshot, those dead rows cannot be vacuumed
+// away. A look sees what is committed; a transaction that was under way may still bring something
+// that was due before the look. So the floor stays behind the looks:
 // - by a margin that is longer than any statement may run; or
-// - where transactions prove it, hardly at all. Whatever defers a message takes its transaction's number first and reads
-//   the clock then; a look that hands something out reads the clock first. Let a later look find nothing due, and every
-//   number up to the earlier look's be over. Then it has seen all that was due before the earlier look: what has a lower
-//   number is over, and what has a higher one read the clock later than the earlier look did.
-// See docs/architecture.md, "Floors".
+// - where transactions prove it, hardly at all. Whatever defers a message takes its transaction's
+//   number first and reads the clock then; a look that hands something out reads the clock first.
+//   Let a later look find nothing due, and every number up to the earlier look's be over. Then it
+//   has seen all that was due before the earlier look: what has a lower number is over, and what
+//   has a higher one read the clock later than the earlier look did. See docs/architecture.md,
+//   "Floors".
 
 import type { ReceiveOutcome } from '../../store/deliveries.ts';
 
 /** Longer than any statement of ours may still run. */
 const MARGIN_MS = 12_000;
-/** So far the database's clock may be set back; if it is set back further, the next look at everything finds the rest. */
+/**
+ * So far the database's clock may be set back; if it is set back further, the next look at
+ * everything finds the rest.
+ */
 const CLOCK_MARGIN_MS = 250;
 
 /** What a look tells of the floor. */
@@ -28,7 +33,10 @@ export class DeferredFloor {
   #at: Date | null = null;
   /** The look that is to be proved next. */
   #mark: Mark | null = null;
-  /** A look that is getting old, and the number of one that is: what still runs from before it is nobody of ours. */
+  /**
+   * A look that is getting old, and the number of one that is: what still runs from before it is
+   * nobody of ours.
+   */
   #ageing: Mark | null = null;
   #foreignUpTo = 0;
 

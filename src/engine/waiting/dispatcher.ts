@@ -1,6 +1,7 @@
-// The dispatcher of one subscription: parks its waiters in memory and runs at most one receive at a time for all of them
-// together. A wake during a running receive makes it run again. A waiter whose client went away is forgotten before
-// anything is leased to it; what was leased in the same moment is handed back.
+// The dispatcher of one subscription: parks its waiters in memory and runs at most one receive at a
+// time for all of them together. A wake during a running receive makes it run again. A waiter whose
+// client went away is forgotten before anything is leased to it; what was leased in the same moment
+// is handed back.
 
 import { setImmediate } from 'node:timers/promises';
 import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
@@ -19,7 +20,10 @@ const WAITERS_MAX = 100;
 const MESSAGES_MAX = 2_000;
 /** So soon after an empty answer a client may be taken to have waited on. */
 const WAITS_ON_MS = 2_000;
-/** Timers fire up to a millisecond early, and instants are cut to the millisecond: a look then would be in vain. */
+/**
+ * Timers fire up to a millisecond early, and instants are cut to the millisecond: a look then would
+ * be in vain.
+ */
 const EARLY_MS = 2;
 /** Small bodies are not worth a difference. */
 const EXPECTED_BYTES_MIN = 64 * 1024;
@@ -33,7 +37,10 @@ export interface WaiterRequest extends Omit<WaiterRow, 'nonce'> {
   readonly onLost: (handed: Handed, row: WaiterRow) => void;
 }
 
-/** What a waiter was handed, with what its receipts are made of; `gone` when the subscription is no more. */
+/**
+ * What a waiter was handed, with what its receipts are made of; `gone` when the subscription is no
+ * more.
+ */
 export type WaiterAnswer = Handed | 'gone';
 
 export interface Handed {
@@ -144,9 +151,9 @@ export class Dispatcher {
   }
 
   /**
-   * Whether somebody waits here already, or did until a moment ago, and nothing was heard since a look found nothing: then it
-   * would find nothing for a newcomer either, who waits with the same right to be woken. One who asks again for an answer is
-   * looked for.
+   * Whether somebody waits here already, or did until a moment ago, and nothing was heard since a
+   * look found nothing: then it would find nothing for a newcomer either, who waits with the same
+   * right to be woken. One who asks again for an answer is looked for.
    */
   #isLookNeedless(receiveKey: string | null): boolean {
     if (receiveKey !== null || !this.#knownEmpty || this.#dirty || this.#running) return false;
@@ -168,7 +175,9 @@ export class Dispatcher {
     if (!this.#running && this.#waiters.size > 0) void this.#run();
   }
 
-  /** Something will be receivable in so many milliseconds; only the earliest such moment is kept. */
+  /**
+   * Something will be receivable in so many milliseconds; only the earliest such moment is kept.
+   */
   wakeIn(delayMs: number): void {
     if (delayMs > NEXT_AT_MS_MAX || this.#stopped) return;
     const at = performance.now() + delayMs;
@@ -220,7 +229,10 @@ export class Dispatcher {
     this.#running = false;
   }
 
-  /** Those that the next look is for, in the order of their arrival, and those that it has no room for. */
+  /**
+   * Those that the next look is for, in the order of their arrival, and those that it has no room
+   * for.
+   */
   #nextWaiters(): { asking: Waiter[]; behind: Waiter[] } {
     const asking: Waiter[] = [];
     const behind: Waiter[] = [];
@@ -242,7 +254,10 @@ export class Dispatcher {
     return { asking, behind };
   }
 
-  /** Looks again only while there may be more: what found nothing for those in front has nothing for those behind. */
+  /**
+   * Looks again only while there may be more: what found nothing for those in front has nothing for
+   * those behind.
+   */
   #goOn({ unserved, more }: { unserved: number; more: boolean }, behind: readonly Waiter[]): void {
     this.#knownEmpty = !more && !this.#dirty;
     if (more && unserved + behind.length > 0) this.#dirty = true;
@@ -253,7 +268,9 @@ export class Dispatcher {
     }
   }
 
-  /** The database is away: nobody can say whether there is something for those who have just come. */
+  /**
+   * The database is away: nobody can say whether there is something for those who have just come.
+   */
   #refuseNew(): void {
     for (const waiter of this.#waiters) {
       if (!waiter.looked) this.#answer(waiter, () => waiter.reject(this.#options.health.refuse()));
@@ -318,7 +335,10 @@ export class Dispatcher {
     for (const waiter of this.#waiters) if (waiter.row.receiveKey === receiveKey) this.#giveUp(waiter);
   }
 
-  /** Ends the wait. A receive that is on its way for this waiter may bring something yet: see #distribute. */
+  /**
+   * Ends the wait. A receive that is on its way for this waiter may bring something yet: see
+   * #distribute.
+   */
   #giveUp(waiter: Waiter): void {
     waiter.over = true;
     if (waiter.asked && !waiter.left) return;

@@ -1,5 +1,6 @@
-// The dispatchers of this instance, one per subscription that was asked for lately, and what they share: the statement
-// that looks for many subscriptions at once, and the safety poll, which is the truth that remains when wakeups get lost.
+// The dispatchers of this instance, one per subscription that was asked for lately, and what they
+// share: the statement that looks for many subscriptions at once, and the safety poll, which is the
+// truth that remains when wakeups get lost.
 
 import type { Logger } from '../../domain/logger.ts';
 import type { ReceiveOutcome } from '../../store/deliveries.ts';

@@ -1,6 +1,7 @@
-// The receives of this instance that are under way, most of them parked. They are bounded, in all and by key, because each takes
-// memory for up to half a minute; what is beyond is refused before anything is settled or leased. And a key that is
-// revoked or expires ends its waits with an empty answer: at once when a wakeup says so, else within about a second.
+// The receives of this instance that are under way, most of them parked. They are bounded, in all
+// and by key, because each takes memory for up to half a minute; what is beyond is refused before
+// anything is settled or leased. And a key that is revoked or expires ends its waits with an empty
+// answer: at once when a wakeup says so, else within about a second.
 
 import { WillcallError } from '../../domain/errors.ts';
 import type { FairUse } from '../../domain/fair-use.ts';
@@ -57,8 +58,8 @@ export class ParkedReceives {
   }
 
   /**
-   * Lets a receive in, to be let out when it is over. Its signal tells that its client has gone or its key has ended. Throws
-   * `overloaded` or `too_many_receives`.
+   * Lets a receive in, to be let out when it is over. Its signal tells that its client has gone or
+   * its key has ended. Throws `overloaded` or `too_many_receives`.
    */
   enter(request: ReceiveToAdmit): ParkedReceive {
     this.#checkRoom(request);

@@ -1,6 +1,7 @@
-// Wakeups: whatever makes a message receivable, or changes a key, says so here; this instance hears it at once, the
-// others through the store: at once when nothing was said lately, else coalesced to one message per few milliseconds. Losing
-// one costs latency, never a message: each instance polls now and then, and looks at its keys again.
+// Wakeups: whatever makes a message receivable, or changes a key, says so here; this instance hears
+// it at once, the others through the store: at once when nothing was said lately, else coalesced to
+// one message per few milliseconds. Losing one costs latency, never a message: each instance polls
+// now and then, and looks at its keys again.
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../domain/logger.ts';

@@ -1,4 +1,5 @@
-// The directory: what is cached may be stale, and a verb that finds it gone looks up the name once more.
+// The directory: what is cached may be stale, and a verb that finds it gone looks up the name once
+// more.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Subscription } from '../../../src/domain/subscription.ts';
