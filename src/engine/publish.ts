@@ -134,7 +134,6 @@ function createPublishBatcher({ store, wakeups, logger, turns, lockWaits }: Publ
     bytesMax: 16 * MIB,
     turns,
     lockWaits,
-    flushesMax: 1,
     pendingBytesMax: 256 * MIB,
     pendingEntriesMax: 20_000,
   });

@@ -15,7 +15,6 @@ import type { Wakeups } from './waiting/wakeups.ts';
 
 const GROUPS_MAX = 200;
 const ITEMS_MAX = 5_000;
-const FLUSHES_MAX = 1;
 const PENDING_ENTRIES_MAX = 20_000;
 
 /** A request of one of the four verbs; `Entry` is what it says of one receipt. */
@@ -76,11 +75,8 @@ export function createSettleBatcher(
     weigh: ({ items }) => ({ items: items.length, bytes: 0 }),
     groupsMax: GROUPS_MAX,
     itemsMax: ITEMS_MAX,
-    bytesMax: Number.POSITIVE_INFINITY,
     turns,
     lockWaits,
-    flushesMax: FLUSHES_MAX,
-    pendingBytesMax: Number.POSITIVE_INFINITY,
     pendingEntriesMax: PENDING_ENTRIES_MAX,
   });
 }

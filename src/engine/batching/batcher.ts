@@ -1,9 +1,8 @@
 // Micro-batching. Callers that arrive while a flush is on its way join the next one; an idle
-// batcher flushes as soon as those who arrived together are there, so a lone caller waits for
-// nobody. A caller is answered only after its flush committed. Strangers do not couple: entries
-// have a key (a topic, a subscription), a key is in one flush at a time, and a key whose lock is
-// busy elsewhere leaves the shared flush and goes alone, waiting for that lock, while the others go
-// on.
+// batcher flushes in the next turn of the event loop, so a lone caller waits for nobody.
+// A caller is answered only after its flush committed. Strangers do not couple: entries have a key
+// (a topic, a subscription), a key is in one flush at a time, and a key whose lock is busy leaves
+// the shared flush and goes alone, waiting for that lock, while the others go on.
 
 import { WillcallError } from '../../domain/errors.ts';
 import type { Slots } from './slots.ts';
@@ -31,18 +30,16 @@ export interface BatcherOptions<Entry, Result> {
   readonly weigh: (entry: Entry) => { readonly items: number; readonly bytes: number };
   readonly groupsMax: number;
   readonly itemsMax: number;
-  readonly bytesMax: number;
-  /** Shared flushes on their way at once. */
-  readonly flushesMax: number;
-  /** What may wait in all, before callers are told to come back. */
-  readonly pendingBytesMax: number;
+  /** Absent: no limit. */
+  readonly bytesMax?: number;
+  /** What may be pending in all, before callers get `overloaded`. */
   readonly pendingEntriesMax: number;
-  /**
-   * Where shared flushes take their turn, with those of other batchers; absent: they leave at once.
-   */
-  readonly turns?: Slots;
-  /** Where flushes that wait for a lock take their turn; absent for those that never do. */
-  readonly lockWaits?: Slots;
+  /** Absent: no limit. */
+  readonly pendingBytesMax?: number;
+  /** Slots of shared flushes; other batchers may share them. */
+  readonly turns: Slots;
+  /** Slots of flushes that wait for a lock. */
+  readonly lockWaits: Slots;
 }
 
 interface Pending<Entry, Result> {
@@ -61,9 +58,8 @@ export class Batcher<Entry, Result> {
   readonly #queues = new Map<number, Pending<Entry, Result>[]>();
   /** Keys in a flush that is on its way, or going alone. */
   readonly #active = new Set<number>();
-  #flushes = 0;
-  /** A turn was asked for. */
-  #called = false;
+  /** One shared flush at a time: `queued` waits for a slot, `flushing` has one. */
+  #shared: 'idle' | 'queued' | 'flushing' = 'idle';
   #pendingBytes = 0;
   #pendingEntries = 0;
   #idle: (() => void)[] = [];
@@ -75,7 +71,7 @@ export class Batcher<Entry, Result> {
   /** Resolves after the entry's flush committed; throws what the flush threw, or `overloaded`. */
   submit(key: number, entry: Entry): Promise<Result> {
     const { items, bytes } = this.#options.weigh(entry);
-    const { pendingBytesMax, pendingEntriesMax } = this.#options;
+    const { pendingEntriesMax, pendingBytesMax = Number.POSITIVE_INFINITY } = this.#options;
     if (
       this.#pendingEntries >= pendingEntriesMax ||
       (this.#pendingBytes > 0 && this.#pendingBytes + bytes > pendingBytesMax)
@@ -102,40 +98,28 @@ export class Batcher<Entry, Result> {
   }
 
   #pump(): void {
-    if (this.#called || this.#flushes >= this.#options.flushesMax || this.#queues.size === 0) return;
-    const { turns } = this.#options;
-    if (turns === undefined) {
-      this.#begin();
-      return;
-    }
-    this.#called = true;
-    // When the present turn of the event loop is over, so that those who arrived together leave
-    // together.
-    setImmediate(() => {
-      turns.take(() => {
-        this.#called = false;
-        return this.#begin();
-      });
-    });
+    if (this.#shared !== 'idle' || this.#queues.size === 0) return;
+    this.#shared = 'queued';
+    // Those who arrive in the same turn of the event loop leave together.
+    setImmediate(() => this.#options.turns.take(() => this.#begin()));
   }
 
-  /** Whether there was something to flush. */
+  /** Whether there was something to flush: every key may be in a flush of its own. */
   #begin(): boolean {
     const batches = this.#takeBatches();
-    if (batches.length === 0) return false;
-    this.#flushes += 1;
-    void this.#runShared(batches);
-    this.#pump();
-    return true;
+    this.#shared = batches.length === 0 ? 'idle' : 'flushing';
+    if (batches.length > 0) void this.#runShared(batches);
+    return batches.length > 0;
   }
 
   /** What fits into one flush, of keys that are in none, oldest keys first. */
   #takeBatches(): Batch<Entry, Result>[] {
+    const { groupsMax, itemsMax, bytesMax = Number.POSITIVE_INFINITY } = this.#options;
     const batches: Batch<Entry, Result>[] = [];
-    const room = { items: this.#options.itemsMax, bytes: this.#options.bytesMax };
+    const room = { items: itemsMax, bytes: bytesMax };
     for (const key of this.#queues.keys()) {
       if (this.#active.has(key)) continue;
-      if (batches.length === this.#options.groupsMax || room.items <= 0 || room.bytes <= 0) break;
+      if (batches.length === groupsMax || room.items <= 0 || room.bytes <= 0) break;
       const pending = this.#takeOf(key, room, batches.length === 0);
       if (pending.length === 0) break;
       batches.push({ key, pending });
@@ -168,8 +152,8 @@ export class Batcher<Entry, Result> {
    */
   async #runShared(batches: Batch<Entry, Result>[]): Promise<void> {
     const busy = await this.#flush(batches, false);
-    this.#flushes -= 1;
-    this.#options.turns?.release();
+    this.#shared = 'idle';
+    this.#options.turns.release();
     const alone = new Set(busy.map((batch) => batch.key));
     for (const { key } of batches) if (!alone.has(key)) this.#active.delete(key);
     for (const batch of busy) void this.#runAlone(batch);
@@ -178,8 +162,7 @@ export class Batcher<Entry, Result> {
 
   /** The key stays active, so what arrives for it meanwhile waits for the next shared flush. */
   async #runAlone(batch: Batch<Entry, Result>): Promise<void> {
-    const flush = () => this.#flush([batch], true);
-    await (this.#options.lockWaits?.run(flush) ?? flush());
+    await this.#options.lockWaits.run(() => this.#flush([batch], true));
     this.#active.delete(batch.key);
     this.#pump();
   }
@@ -217,7 +200,7 @@ export class Batcher<Entry, Result> {
       for (const { key, one } of part) byKey.set(key, [...(byKey.get(key) ?? []), one]);
       for (const [key, pending] of byKey) {
         const flush = () => this.#flush([{ key, pending }], true);
-        await (hasTurn ? flush() : (this.#options.lockWaits?.run(flush) ?? flush()));
+        await (hasTurn ? flush() : this.#options.lockWaits.run(flush));
       }
     }
   }

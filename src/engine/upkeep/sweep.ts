@@ -6,7 +6,7 @@ import type { Logger } from '../../domain/logger.ts';
 import type { DueLease, ExpireBatch, ExpireOutcome, FallingDue } from '../../store/due.ts';
 import type { Store } from '../../store/index.ts';
 import { Batcher } from '../batching/batcher.ts';
-import type { Slots } from '../batching/slots.ts';
+import { Slots } from '../batching/slots.ts';
 import type { Dispatchers } from '../waiting/dispatchers.ts';
 import type { Wakeups } from '../waiting/wakeups.ts';
 
@@ -150,10 +150,8 @@ function createExpiryBatcher(store: Store, lockWaits: Slots): Batcher<LeaseKey, 
     weigh: () => ({ items: 1, bytes: 0 }),
     groupsMax: 50,
     itemsMax: ROWS_MAX,
+    turns: new Slots(1),
     lockWaits,
-    bytesMax: Number.POSITIVE_INFINITY,
-    flushesMax: 1,
-    pendingBytesMax: Number.POSITIVE_INFINITY,
     pendingEntriesMax: 100_000,
   });
 }

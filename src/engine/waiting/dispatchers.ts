@@ -15,7 +15,6 @@ const LOOK_BYTES_MAX = 4 * 1024 * 1024;
 /** What the looks of one statement may be expected to bring together. */
 const FLUSH_BYTES_MAX = 64 * 1024 * 1024;
 const GROUPS_MAX = 200;
-const FLUSHES_MAX = 1;
 const IDLE_MS_MAX = 120_000;
 const POLL_MS = 5_000;
 const POLL_KEYS_MAX = 1_000;
@@ -58,8 +57,6 @@ export class Dispatchers {
       bytesMax: FLUSH_BYTES_MAX,
       turns: options.turns,
       lockWaits: options.lockWaits,
-      flushesMax: FLUSHES_MAX,
-      pendingBytesMax: Number.POSITIVE_INFINITY,
       pendingEntriesMax: 100_000,
     });
   }

@@ -60,8 +60,8 @@ describe('batchers that share slots', () => {
         return groups.map(({ entries }) => [...entries]);
       },
       weigh: () => ({ items: 1, bytes: 0 }),
-      ...{ groupsMax: 10, itemsMax: 10, bytesMax: 10, flushesMax: 1, turns },
-      ...{ pendingBytesMax: 10, pendingEntriesMax: 1_000 },
+      ...{ groupsMax: 10, itemsMax: 10, turns, lockWaits: new Slots(1) },
+      pendingEntriesMax: 1_000,
     });
     return { batcher, release: () => release.shift()?.() };
   }
@@ -111,8 +111,8 @@ describe('batchers that share slots', () => {
     const failing = new Batcher<string, string>({
       flush: () => Promise.reject(new Error('no')),
       weigh: () => ({ items: 1, bytes: 0 }),
-      ...{ groupsMax: 10, itemsMax: 10, bytesMax: 10, flushesMax: 1, turns },
-      ...{ pendingBytesMax: 10, pendingEntriesMax: 10 },
+      ...{ groupsMax: 10, itemsMax: 10, turns, lockWaits: new Slots(1) },
+      pendingEntriesMax: 10,
     });
     await expect(failing.submit(1, 'a')).rejects.toThrow('no');
     const flushed: string[] = [];
