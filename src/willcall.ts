@@ -8,7 +8,7 @@ import type { Logger } from './domain/logger.ts';
 import { startEmbeddedPostgres } from './embedded/index.ts';
 import { ByteBudget } from './engine/fair-use/byte-budget.ts';
 import { createEngine } from './engine/index.ts';
-import { createJobs } from './jobs/index.ts';
+import { createScheduler } from './jobs/scheduler.ts';
 import { createStore, type Store } from './store/index.ts';
 import { migrate } from './store/schema/migrate.ts';
 import { createTransports } from './transports/index.ts';
@@ -93,18 +93,18 @@ async function startModules(deps: ModuleDeps, started: (() => Promise<void>)[]):
   await checkRights(store, config, logger);
   const byteBudget = new ByteBudget({ bytesMax: config.fairUse.trafficBytes });
   const engine = createEngine({ store, logger, adminKey, byteBudget, fairUse: config.fairUse });
-  const jobs = createJobs({ engine, logger });
+  const scheduler = createScheduler({ upkeep: engine.upkeep, logger });
   const settings = config.transports;
   const [first, ...others] = createTransports({ engine, logger, byteBudget, settings });
   // The transports refuse new requests at once; stopping the engine answers what is still parked.
   started.push(async () => {
     const closed = Promise.all([first, ...others].map((each) => each.stop()));
-    await jobs.stop();
+    await scheduler.stop();
     await Promise.all([engine.stop(), closed]);
     await engine.drained();
   });
   await engine.start();
-  jobs.start();
+  scheduler.start();
   for (const other of others) await other.start();
   return first.start();
 }

@@ -19,8 +19,7 @@ import { createReject, type RejectVerb } from './reject.ts';
 import { createRelease, type ReleaseVerb } from './release.ts';
 import { createSubscriptionVerbs, type SubscriptionVerbs } from './subscriptions.ts';
 import { createTopicVerbs, type TopicVerbs } from './topics.ts';
-import { createRetention, type RetainReport } from './upkeep/retain.ts';
-import { createSweeper, type SweepReport } from './upkeep/sweep.ts';
+import { createUpkeep, type UpkeepTask } from './upkeep/index.ts';
 import { Dispatchers } from './waiting/dispatchers.ts';
 import { createWakeups } from './waiting/wakeups.ts';
 
@@ -48,18 +47,14 @@ export interface Engine
 
 /** What the process that owns the engine calls besides the verbs. */
 export interface EngineLifecycle {
-  /** Begins to listen for wakeups and to poll. */
+  /** Begins to listen for wakeups. */
   start(): Promise<void>;
   /** Refuses new receives, answers those that wait with what there is, and flushes what was accepted. */
   stop(): Promise<void>;
   /** Resolves when nothing is under way; to be awaited when no transport is open any more. */
   drained(): Promise<void>;
-  /** Upkeep, for jobs and tests. */
-  sweep(): Promise<SweepReport>;
-  retain(): Promise<RetainReport>;
-  poll(): Promise<void>;
-  /** Ends the waits of ended keys, writes down when keys were used, forgets rates that are whole again. */
-  tendKeys(): Promise<void>;
+  /** The periodic work, for the scheduler. */
+  readonly upkeep: readonly UpkeepTask[];
 }
 
 export interface EngineOptions {
@@ -75,10 +70,9 @@ export interface EngineOptions {
 
 export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
   const parts = createParts(options);
-  const { store, logger, admission, dispatchers, wakeups, lockWaits } = parts;
+  const { store, admission, dispatchers, wakeups } = parts;
   const { verbs, drainables } = createVerbs(parts, () => stopping);
-  const sweeper = createSweeper({ store, dispatchers, wakeups, logger, lockWaits });
-  const retention = createRetention({ store, logger });
+  const upkeep = createUpkeep(parts);
   let stopping = false;
 
   async function checkReadiness(): Promise<void> {
@@ -88,7 +82,6 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
 
   async function start(): Promise<void> {
     wakeups.start();
-    dispatchers.start();
   }
 
   async function drained(): Promise<void> {
@@ -98,7 +91,7 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
   async function stop(): Promise<void> {
     stopping = true;
     await dispatchers.stop();
-    await Promise.all([drained(), sweeper.stop(), admission.stop()]);
+    await Promise.all([drained(), upkeep.stop(), admission.stop()]);
     wakeups.stop();
   }
 
@@ -108,10 +101,7 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
     start,
     stop,
     drained,
-    sweep: sweeper.run,
-    retain: retention.run,
-    poll: () => dispatchers.poll(),
-    tendKeys: admission.tend,
+    upkeep: upkeep.tasks,
   };
 }
 
@@ -123,7 +113,7 @@ function createParts(options: EngineOptions) {
   const byteBudget = options.byteBudget ?? new ByteBudget({ bytesMax: fairUse.trafficBytes });
   const turns = new Slots(FLUSHES_MAX);
   const lockWaits = new Slots(Math.max(1, Math.floor(store.connectionsMax * LOCK_WAITS_SHARE)));
-  const dispatchers = new Dispatchers({ store, logger, byteBudget, turns, lockWaits });
+  const dispatchers = new Dispatchers({ store, byteBudget, turns, lockWaits });
   const admission = createAdmission({ store, logger, adminKey, fairUse });
   const wakeups = createWakeups({
     store,

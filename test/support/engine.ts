@@ -5,11 +5,12 @@
 import { vi } from 'vitest';
 import { type FairUse, fairUseDefaults } from '../../src/domain/fair-use.ts';
 import type { Logger } from '../../src/domain/logger.ts';
-import { createEngine, type Engine, type EngineLifecycle } from '../../src/engine/index.ts';
+import { createEngine } from '../../src/engine/index.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import type { TestDatabase } from './database.ts';
+import { type TendedEngine, withUpkeep } from './upkeep.ts';
 
-export interface TestEngine extends Engine, EngineLifecycle {
+export interface TestEngine extends TendedEngine {
   /**
    * Stops the engine, then its store. Throws when they warned of something: no test asks for that.
    */
@@ -20,8 +21,7 @@ export interface TestEngineOptions {
   /** Gives the engine another view of the real store: one that holds an answer back, say. */
   readonly wrapStore?: (store: Store) => Store;
   /**
-   * Hears nothing from other instances and never polls: what it is not woken for itself, it does
-   * not notice.
+   * Is notified of nothing by other instances: what it is not woken for itself, it does not notice.
    */
   readonly deaf?: boolean;
   /** Over the defaults. */
@@ -38,11 +38,13 @@ export async function createTestEngine(database: TestDatabase, options: TestEngi
     connectionsMax: 10,
     logger,
   });
-  const engine = createEngine({
-    store: options.wrapStore?.(store) ?? store,
-    logger,
-    fairUse: { ...fairUseDefaults, ...options.fairUse },
-  });
+  const engine = withUpkeep(
+    createEngine({
+      store: options.wrapStore?.(store) ?? store,
+      logger,
+      fairUse: { ...fairUseDefaults, ...options.fairUse },
+    }),
+  );
   if (options.deaf !== true) await engine.start();
   return {
     ...engine,

@@ -4,11 +4,12 @@
 
 import { Client, type QueryResultRow, types } from 'pg';
 import type { Logger } from '../../src/domain/logger.ts';
-import { createEngine, type Engine, type EngineLifecycle } from '../../src/engine/index.ts';
+import { createEngine } from '../../src/engine/index.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { type TendedEngine, withUpkeep } from './upkeep.ts';
 
-export type TestEngine = Engine & EngineLifecycle;
+export type TestEngine = TendedEngine;
 
 /** A session of the owner's; 64-bit integers come as numbers. */
 export interface Session {
@@ -69,7 +70,7 @@ export async function openStoreBench(): Promise<StoreBench> {
     rows: session.rows,
     value: session.value,
     openEngine(over = store) {
-      const engine = createEngine({ store: over, logger });
+      const engine = withUpkeep(createEngine({ store: over, logger }));
       stops.push(() => engine.stop());
       return engine;
     },

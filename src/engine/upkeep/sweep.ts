@@ -1,6 +1,6 @@
-// The sweep, once a second on every instance: ends leases that are over, appends what is scheduled, and looks ahead, so
-// that what falls due in the next seconds happens on time and not a second late. Nothing is owned by an instance: the
-// functions look again under their lock, so two instances that sweep at once do nothing twice.
+// The sweep: ends expired leases, appends scheduled messages, and plans the next seconds.
+// What falls due before the next sweep happens on time and not a second late. The functions check again
+// under their lock, so two instances that sweep at once do nothing twice.
 
 import type { Logger } from '../../domain/logger.ts';
 import type { DueLease, ExpireBatch, ExpireOutcome, FallingDue } from '../../store/due.ts';
@@ -13,30 +13,33 @@ import type { Wakeups } from '../waiting/wakeups.ts';
 const AHEAD_MS = 2_000;
 const ROWS_MAX = 1_000;
 const ROUNDS_MAX = 50;
-/** How far the floor stays behind the last complete look: longer than a statement that is still running may take. */
+/** How far the floor stays behind the last complete query: longer than a running statement may take. */
 const FLOOR_MARGIN_MS = 12_000;
-/** A deferred message that shows up later than that is found by the next receive or poll. */
+/** A deferred message that is committed later than that is found by the next receive or poll. */
 const DEFERRED_FLOOR_MARGIN_MS = 2_000;
-/** After so long everything is looked at again. */
-const FULL_LOOK_MS = 60_000;
+/** After so long the floors are forgotten, and a query sees everything. */
+const FULL_QUERY_MS = 60_000;
 const APPEND_MAX = 500;
-/** Timers fire up to a millisecond early, and instants are cut to the millisecond: nothing would be due yet. */
+/** Timers fire up to a millisecond early, and instants are cut to the millisecond. */
 const EARLY_MS = 2;
 
-export interface SweepReport {
+export type SweepReport = {
+  /** Deliveries of a message that ended with their lease. */
   readonly ended: number;
+  /** Those of them that were the message's last. */
   readonly dead: number;
+  /** Scheduled messages that entered the log. */
   readonly appended: number;
-}
+};
 
 export interface Sweeper {
-  /** One whole sweep. What fails keeps nothing else from being done; its first fault is thrown at the end. */
+  /** Does one whole sweep. A fault stops nothing else; the first is thrown at the end. */
   run(): Promise<SweepReport>;
   /** Forgets what falls due later; resolves when nothing is on its way. */
   stop(): Promise<void>;
 }
 
-export interface SweepOptions {
+export interface SweepDeps {
   readonly store: Store;
   readonly dispatchers: Dispatchers;
   readonly wakeups: Wakeups;
@@ -44,17 +47,17 @@ export interface SweepOptions {
   readonly lockWaits: Slots;
 }
 
-export function createSweeper(options: SweepOptions): Sweeper {
-  const { store, logger } = options;
+export function createSweeper(deps: SweepDeps): Sweeper {
+  const { store, logger, dispatchers } = deps;
   let stopped = false;
-  const floors = { leases: null as Date | null, deferred: null as Date | null, fullLookAt: 0 };
-  const expiries = createExpiryBatcher(store, options.lockWaits);
-  const context = { ...options, expiries };
+  const floors = { leases: null as Date | null, deferred: null as Date | null, fullQueryAt: 0 };
+  const expiries = createExpiryBatcher(store, deps.lockWaits);
+  const context = { ...deps, expiries };
 
-  const run = async (): Promise<SweepReport> => {
-    if (performance.now() - floors.fullLookAt > FULL_LOOK_MS) {
+  async function run(): Promise<SweepReport> {
+    if (performance.now() - floors.fullQueryAt > FULL_QUERY_MS) {
       floors.leases = null;
-      floors.fullLookAt = performance.now();
+      floors.fullQueryAt = performance.now();
     }
     const tally = createTally();
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
@@ -62,8 +65,8 @@ export function createSweeper(options: SweepOptions): Sweeper {
       const now = due.checkedAt.getTime();
       const isDue = ({ dueAt }: { dueAt: Date }) => dueAt.getTime() <= now;
       await expireLeases(context, due.leases.filter(isDue), tally);
-      await appendScheduled(options, due.scheduled.filter(isDue), tally);
-      lookAhead(due, round === 0);
+      await appendScheduled(deps, due.scheduled.filter(isDue), tally);
+      planAhead(due, round === 0);
       floors.deferred = new Date(now - DEFERRED_FLOOR_MARGIN_MS);
       if (isWhole(due.leases, now) && isWhole(due.scheduled, now)) {
         // What failed is found again.
@@ -71,41 +74,42 @@ export function createSweeper(options: SweepOptions): Sweeper {
         break;
       }
     }
+    if (tally.dead > 0) logger.info({ dead: tally.dead }, 'messages became dead letters after their last attempt');
     return report(tally);
-  };
+  }
 
-  /** What falls due in the next seconds, to the millisecond, as far as somebody here waits for it. */
-  const lookAhead = (due: FallingDue, first: boolean): void => {
+  /** Plans what falls due in the next seconds, to the millisecond, as far as a waiter here awaits it. */
+  function planAhead(due: FallingDue, first: boolean): void {
     const now = due.checkedAt.getTime();
     for (const { subscriptionId, dueAt } of due.deferred) {
-      options.dispatchers.wakeSubscriptionIn(subscriptionId, Math.max(0, dueAt.getTime() - now));
+      dispatchers.wakeSubscriptionIn(subscriptionId, Math.max(0, dueAt.getTime() - now));
     }
     if (!first) return;
     for (const [delayMs, leases] of upcoming(due.leases, now)) {
-      const awaited = leases.filter((lease) => options.dispatchers.hasWaiters(lease.subscriptionId));
+      const awaited = leases.filter((lease) => dispatchers.hasWaiters(lease.subscriptionId));
       if (awaited.length > 0) at(delayMs, (tally) => expireLeases(context, awaited, tally));
     }
     for (const [delayMs, scheduled] of upcoming(due.scheduled, now)) {
-      at(delayMs, (tally) => appendScheduled(options, scheduled, tally));
+      at(delayMs, (tally) => appendScheduled(deps, scheduled, tally));
     }
-  };
+  }
 
-  const at = (delayMs: number, work: (tally: Tally) => Promise<void>): void => {
+  function at(delayMs: number, work: (tally: Tally) => Promise<void>): void {
     const tally = createTally();
-    const complain = () => {
+    const logFaults = () => {
       for (const err of tally.faults) {
         logger.warn({ err }, 'something due was not done on time; the next sweep does it');
       }
     };
     setTimeout(() => {
-      if (!stopped) void work(tally).then(complain);
+      if (!stopped) void work(tally).then(logFaults);
     }, delayMs).unref();
-  };
+  }
 
-  const stop = (): Promise<void> => {
+  function stop(): Promise<void> {
     stopped = true;
     return expiries.drained();
-  };
+  }
 
   return { run, stop };
 }
@@ -140,7 +144,7 @@ function createExpiryBatcher(store: Store, lockWaits: Slots): Batcher<LeaseKey, 
         }),
       );
       const outcomes = await store.fallingDue.expire(batches, wait);
-      // The batch's outcome is told once, to the first of its leases; the others count nothing more.
+      // The batch's outcome is counted once, for the first of its leases.
       return outcomes.map((outcome, i) =>
         outcome.outcome === 'busy'
           ? 'busy'
@@ -158,7 +162,7 @@ function createExpiryBatcher(store: Store, lockWaits: Slots): Batcher<LeaseKey, 
 
 /** Adds to the tally; throws nothing. Each subscription is woken when its own leases have ended. */
 async function expireLeases(
-  { wakeups, expiries }: SweepOptions & { expiries: Batcher<LeaseKey, ExpireOutcome> },
+  { wakeups, expiries }: SweepDeps & { expiries: Batcher<LeaseKey, ExpireOutcome> },
   leases: readonly LeaseKey[],
   tally: Tally,
 ): Promise<void> {
@@ -167,8 +171,8 @@ async function expireLeases(
       const { ended, dead } = await expiries.submit(lease.subscriptionId, lease);
       tally.ended += ended;
       tally.dead += dead;
-      // Whatever became of the messages, there is room now under max_in_flight. A receive that finds nothing due yet
-      // learns from the database when to look again.
+      // Whatever became of the messages, there is room now under max_in_flight. A receive that finds
+      // nothing due yet learns from the database when to ask again.
       if (ended > 0) wakeups.wakeSubscription(lease.subscriptionId);
     } catch (error) {
       tally.faults.push(error);
@@ -179,7 +183,7 @@ async function expireLeases(
 
 /** Adds to the tally; throws nothing. */
 async function appendScheduled(
-  { store, wakeups }: SweepOptions,
+  { store, wakeups }: SweepDeps,
   scheduled: readonly { topicId: number; scheduledNo: number }[],
   tally: Tally,
 ): Promise<void> {
@@ -198,12 +202,12 @@ async function appendScheduled(
   }
 }
 
-/** Whether a look saw everything that was due then: rows come in order of time, so one from the future ends it. */
+/** Whether a query saw all that was due: rows come in order of time, so a future one ends them. */
 function isWhole(rows: readonly { dueAt: Date }[], now: number): boolean {
   return rows.length < ROWS_MAX || (rows.at(-1)?.dueAt.getTime() ?? 0) > now;
 }
 
-/** By how many milliseconds from now, coalesced to hundredths of a second; what is due already is left out. */
+/** By milliseconds from now, coalesced to hundredths of a second; what is due already is left out. */
 function upcoming<T extends { dueAt: Date }>(rows: readonly T[], now: number): Map<number, T[]> {
   const future = rows.filter((row) => row.dueAt.getTime() > now);
   return Map.groupBy(future, (row) => Math.ceil((row.dueAt.getTime() - now) / 10) * 10 + EARLY_MS);

@@ -2,7 +2,6 @@
 // share: the statement that looks for many subscriptions at once, and the safety poll, which is the
 // truth that remains when wakeups get lost.
 
-import type { Logger } from '../../domain/logger.ts';
 import type { ReceiveOutcome } from '../../store/deliveries.ts';
 import type { Store } from '../../store/index.ts';
 import { Batcher } from '../batching/batcher.ts';
@@ -16,7 +15,6 @@ const LOOK_BYTES_MAX = 4 * 1024 * 1024;
 const FLUSH_BYTES_MAX = 64 * 1024 * 1024;
 const GROUPS_MAX = 200;
 const IDLE_MS_MAX = 120_000;
-const POLL_MS = 5_000;
 const POLL_KEYS_MAX = 1_000;
 /** What is deferred longer than that is looked for in every POLLS_FULL-th poll only. */
 const POLL_FLOOR_MS = 60_000;
@@ -24,7 +22,6 @@ const POLLS_FULL = 12;
 
 export interface DispatchersOptions {
   readonly store: Store;
-  readonly logger: Logger;
   readonly byteBudget: ByteBudget;
   readonly turns: Slots;
   readonly lockWaits: Slots;
@@ -38,7 +35,6 @@ export class Dispatchers {
   readonly #byTopic = new Map<number, Set<Dispatcher>>();
   readonly #batcher: Batcher<ReceiveEntry, ReceiveOutcome>;
   #polls = 0;
-  #pollTimer: NodeJS.Timeout | null = null;
   #stopped = false;
 
   constructor(options: DispatchersOptions) {
@@ -109,43 +105,26 @@ export class Dispatchers {
     for (const { dispatcher } of this.#all.values()) dispatcher.wake();
   }
 
-  start(): void {
-    this.#schedulePoll();
-  }
-
   /** Answers every waiter, and waits for receives that are on their way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    if (this.#pollTimer !== null) clearTimeout(this.#pollTimer);
     for (const { dispatcher } of this.#all.values()) dispatcher.stop();
     await this.#batcher.drained();
   }
 
   /** Asks the database about everybody who waits, and wakes those who need not. */
-  async poll(): Promise<void> {
+  async poll(): Promise<{ woken: number }> {
     this.#polls += 1;
+    let woken = 0;
     this.#forgetIdle();
     const waiting = [...this.#all.values()].filter(({ dispatcher }) => dispatcher.waiting > 0).map(({ ids }) => ids);
     const floorMs = this.#polls % POLLS_FULL === 0 ? null : POLL_FLOOR_MS;
     for (let i = 0; i < waiting.length; i += POLL_KEYS_MAX) {
       const receivable = await this.#options.store.deliveries.receivable(waiting.slice(i, i + POLL_KEYS_MAX), floorMs);
       for (const { subscriptionId } of receivable) this.wakeSubscription(subscriptionId);
+      woken += receivable.length;
     }
-  }
-
-  /** Jittered, so that instances do not ask in step. */
-  #schedulePoll(): void {
-    this.#pollTimer = setTimeout(() => void this.#pollAgain(), POLL_MS * (0.75 + Math.random() / 2));
-  }
-
-  async #pollAgain(): Promise<void> {
-    if (this.#stopped) return;
-    try {
-      await this.poll();
-    } catch (err) {
-      this.#options.logger.warn({ err }, 'the safety poll failed; it is tried again in a few seconds');
-    }
-    if (!this.#stopped) this.#schedulePoll();
+    return { woken };
   }
 
   #forgetIdle(): void {
