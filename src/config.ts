@@ -1,6 +1,6 @@
-// Settings of the service, read once from the environment and nowhere else; each transport brings its
-// slice. A wrong value stops the start with one sentence that names the variable and says what would be
-// right. No sentence repeats a value, because it may be a secret.
+// Settings of the service, read once from the environment and nowhere else; each transport brings
+// its slice. A wrong value stops the start with one sentence that names the variable and says what
+// would be right. No sentence repeats a value, because it may be a secret.
 
 import { z } from 'zod';
 import { type FairUse, fairUseDefaults } from './domain/fair-use.ts';

@@ -1,6 +1,6 @@
-// The composition: database, migrations, admin key, store, engine, jobs, transports, started in this
-// order and stopped in the reverse one. A start that fails half-way stops what it had started. main.ts
-// gives it settings and signals.
+// The composition: database, migrations, admin key, store, engine, jobs, transports, started in
+// this order and stopped in the reverse one. A start that fails half-way stops what it had started.
+// main.ts gives it settings and signals.
 
 import { type AdminKey, openAdminKey } from './admin-key.ts';
 import type { Config } from './config.ts';
@@ -20,7 +20,7 @@ export interface Willcall {
   readonly adminKey: AdminKey;
   /** Where the data is, in words for a person; without credentials. */
   readonly database: string;
-  /** Refuses new work, answers who waits, finishes what is under way, and stops. Repeated calls join the first. */
+  /** Refuses new work, answers parked calls, finishes the rest, and stops; repeated calls join. */
   stop(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export async function startWillcall(config: Config, logger: Logger): Promise<Wil
     }
     const database = await openDatabase(config, logger);
     started.push(database.stop);
-    const log = (line: string) => logger.info({ room: 'store' }, line);
+    const log = (line: string) => logger.info({ module: 'store' }, line);
     await migrate({ ownerUrl: database.ownerUrl, schema: config.schema, runtimeRole: config.runtimeRole, log });
     const databaseUrl = await database.openUrl();
     const url = await startModules({ config, logger, database, databaseUrl, adminKey: adminKey.key }, started);
@@ -127,7 +127,7 @@ async function checkRights(store: Store, config: Config, logger: Logger): Promis
 
 async function openDatabase(config: Config, logger: Logger): Promise<Database> {
   if (config.databaseUrl === null) {
-    const log = (line: string) => logger.info({ room: 'embedded' }, line);
+    const log = (line: string) => logger.info({ module: 'embedded' }, line);
     const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
     return {
       ownerUrl: postgres.localUrl,

@@ -9,7 +9,7 @@ export const transportVariables = { ...httpSettings.variables };
 
 type Values = z.output<z.ZodObject<typeof transportVariables>>;
 
-/** What each transport was told, by its name. */
+/** The settings of each transport, by its name. */
 export function readTransportSettings(values: Values) {
   return { http: httpSettings.read(values) };
 }

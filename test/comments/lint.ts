@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { findBreaches } from './width.ts';
 
 // Folders whose comments are still being brought to the width; the list only gets shorter.
-const UNFINISHED = /^(src\/(engine|store|embedded|jobs|transports)\/|src\/[^/]+\.ts$)/;
+const UNFINISHED = /^(src\/(engine|store|embedded|jobs)\/|src\/admin-key\.ts$)/;
 // Numbered migrations are never edited once landed: databases keep a digest of their text.
 const LANDED = /^migrations\/\d{4}-/;
 

@@ -58,7 +58,7 @@ function admitCaller(request: FastifyRequest, access: Access, operation: Operati
   if (operation !== undefined) checkAccess(access, operation, request.params as Record<string, string>);
 }
 
-/** What is not read must not look as if it were. */
+/** A query that no code reads must not look as if it had an effect. */
 function refuseQuery(request: FastifyRequest, config: FastifyContextConfig): void {
   if (config.query !== true && !request.is404 && queryOf(request) !== '') {
     throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);

@@ -1,9 +1,9 @@
 // The headers of every answer, whichever transport gives it; a transport adds or replaces its own.
 
 /**
- * Nothing is cached, because queues never are; nobody guesses what a body might be; no browser runs
- * or frames an answer, or tells where it came from (docs/security.md); and no proxy collects an
- * answer for a client that may have gone (docs/proxies.md).
+ * Nothing is cached; no type is guessed; no browser runs or frames an answer, or sends its address
+ * on (docs/security.md); and no proxy collects an answer for a client that may have gone
+ * (docs/proxies.md).
  */
 export const answerHeaders = {
   'cache-control': 'no-store',

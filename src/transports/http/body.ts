@@ -1,13 +1,15 @@
-// Reads the body of a request as bytes, whatever its type; a route that wants JSON parses it itself.
-// What has arrived is counted in the byte budget chunk by chunk, inflated, and the reading ends as
-// soon as it is too much.
+// Reads the body of a request as bytes, whatever its type; a route that wants JSON parses it
+// itself. What has arrived is counted in the byte budget chunk by chunk, inflated, and the reading
+// ends as soon as it is too much.
 
 import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { limits } from '../../domain/limits.ts';
 import { HttpFault } from './faults.ts';
 
-/** `receivedEncodedLength` is on a stream that inflates: how much arrived before it was inflated. */
+/**
+ * `receivedEncodedLength` is on a stream that inflates: how much arrived before it was inflated.
+ */
 type Payload = Readable & { readonly receivedEncodedLength?: number };
 type Done = (error: Error | null, body?: Buffer) => void;
 
@@ -23,7 +25,8 @@ export function readBody(request: FastifyRequest, payload: Payload, done: Done):
   let length = 0;
   const end = (error: Error | null): void => {
     payload.off('data', onData).off('end', onEnd).off('error', end);
-    // The rest is read and dropped, so that a client that is still sending comes to read the answer.
+    // The rest is read and dropped, so that a client that is still sending comes to read the
+    // answer.
     payload.on('error', ignore).resume();
     if (error !== null) done(error);
     else done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));

@@ -1,6 +1,6 @@
-// What a request and its answer hold in memory, counted in the byte budget of the instance: from the
-// moment the caller is known until the last byte of the answer went to the operating system. Streams
-// count what they write themselves.
+// What a request and its answer hold in memory, counted in the byte budget of the instance: from
+// the moment the caller is known until the last byte of the answer went to the operating system.
+// Streams count what they write themselves.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ByteBudget, Reservation } from '../../engine/fair-use/byte-budget.ts';
@@ -38,7 +38,9 @@ export function addAnswer(request: FastifyRequest, reply: FastifyReply, payload:
   request.reservation?.add(sizeOf(payload, reply));
 }
 
-/** The length of an answer of a known length stands in its header; a stream has none and counts 0. */
+/**
+ * The length of an answer of a known length stands in its header; a stream has none and counts 0.
+ */
 function sizeOf(payload: unknown, reply: FastifyReply): number {
   if (typeof payload === 'string') return Buffer.byteLength(payload);
   if (payload instanceof Uint8Array) return payload.byteLength;

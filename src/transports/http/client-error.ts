@@ -20,7 +20,7 @@ export function createClientErrorHandler(openAnswers: Pick<OpenAnswers, 'isAnswe
   };
 }
 
-/** Tells the client that its request took too long to arrive, and ends the connection. */
+/** Answers that the request took too long to arrive, and ends the connection. */
 export function answerTimeout(socket: Socket): void {
   endWith(renderProblem(chooseFault('ERR_HTTP_REQUEST_TIMEOUT')), socket);
 }

@@ -1,6 +1,7 @@
 // Compression in both directions, by gzip alone, which every client has. A compressed body is
 // inflated before it is read and counts inflated: one that would become larger than its limit is
-// refused before it is whole. Answers are compressed where the client asks and it is worth the work.
+// refused before it is whole. Answers are compressed where the client asks and it is worth the
+// work.
 
 import compress from '@fastify/compress';
 import type { FastifyInstance } from 'fastify';

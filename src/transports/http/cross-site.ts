@@ -1,12 +1,15 @@
-// Protection against cross-site requests: a browser keeps the key of a Basic prompt and sends it with
-// whatever a page of any site asks of this origin. Calls that change anything are refused there; no
-// other client sends these headers. No page of another origin can read an answer, because nothing
-// here allows it (CORS). See docs/security.md.
+// Protection against cross-site requests: a browser keeps the key of a Basic prompt and sends it
+// with whatever a page of any site asks of this origin. Calls that change anything are refused
+// there; no other client sends these headers. No page of another origin can read an answer, because
+// nothing here allows it (CORS). See docs/security.md.
 
 import type { IncomingMessage } from 'node:http';
 import { HttpFault } from './faults.ts';
 
-/** Throws `cross_site` for a browser's call that neither a page of this origin nor the address bar made. */
+/**
+ * Throws `cross_site` for a browser's call that neither a page of this origin nor the address bar
+ * made.
+ */
 export function refuseCrossSite({ method, headers }: IncomingMessage): void {
   const site = headers['sec-fetch-site'];
   if (site === undefined && headers.origin === undefined) return;

@@ -1,6 +1,6 @@
 // Faults as every HTTP transport answers them: those of the domain, those of HTTP itself, and what
 // the framework throws, read into one shape. A transport renders that shape in its own words; what
-// is not a known fault is `internal` and tells the client nothing of the inside.
+// is not a known fault is `internal`, which reveals nothing of the inside.
 
 import { type ErrorCode, type FieldError, WillcallError } from '../../domain/errors.ts';
 
@@ -31,12 +31,14 @@ export class HttpFault extends Error {
 /** A fault, ready to be rendered in the error shape of a transport. */
 export interface Fault {
   readonly code: FaultCode;
-  /** A sentence for people, without anything of the inside; null where `error` carries data alone. */
+  /**
+   * A sentence for people, without anything of the inside; null where `error` carries data alone.
+   */
   readonly detail: string | null;
   /** The engine's, whose data a transport puts into its own words; null for faults of HTTP. */
   readonly error: WillcallError | null;
   readonly fields: readonly FieldError[];
-  /** When the same call may succeed; null where nobody knows. */
+  /** When the same call may succeed; null where that is unknown. */
   readonly retryAfterSeconds: number | null;
 }
 

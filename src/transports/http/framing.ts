@@ -1,6 +1,6 @@
-// Message framing: where a request ends and the next one begins must be the same for every program on
-// the way, or one request can be hidden in another (request smuggling). Node's parser refuses most of
-// what could be read in two ways; the rest is refused here.
+// Message framing: where a request ends and the next one begins must be the same for every program
+// on the way, or one request can be hidden in another (request smuggling). Node's parser refuses
+// most of what could be read in two ways; the rest is refused here.
 
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,7 +14,10 @@ import { HttpFault } from './faults.ts';
 export type FindFramingFault = (request: IncomingMessage, reply: FastifyReply) => HttpFault | null;
 
 export function createFramingCheck(): FindFramingFault {
-  /** Connections that end with the answer to come: what still arrives may be part of the bad request. */
+  /**
+   * Connections that end with the answer to come: what still arrives may be part of the bad
+   * request.
+   */
   const ending = new WeakSet<Socket>();
   return function findFramingFault(request, reply) {
     const { httpVersion, headers, socket } = request;

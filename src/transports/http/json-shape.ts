@@ -1,6 +1,7 @@
-// The shape of a JSON body before it is parsed: how deep it is nested, and how many items it has. JSON
-// grows when it is parsed: 16 MiB of brackets, 16 KiB on the wire, become most of a GiB and block the
-// process for seconds. The scan skips strings at the speed of a search and ends at the first excess.
+// The shape of a JSON body before it is parsed: how deep it is nested, and how many items it has.
+// JSON grows when it is parsed: 16 MiB of brackets, 16 KiB on the wire, become most of a GiB and
+// block the process for seconds. The scan skips strings at the speed of a search and ends at the
+// first excess.
 
 import { limits } from '../../domain/limits.ts';
 

@@ -1,6 +1,6 @@
 // The listener that all HTTP transports share: one port on every address of the host name. What the
-// transports have in common is done here once; each is mounted in a scope of its own. When it stops,
-// it refuses new requests at once and lets those under way finish, for some seconds.
+// transports have in common is done here once; each is mounted in a scope of its own. When it
+// stops, it refuses new requests at once and lets those under way finish, for some seconds.
 
 import { type FastifyInstance, fastify } from 'fastify';
 import { limits } from '../../domain/limits.ts';
@@ -39,7 +39,9 @@ export interface HttpListener {
   stop(): Promise<void>;
 }
 
-/** Creates the listener, closed as yet. `start` rejects for a route that does not say what it does. */
+/**
+ * Creates the listener, closed as yet. `start` rejects for a route that does not say what it does.
+ */
 export function createHttpListener(options: HttpListenerOptions): HttpListener {
   const { transports, engine, logger, byteBudget, host, port, timeouts = defaultTimeouts } = options;
   const openAnswers = createOpenAnswers();

@@ -1,8 +1,8 @@
 // Answers under way, from the head of their request until their last byte went to the operating
 // system or their connection ended. The listener closes after the last byte of each (Node's own
-// closing cuts a connection whose answer was handed over but not yet written out), the reservation of
-// a request is released, and whoever works for a client that has gone is notified.
-// There are thousands while receives are parked: one object each, and one listener per connection.
+// closing cuts a connection whose answer was handed over but not yet written out), the reservation
+// of a request is released, and work for a client that has gone is aborted. There are thousands
+// while receives are parked: one object each, and one listener per connection.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -12,7 +12,10 @@ import { type CallerSignal, LightAbortSignal } from '../../engine/waiting/abort-
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Null where no hook was run for the request, and where it was refused because the listener stops. */
+    /**
+     * Null where no hook was run for the request, and where it was refused because the listener
+     * stops.
+     */
     answer: OpenAnswer | null;
   }
 }
@@ -92,9 +95,14 @@ export function openAnswerOf({ answer }: FastifyRequest): OpenAnswer {
 export interface OpenAnswers {
   /** Counts an answer until it is written out or its connection ends. */
   add(request: IncomingMessage, response: ServerResponse): OpenAnswer;
-  /** Whether one request of the connection is under way, and nothing of its answer was written yet. */
+  /**
+   * Whether one request of the connection is under way, and nothing of its answer was written yet.
+   */
   isUnanswered(socket: Socket): boolean;
-  /** Whether an answer would come between those that are under way: several are, or one is half written. */
+  /**
+   * Whether an answer would come between those that are under way: several are, or one is half
+   * written.
+   */
   isAnswering(socket: Socket): boolean;
   /** Whether an answer of the connection is a stream. */
   isStreaming(socket: Socket): boolean;
@@ -107,7 +115,8 @@ export interface OpenAnswers {
 }
 
 export function createOpenAnswers(): OpenAnswers {
-  // By connection: of several answers that wait in line on one, only the first is notified of its end.
+  // By connection: of several answers that wait in line on one, only the first is notified of its
+  // end.
   const openBySocket = new Map<Socket, OpenAnswer[]>();
   const none = Promise.withResolvers<void>();
   let open = 0;
@@ -117,7 +126,8 @@ export function createOpenAnswers(): OpenAnswers {
     open -= 1;
     if (awaited && open === 0) none.resolve();
   };
-  // Two functions for all connections and answers: one closure each would be most of an answer's memory.
+  // Two functions for all connections and answers: one closure each would be most of an answer's
+  // memory.
   function onClose(this: Socket): void {
     const lost = openBySocket.get(this) ?? [];
     openBySocket.delete(this);

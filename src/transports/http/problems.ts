@@ -214,7 +214,7 @@ export function describeProblem(code: ProblemCode, detail: string, extension: ob
   return { type: `urn:willcall:problem:${code}`, title, status, detail, code, ...extension };
 }
 
-/** A fault as a problem document; the title stands in for a sentence that nobody has written. */
+/** A fault as a problem document; the title stands in where there is no sentence. */
 export function renderProblem({ code, detail, fields, retryAfterSeconds }: Fault): RenderedFault {
   const sentence = detail ?? `${problems[code].title}.`;
   return render(describeProblem(code, sentence, fields.length > 0 ? { errors: fields } : {}), retryAfterSeconds);

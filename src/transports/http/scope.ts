@@ -1,5 +1,5 @@
-// The scope of one transport on the common listener: its routes with the hooks, the error shape, the
-// headers and the time-out that they have, none of which another transport's routes see.
+// The scope of one transport on the common listener: its routes with the hooks, the error shape,
+// the headers and the time-out that they have, none of which another transport's routes see.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { WillcallError } from '../../domain/errors.ts';
@@ -57,7 +57,8 @@ function addHooks(scope: FastifyInstance, transport: HttpTransport, deps: ScopeD
     if (socket.timeout !== socketTimeoutMs) socket.setTimeout(socketTimeoutMs);
     const fail = (error: unknown): void => {
       if (isFault(error, 'unauthenticated')) reply.header('www-authenticate', authentication.challenge);
-      // A refusal costs nearly as much as a call: a client that ignores it must not use the instance up.
+      // A refusal costs nearly as much as a call: a client that ignores it must not use the
+      // instance up.
       if (isFault(error, 'rate_limited')) setTimeout(done, REFUSAL_MS, error as Error);
       else done(error as Error);
     };

@@ -1,7 +1,7 @@
 // The HTTP servers of a listener: one for every address of its host name, on one port, all with the
 // same handlers. An address of the name that this machine does not have is left out.
 
-import { lookup } from 'node:dns/promises';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -32,7 +32,9 @@ export interface Servers {
 /** How often another free port is picked because it is taken on one of several addresses. */
 const PORT_TRIES_MAX = 10;
 
-/** Opens a server for every address; throws when there is none, or when the port is taken on one. */
+/**
+ * Opens a server for every address; throws when there is none, or when the port is taken on one.
+ */
 export async function openServers(options: ServersOptions): Promise<Servers> {
   const addresses = await resolveHost(options.host);
   for (let tries = 1; ; tries += 1) {
@@ -47,9 +49,13 @@ export async function openServers(options: ServersOptions): Promise<Servers> {
 }
 
 /** Every address of the name, each once. */
-async function resolveHost(host: string): Promise<readonly string[]> {
-  const found = await lookup(host, { all: true });
-  return [...new Set(found.map(({ address }) => address))];
+function resolveHost(host: string): Promise<readonly string[]> {
+  return new Promise((resolve, reject) => {
+    dns.lookup(host, { all: true }, (error, found) => {
+      if (error === null) resolve([...new Set(found.map(({ address }) => address))]);
+      else reject(error);
+    });
+  });
 }
 
 async function openOnAll(addresses: readonly string[], options: ServersOptions): Promise<Servers> {
@@ -91,7 +97,8 @@ function createHttpServer({ timeouts, openAnswers, handle }: ServersOptions): Se
   );
   server.setTimeout(timeouts.stallMs);
   server.on('clientError', createClientErrorHandler(openAnswers) as (error: Error, socket: unknown) => void);
-  // An unknown expectation is no reason to refuse (RFC 9110, section 10.1.1); Node would, in words of its own.
+  // An unknown expectation is no reason to refuse (RFC 9110, section 10.1.1); Node would, in words
+  // of its own.
   server.on('checkExpectation', handle);
   endStalled(server, openAnswers);
   return server;

@@ -26,7 +26,9 @@ export interface Timeouts {
 export const defaultTimeouts: Timeouts = {
   headersMs: 20_000,
   requestMs: 120_000,
-  /** Longer than the usual proxy keeps its side open, so that no request arrives on a closed one. */
+  /**
+   * Longer than the usual proxy keeps its side open, so that no request arrives on a closed one.
+   */
   keepAliveMs: 75_000,
   /** A parked receive is silent for as long as it may wait. */
   stallMs: 2 * limits.waitSecondsMax * 1000,
@@ -34,12 +36,18 @@ export const defaultTimeouts: Timeouts = {
   stopMs: 8_000,
 };
 
-/** How often Node looks for requests that take too long to arrive: often enough for the shortest time. */
+/**
+ * How often Node looks for requests that take too long to arrive: often enough for the shortest
+ * time.
+ */
 export function checkingIntervalMs({ headersMs, requestMs }: Timeouts): number {
   return Math.ceil(Math.min(headersMs, requestMs) / 4);
 }
 
-/** Ends connections on which nothing moves: with an answer where one is awaited, without where one is half written. */
+/**
+ * Ends connections on which nothing moves: with an answer where one is awaited, without where one
+ * is half written.
+ */
 export function endStalled(server: Server, openAnswers: OpenAnswers): void {
   server.on('timeout', (socket: Socket) => {
     if (openAnswers.isStreaming(socket)) return;

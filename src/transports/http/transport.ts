@@ -13,7 +13,7 @@ declare module 'fastify' {
     caller: Principal;
   }
   interface FastifyContextConfig {
-    /** What the route does, for the table of who may do it. */
+    /** What the route does, for the table of access rules. */
     operation?: Operation;
     /** True: the route needs no key. */
     open?: true;
@@ -24,11 +24,14 @@ declare module 'fastify' {
   }
 }
 
-/** How the clients of a transport say who they are. */
+/** How the clients of a transport authenticate. */
 export interface Authentication {
   /** The `WWW-Authenticate` of a 401. */
   readonly challenge: readonly string[];
-  /** Whose request it is; a promise only where the engine asks the database. Throws `unauthenticated`. */
+  /**
+   * Whose request it is; a promise only where the engine asks the database. Throws
+   * `unauthenticated`.
+   */
   authenticate(request: FastifyRequest): Access | Promise<Access>;
 }
 
@@ -43,7 +46,10 @@ export interface HttpTransport {
   mount(scope: FastifyInstance): void;
   /** Its error shape; absent: problem documents (RFC 9457). */
   readonly renderFault?: RenderFault;
-  /** Headers of each of its answers, such as a Content-Security-Policy, over those that all answers have. */
+  /**
+   * Headers of each of its answers, such as a Content-Security-Policy, over those that all answers
+   * have.
+   */
   readonly headers?: Readonly<Record<string, string>>;
   /** Absent: a key by Bearer or Basic. */
   readonly authentication?: Authentication;
@@ -51,19 +57,21 @@ export interface HttpTransport {
   readonly compression?: false;
   /** Milliseconds without a byte in either direction until a request under way is given up. */
   readonly stallMs?: number;
-  /** Resolves when what its answers have left to do is done; called when the last of them is over. */
+  /**
+   * Resolves when what its answers have left to do is done; called when the last of them is over.
+   */
   stop?(): Promise<void>;
 }
 
 /** The caller of a route that is not open. */
 export function accessOf(request: FastifyRequest): Access {
-  if (request.access === null) throw new Error('The route is open, so nobody has presented a key.');
+  if (request.access === null) throw new Error('The route is open, so no key has been presented.');
   return request.access;
 }
 
 /** Throws for a route that does not say what it does: it would be open to every key. */
 export function refuseUnguarded(url: string, config: { operation?: Operation; open?: true } | undefined): void {
   if (config?.operation === undefined && config?.open !== true) {
-    throw new Error(`The route ${url} names no operation, so nobody knows who may call it.`);
+    throw new Error(`The route ${url} names no operation, so no access rule covers it.`);
   }
 }

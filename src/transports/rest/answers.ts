@@ -44,7 +44,10 @@ export function receiveAnswer({ messages, acknowledged }: ReceiveAnswer): z.inpu
   };
 }
 
-/** 200 with one result per receipt; 409 with the same when none is ok, or when an atomic call was refused. */
+/**
+ * 200 with one result per receipt; 409 with the same when none is ok, or when an atomic call was
+ * refused.
+ */
 export function sendSettled(reply: FastifyReply, settled: SettleAnswer, shape: (result: SettleResult) => object) {
   const { results, failed, refused } = settled;
   const answer = { results: results.map(shape), failed };
@@ -58,7 +61,10 @@ export function sendSettled(reply: FastifyReply, settled: SettleAnswer, shape: (
   return reply.send(answer);
 }
 
-/** What became of receipts that were to be acknowledged; the ledger's fields are null when there is no such row. */
+/**
+ * What became of receipts that were to be acknowledged; the ledger's fields are null when there is
+ * no such row.
+ */
 export function createAcknowledgedAnswer() {
   const acknowledgedAt = createTimeFormat();
   return (result: SettleResult): z.input<typeof messageSchemas.acknowledgeResult> => ({
@@ -122,7 +128,10 @@ function messageAnswer(message: ReceivedMessage, formats: MessageTimeFormats) {
 
 type TimeFormat = (at: Date) => string;
 
-/** For the same field of many items: JSON.stringify is slow with dates, and neighbours often share theirs. */
+/**
+ * For the same field of many items: JSON.stringify is slow with dates, and neighbours often share
+ * theirs.
+ */
 function createTimeFormat(): TimeFormat {
   let lastMs = Number.NaN;
   let text = '';

@@ -1,5 +1,5 @@
-// One message as one HTTP body, for clients that would rather not wrap it in JSON: everything that is not the body
-// travels in headers, percent-encoded where it may be any text.
+// Raw messages: one message as one HTTP body, for clients that would rather not wrap it in JSON.
+// Everything that is not the body travels in headers, percent-encoded where it may be any text.
 
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -14,12 +14,15 @@ import { publishRawHeaders, type receivedRawHeaders } from './schemas/raw-header
 
 const HEADER_PREFIX = 'willcall-';
 const ATTRIBUTE_PREFIX = 'willcall-attribute-';
-/** A publisher's content must never run as a page of this origin, whoever opens it in a browser. */
+/** A publisher's content must never run as a page of this origin when it is opened in a browser. */
 const SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
 const attributeFields = z.object({ attributes });
 
-/** The request as one message: its body as it stands, its content type, and what the Willcall headers say. */
+/**
+ * The request as one message: its body as it stands, its content type, and what the Willcall
+ * headers say.
+ */
 export function parseRawMessage(request: FastifyRequest): NewMessage {
   const { fields, attributeEntries } = readHeaders(request.raw.rawHeaders);
   const contentType = request.headers['content-type'];
@@ -34,7 +37,10 @@ export function parseRawMessage(request: FastifyRequest): NewMessage {
   };
 }
 
-/** Answers with one message: its body as it stands, its own content type or none, the rest in headers. */
+/**
+ * Answers with one message: its body as it stands, its own content type or none, the rest in
+ * headers.
+ */
 export function sendRawMessage(reply: FastifyReply, message: ReceivedMessage): FastifyReply {
   reply.headers({
     'Content-Security-Policy': SANDBOX,
@@ -60,7 +66,9 @@ export function addOutcomes(reply: FastifyReply, acknowledged: readonly SettleRe
   reply.header('willcall-acknowledge-outcomes', acknowledged.map(({ outcome }) => outcome).join(', '));
 }
 
-/** The Willcall headers, each at most once; Node would join repeated ones to a value that nobody sent. */
+/**
+ * The Willcall headers, each at most once; Node would join repeated ones into a value of its own.
+ */
 function readHeaders(rawHeaders: readonly string[]) {
   const fields = new Map<string, string>();
   const attributeEntries = new Map<string, string>();

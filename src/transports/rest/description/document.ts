@@ -1,5 +1,6 @@
-// The OpenAPI 3.1 document of this door, made of its routes and of the schemas that they parse with
-// (docs/decisions/0021-openapi-from-zod.md). It is a function of the code alone: the same for every instance.
+// The OpenAPI 3.1 document of this transport, made of its routes and of the schemas that they parse
+// with (docs/decisions/0021-openapi-from-zod.md). It is a function of the code alone: the same for
+// every instance.
 
 import { type Operation as AccessOperation, accessRules } from '../../../domain/access.ts';
 import type { RequestBody, Route } from '../routes/route.ts';
@@ -76,7 +77,7 @@ A request may be compressed with \`Content-Encoding: gzip\`; every limit counts 
 where \`Accept-Encoding\` names gzip. Every answer has \`Cache-Control: no-store\`, \`X-Content-Type-Options: nosniff\`,
 \`Referrer-Policy: no-referrer\` and a \`Content-Security-Policy\` that lets a browser do nothing with it. Each GET can be asked as HEAD too.`;
 
-/** Throws when a body is no component, or a path has a parameter that nobody described. */
+/** Throws when a body is no component, or a path has a parameter without a description. */
 export function createDocument(routes: readonly Route[]): OpenApiDocument {
   return {
     openapi: '3.1.1',

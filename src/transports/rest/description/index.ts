@@ -1,4 +1,4 @@
-// The description of this API, as programs and as people read it; made once, when the door is.
+// The description of this API, for programs and for people; made once, with the transport.
 
 import type { Reference, Route } from '../routes/route.ts';
 import { createDocument } from './document.ts';

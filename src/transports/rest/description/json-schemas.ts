@@ -1,5 +1,6 @@
-// JSON Schema out of the zod schemas that parse requests and shape answers: always what goes over the wire, before any
-// transformation. An answer's objects stay open, so that fields may be added to them later; a request's are closed.
+// JSON Schema out of the zod schemas that parse requests and shape answers: always what goes over
+// the wire, before any transformation. An answer's objects stay open, so that fields may be added
+// to them later; a request's are closed.
 
 import { z } from 'zod';
 import { components, SHORTHAND } from '../schemas/components.ts';
@@ -60,7 +61,7 @@ function mendSchema({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jso
   const component = components.get(zodSchema);
   // What is made of a component looks like it, but has no name.
   if (component?.id !== undefined) jsonSchema.description = component.description;
-  // Every whole number is a safe one; to say so everywhere helps nobody.
+  // Every whole number is a safe one; saying so everywhere would only be noise.
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   const { [SHORTHAND]: field, ...object } = jsonSchema;

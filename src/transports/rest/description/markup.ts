@@ -1,4 +1,5 @@
-// The little markup that texts of the description have, as HTML: paragraphs, lists, `code`. Everything else is text.
+// The little markup that texts of the description have, as HTML: paragraphs, lists, `code`.
+// Everything else is text.
 
 /** Text as HTML shows it, in elements and in attributes. */
 export function escapeHtml(text: string): string {

@@ -29,7 +29,7 @@ export function renderType(schema: JsonSchema): string {
     .join(' or ');
 }
 
-/** A link to where a component is told. */
+/** A link to the place of a component. */
 export function renderReference(reference: string): string {
   const [kind = '', name = ''] = reference.split('/').slice(-2).map(escapeHtml);
   return `<a href="#${kind}-${name}">${name}</a>`;

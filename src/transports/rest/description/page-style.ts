@@ -1,5 +1,5 @@
-// How the reference looks: readable on a telephone, beside a table of contents where there is room, dark where the
-// reader's system is.
+// How the reference looks: readable on a telephone, beside a table of contents where there is room,
+// dark where the reader's system is.
 
 export const pageStyle = `
 :root { color-scheme: light dark; --ink: #1d2430; --soft: #5a6475; --paper: #fff; --shade: #f4f6f9; --line: #d9dee7; --accent: #0b5cad; }

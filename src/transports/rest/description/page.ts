@@ -1,4 +1,4 @@
-// The reference for people: the OpenAPI document as one page that needs no script and loads nothing from anywhere.
+// The reference for people: the OpenAPI document as one page without a script, which loads nothing.
 
 import { createHash } from 'node:crypto';
 import type { Header, MediaType, Response } from './answers.ts';
@@ -122,7 +122,7 @@ function renderParameters(parameters: readonly Parameter[]): string {
   return renderTable(['name', 'type', 'meaning'], rows);
 }
 
-/** What many calls share is told once, further down. */
+/** What many calls share stands once, further down. */
 function renderAnswer([status, { $ref, description = '', headers = {}, content = {} }]: [string, Response]): string[] {
   if ($ref !== undefined) return [status, renderReference($ref), ''];
   const withHeaders = Object.entries(headers).map(renderHeader);
@@ -134,7 +134,7 @@ function renderShared([name, response]: [string, Response]): string[] {
   return [`<span id="responses-${escapeHtml(name)}">${escapeHtml(name)}</span>`, ...cells];
 }
 
-/** Those of many answers are told once, further down. */
+/** Headers of many answers stand once, further down. */
 function renderHeader([name, header]: [string, Header]): string {
   if ('$ref' in header) return '';
   const { description, required } = header;

@@ -45,7 +45,10 @@ const withKey: readonly ProblemCode[] = [
 /** Answered before anybody knows whose call it is. */
 const beforeCounting: readonly ProblemCode[] = ['unauthenticated', 'request_timeout', 'headers_too_large'];
 
-/** The components that calls refer to, and `NotFound` and `MethodNotAllowed`, which no call of its own has. */
+/**
+ * The components that calls refer to, and `NotFound` and `MethodNotAllowed`, which no call of its
+ * own has.
+ */
 export function describeSharedProblems(): Record<string, Response> {
   return Object.fromEntries(
     Object.entries(shared).map(([name, codes]) => {

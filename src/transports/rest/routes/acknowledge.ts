@@ -1,4 +1,5 @@
-// POST /v1/subscriptions/{subscription}/acknowledge: signs for messages; each row of the ledger is written once.
+// POST /v1/subscriptions/{subscription}/acknowledge: signs for messages; each row of the ledger is
+// written once.
 
 import { parseBody } from '../../http/requests.ts';
 import { createAcknowledgedAnswer, sendSettled } from '../answers.ts';

@@ -1,4 +1,4 @@
-// POST /v1/keys: makes a key. The answer is the only place where its text is ever shown.
+// POST /v1/keys: makes a key. The answer is the only place that ever has its text.
 
 import { parseBody } from '../../http/requests.ts';
 import { keyAnswer } from '../answers.ts';

@@ -1,4 +1,5 @@
-// PUT /v1/subscriptions/{subscription}: creates it, or answers 200 where an existing one agrees with what is said.
+// PUT /v1/subscriptions/{subscription}: creates it, or answers 200 where an existing one agrees
+// with what is said.
 
 import { checkAccess } from '../../../domain/access.ts';
 import { parseBody } from '../../http/requests.ts';

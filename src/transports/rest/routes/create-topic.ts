@@ -1,4 +1,5 @@
-// PUT /v1/topics/{topic}: creates it, or answers 200 where an existing one agrees with what is said.
+// PUT /v1/topics/{topic}: creates it, or answers 200 where an existing one agrees with what is
+// said.
 
 import { parseBody } from '../../http/requests.ts';
 import { topicAnswer } from '../answers.ts';

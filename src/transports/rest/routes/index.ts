@@ -1,4 +1,4 @@
-// Every operation of this door.
+// The list of all operations.
 
 import { acknowledge } from './acknowledge.ts';
 import { checkHealth } from './check-health.ts';

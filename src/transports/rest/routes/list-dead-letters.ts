@@ -1,4 +1,5 @@
-// GET /v1/subscriptions/{subscription}/dead-letters: a page of the open dead letters, the oldest first.
+// GET /v1/subscriptions/{subscription}/dead-letters: a page of the open dead letters, the oldest
+// first.
 
 import { parseQuery } from '../../http/requests.ts';
 import { deadLetterAnswer } from '../answers.ts';

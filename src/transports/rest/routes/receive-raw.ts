@@ -1,4 +1,5 @@
-// POST /v1/subscriptions/{subscription}/receive/raw: one message as the answer's body; 204 when none came.
+// POST /v1/subscriptions/{subscription}/receive/raw: one message as the answer's body; 204 when
+// none came.
 
 import { openAnswerOf } from '../../http/open-answers.ts';
 import { parseBody } from '../../http/requests.ts';

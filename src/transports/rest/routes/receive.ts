@@ -1,4 +1,5 @@
-// POST /v1/subscriptions/{subscription}/receive: leases messages, waiting for some when there are none.
+// POST /v1/subscriptions/{subscription}/receive: leases messages, waiting for some when there are
+// none.
 
 import { openAnswerOf } from '../../http/open-answers.ts';
 import { parseBody } from '../../http/requests.ts';

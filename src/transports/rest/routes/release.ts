@@ -1,4 +1,5 @@
-// POST /v1/subscriptions/{subscription}/release: gives messages back, for another attempt at once or later.
+// POST /v1/subscriptions/{subscription}/release: gives messages back, for another attempt at once
+// or later.
 
 import { parseBody } from '../../http/requests.ts';
 import { sendSettled, settledAnswer } from '../answers.ts';

@@ -1,5 +1,5 @@
-// What a route is: one operation, with everything that its description says beside what it does. It parses, makes one
-// engine call and shapes the answer. A route without a description does not compile.
+// Routes: each is one operation with its description beside it. It parses, makes one engine call
+// and shapes the answer. A route without a description does not compile.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -39,14 +39,17 @@ interface RouteFields {
   readonly handle: (request: FastifyRequest, reply: FastifyReply, deps: RouteDeps) => Promise<unknown>;
 }
 
-/** Everybody's, or named by the operation that the table of who may do what knows. */
+/** Open to everybody, or one of the operations of the table of access rules. */
 type Guard =
   | { readonly open: true; readonly operation?: never }
   | { readonly open?: never; readonly operation: Operation };
 
 export type Route = RouteFields & Guard;
 
-/** What the description says of an operation beyond what can be seen from its route. Texts may hold `code`. */
+/**
+ * What the description says of an operation beyond what can be seen from its route. Texts may hold
+ * `code`.
+ */
 export interface OperationDescription {
   /** Lasting: programs are generated with it. */
   readonly id: string;

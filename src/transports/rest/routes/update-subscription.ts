@@ -1,4 +1,5 @@
-// PATCH /v1/subscriptions/{subscription}: changes the settings that are named and leaves the others.
+// PATCH /v1/subscriptions/{subscription}: changes the settings that are named and leaves the
+// others.
 
 import { parseBody } from '../../http/requests.ts';
 import { subscriptionAnswer } from '../answers.ts';

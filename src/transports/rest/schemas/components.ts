@@ -1,5 +1,5 @@
-// The bodies that the API's description knows by name, each with what it is and with examples, which are types checked
-// against it here and values checked against it in the tests.
+// The bodies that the API's description knows by name, each with what it is and with examples,
+// which are types checked against it here and values checked against it in the tests.
 
 import { z } from 'zod';
 
@@ -13,8 +13,8 @@ export interface Component {
 }
 
 /**
- * A key of an object's metadata: the name of the one field that may stand for the whole object, as a receipt does for
- * `{ "receipt": … }`.
+ * A key of an object's metadata: the name of the one field that may stand for the whole object, as
+ * a receipt does for `{ "receipt": … }`.
  */
 export const SHORTHAND = 'shorthand';
 

@@ -1,4 +1,5 @@
-// Values that several examples share, so that what is published in one is what is received and signed for in another.
+// Values that several examples share, so that what is published in one is what is received and
+// signed for in another.
 
 export const exampleIds = {
   message: 'AQAAAAEAAAAAAAAAAVx3pE1Cv0hF',

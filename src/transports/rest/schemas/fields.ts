@@ -1,6 +1,7 @@
-// The kinds of fields that bodies are made of. Those of requests say in one phrase what would be right, limit included;
-// the phrase follows the field's name in the answer's sentence. What JSON Schema cannot read off a check stands beside it
-// as metadata, made of the same limits (docs/decisions/0021-openapi-from-zod.md).
+// The kinds of fields that bodies are made of. Those of requests say in one phrase what would be
+// right, limit included; the phrase follows the field's name in the answer's sentence. What JSON
+// Schema cannot read off a check stands beside it as metadata, made of the same limits
+// (docs/decisions/0021-openapi-from-zod.md).
 
 import { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
@@ -8,10 +9,14 @@ import { limits } from '../../../domain/limits.ts';
 export const NAME_RULE =
   'must be 1 to 128 letters, digits, dots, underscores and hyphens, beginning with a letter or a digit';
 
-/** Visible ASCII as it stands, quotes included where a client sends them (draft-ietf-httpapi-idempotency-key-header). */
+/**
+ * Visible ASCII as it stands, quotes included where a client sends them
+ * (draft-ietf-httpapi-idempotency-key-header).
+ */
 export const idempotencyKeyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyCharactersMax}}$`);
 
-// RFC 9110, section 8.3.1; parameters are kept as they are, but have to fit into a header line again.
+// RFC 9110, section 8.3.1; parameters are kept as they are, but have to fit into a header line
+// again.
 const MEDIA_TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[\t ]*;[\x20-\x7e]*)?$/;
 const RFC_3339 = z.iso.datetime({ offset: true });
 const TIME_MAX = Date.parse('9999-12-31T23:59:59.999Z');
@@ -40,7 +45,10 @@ export function wholeNumber(min: number, max: number) {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** A whole number as a header or a query string writes it; `number` says which ones, and the default if there is one. */
+/**
+ * A whole number as a header or a query string writes it; `number` says which ones, and the default
+ * if there is one.
+ */
 export function written<Inner extends z.ZodType<number>>(number: Inner) {
   const readDigits = (value: string | undefined) => {
     if (value === undefined) return value;
@@ -84,13 +92,18 @@ const DATE_TIME = { type: 'string', format: 'date-time' };
 /** RFC 3339, with an offset; years 1970 to 9999. */
 export const time = z.unknown().transform(readTime).meta(DATE_TIME);
 
-/** The same in a query string, where the plus sign of an offset, sent as it is, arrives as a space. */
+/**
+ * The same in a query string, where the plus sign of an offset, sent as it is, arrives as a space.
+ */
 export const timeText = z
   .unknown()
   .transform((value, context) => readTime(String(value).replace(' ', '+'), context))
   .meta(DATE_TIME);
 
-/** An instant in an answer: RFC 3339 in UTC with milliseconds, which is how JSON.stringify writes a Date. */
+/**
+ * An instant in an answer: RFC 3339 in UTC with milliseconds, which is how JSON.stringify writes a
+ * Date.
+ */
 export const instant = z.custom<Date | string>().meta(DATE_TIME);
 
 /** A whole number in an answer. */

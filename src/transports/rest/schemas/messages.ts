@@ -111,7 +111,10 @@ export function refuseTwoTimes(
   });
 }
 
-/** The first thing wrong with the attributes, if any; `name` is null when it is all of them together. */
+/**
+ * The first thing wrong with the attributes, if any; `name` is null when it is all of them
+ * together.
+ */
 function* findAttributeFaults(
   entries: readonly [string, unknown][],
 ): Generator<{ name: string | null; message: string }> {
@@ -122,7 +125,8 @@ function* findAttributeFaults(
   let bytes = 0;
   for (const [name, value] of entries) {
     if (!limits.attributeNamePattern.test(name)) yield { name, message: ATTRIBUTE_NAME_RULE };
-    // Header lines know no case: two such names would become one on the way to a client of the raw calls.
+    // Header lines know no case: two such names would become one on the way to a client of the raw
+    // calls.
     if (seen.has(name.toLowerCase())) yield { name, message: 'must not differ from another name in case alone' };
     seen.add(name.toLowerCase());
     if (typeof value !== 'string') yield { name, message: 'must be a string' };
@@ -142,7 +146,10 @@ function readUtf8(body: string): Buffer | string {
   return body.isWellFormed() ? Buffer.from(body, 'utf8') : 'must be valid Unicode, without lone surrogates';
 }
 
-/** Node skips what is not base64; encoding the result again shows whether anything was lost (RFC 4648, section 3.5). */
+/**
+ * Node skips what is not base64; encoding the result again shows whether anything was lost (RFC
+ * 4648, section 3.5).
+ */
 function readBase64(body: string): Buffer | string {
   const bytes = Buffer.from(body, 'base64');
   return bytes.toString('base64') === body

@@ -7,7 +7,10 @@ import { count, instant, mediaType, wholeNumber, written } from './fields.ts';
 import { deliverAt, orderingKey, refuseTwoTimes } from './messages.ts';
 import { idempotencyKey } from './parameters.ts';
 
-/** Stands for any number of headers that begin so; an asterisk may be part of a header's name, but nobody's is. */
+/**
+ * Stands for any number of headers that begin so; an asterisk may be part of a header's name, but
+ * nobody's is.
+ */
 export const ANY_ATTRIBUTE = 'Willcall-Attribute-*';
 const KNOWN = 'willcall-attribute-<name>, willcall-ordering-key, willcall-delay-seconds, willcall-deliver-at';
 

@@ -1,4 +1,5 @@
-// Settings of a noun as a table: from a row come the field of requests, that of answers, and its words.
+// Settings of a noun as a table: from a row come the field of requests, that of answers, and its
+// words.
 
 import { z } from 'zod';
 import type { Changes } from '../../../domain/settings.ts';
