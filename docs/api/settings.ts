@@ -1,4 +1,4 @@
-// Settings of topics and subscriptions as the documents need them: tables for people, types for the client.
+// Settings of topics and subscriptions, written out: tables for the guide, types for the client.
 
 import { z } from 'zod';
 import type { AnyTable } from '../../src/transports/rest/schemas/setting-table.ts';

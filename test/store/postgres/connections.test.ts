@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { subscriptionDefaults } from '../../../src/domain/subscription.ts';
 import { createStore, type Store } from '../../../src/store/index.ts';
 import { createConnect } from '../../../src/store/postgres/connections.ts';
 import { createDb } from '../../../src/store/postgres/db.ts';
@@ -86,23 +87,7 @@ describe('a connection that is cut', () => {
       'a transaction',
       () =>
         store.subscriptions.create(
-          {
-            ...{
-              name: 'cut',
-              topicId: queue.topicId,
-              topic: queue.name,
-              start: 'latest',
-              visibilityTimeoutSeconds: 30,
-            },
-            ...{
-              delaySeconds: 0,
-              maxAttempts: 1,
-              maxDeliveries: 1,
-              minBackoffSeconds: 0,
-              maxBackoffSeconds: 0,
-              maxInFlight: null,
-            },
-          },
+          { ...subscriptionDefaults, name: 'cut', topicId: queue.topicId, topic: queue.name, start: 'latest' },
           CALLER,
         ),
       'lock table willcall.delivery in access exclusive mode',

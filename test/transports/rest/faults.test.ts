@@ -3,24 +3,14 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { errorCodes, WillcallError } from '../../../src/domain/errors.ts';
-import type { Topic } from '../../../src/domain/topic.ts';
+import { type Topic, topicDefaults } from '../../../src/domain/topic.ts';
 import { describeProblem } from '../../../src/transports/http/problems.ts';
 import { type FakeDoor, openDoor } from './fake-engine.ts';
 
 let door: FakeDoor;
 afterEach(() => door?.stop());
 
-const topic: Topic = {
-  ...{ topicId: 1, name: 't', createdAt: new Date(0), createdBy: 'admin' },
-  ...{
-    retentionSeconds: 1,
-    retainAcknowledgedSeconds: 1,
-    expiredRetentionSeconds: 1,
-    maxMessageBytes: 1,
-    maxBacklog: null,
-    dedupeWindowSeconds: 1,
-  },
-};
+const topic: Topic = { ...topicDefaults, topicId: 1, name: 't', createdAt: new Date(0), createdBy: 'admin' };
 
 describe('a fault of the engine', () => {
   it('that nobody foresaw is a 500 that tells nothing of the inside, and is logged', async () => {
