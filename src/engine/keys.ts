@@ -1,5 +1,6 @@
-// API keys: create, get, list, revoke. A secret leaves this file once, in the answer to its creation;
-// what is kept is a hash. A revoked key keeps its row, and revoking it again changes nothing.
+// API keys: create, get, list, revoke.
+// A secret leaves this file once, in the answer to its creation; a hash is kept. A revoked key keeps
+// its row, and revoking it again changes nothing.
 
 import { randomBytes } from 'node:crypto';
 import { type Grant, type Principal, roleScopes } from '../domain/access.ts';
@@ -32,13 +33,16 @@ export interface KeyQuery extends PageRequest<string> {
 }
 
 export interface KeyVerbs {
-  /** Makes a key; `key` is its text, which is known to nobody afterwards. Throws `invalid_request`. */
+  /** `key` is the key's text, which nothing keeps. Throws `invalid_request`. */
   createKey(request: CreateKeyRequest): Promise<{ apiKey: ApiKey; key: string }>;
   /** Revoked and expired ones too. Throws `key_not_found`. */
   getKey(keyId: string): Promise<ApiKey>;
   /** In the order of their making. */
   listKeys(query: KeyQuery): Promise<{ keys: readonly ApiKey[]; next: string | null }>;
-  /** Ends the key on every instance within a second; changes nothing when repeated. Throws `key_not_found`. */
+  /**
+   * Ends the key on every instance within a second; changes nothing when repeated. Throws
+   * `key_not_found`.
+   */
   revokeKey(keyId: string, caller: Principal): Promise<void>;
 }
 
@@ -101,7 +105,7 @@ function checkRequest(client: string, grants: readonly Grant[], expiresAt: Date 
   if (fields.length > 0) throw new WillcallError('invalid_request', { fields });
 }
 
-/** A grant that opens nothing, or names what its role has no use for, is refused at its creation. */
+/** Refuses a grant that opens nothing, or names what its role has no use for. */
 function findFaults({ role, ...names }: Grant, index: number): FieldFault[] {
   const kinds = roleScopes[role];
   const useless = (['topics', 'subscriptions'] as const).filter(

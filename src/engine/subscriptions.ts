@@ -1,5 +1,6 @@
-// Subscriptions: create, get, list, update, delete. A subscription without a topic is a plain queue:
-// it gets a topic of its own name. Creation can be repeated: it changes nothing that exists.
+// Subscriptions: create, get, list, update, delete.
+// A subscription without a topic is a plain queue: it gets a topic of its own name. Creation can be
+// repeated: it changes nothing that exists.
 
 import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
@@ -18,12 +19,12 @@ import { type NamePageRequest, readPage } from './pages.ts';
 import { requireTopic } from './topics.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
-/** What the caller said; what is absent takes its default on creation and stays as it is on change. */
+/** What is absent takes its default on creation and stays as it is on change. */
 export type SubscriptionChanges = Changes<SubscriptionSettings>;
 
 export interface CreateSubscriptionRequest {
   readonly name: string;
-  /** Absent: a topic of the same name, which is created when there is none. A named topic must exist. */
+  /** Absent: the topic of the same name, created if need be. A named topic must exist. */
   readonly topic?: string | undefined;
   readonly start?: StartPosition | undefined;
   readonly settings: SubscriptionChanges;

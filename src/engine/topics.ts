@@ -1,4 +1,5 @@
-// Topics: create, get, list, update, delete. Creation can be repeated: it changes nothing that exists.
+// Topics: create, get, list, update, delete.
+// Creation can be repeated: it changes nothing that exists.
 
 import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
@@ -9,7 +10,7 @@ import type { Directory } from './lookups/directory.ts';
 import { type NamePageRequest, readPage } from './pages.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
-/** What the caller said; what is absent takes its default on creation and stays as it is on change. */
+/** What is absent takes its default on creation and stays as it is on change. */
 export type TopicChanges = Changes<TopicSettings>;
 
 export interface CreateTopicRequest {
@@ -19,7 +20,7 @@ export interface CreateTopicRequest {
 }
 
 export interface TopicVerbs {
-  /** Creates, or returns the existing topic if every given setting agrees. Throws `topic_conflict`. */
+  /** Creates, or returns the existing topic if each given setting agrees. Throws `topic_conflict`. */
   createTopic(request: CreateTopicRequest): Promise<{ topic: Topic; created: boolean }>;
   /** Throws `topic_not_found`. */
   getTopic(name: string): Promise<Topic>;

@@ -52,7 +52,7 @@ export interface KeyUse {
 }
 
 export function createKeyStore(db: Db) {
-  // A key that another instance writes at this moment is skipped: its use is being recorded already.
+  // Skips a key that another instance writes at this moment: its use is being recorded already.
   // The order, and the locks taken in it, keep two instances from waiting for each other.
   const useRecording = db.prepare(
     'record_key_use',

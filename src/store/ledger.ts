@@ -137,7 +137,7 @@ function countWithin(sizes: readonly number[]): number {
   return beyond === -1 ? sizes.length : beyond;
 }
 
-/** An id of the log's own numbering says its sequence; that of a delayed message does not (its number is another). */
+/** Null for the id of a delayed message, which has a number of another kind. */
 function sequenceOf(messageId: Buffer): number | null {
   return messageId[0] === 1 ? Number(messageId.readBigUInt64BE(5)) : null;
 }

@@ -1,4 +1,4 @@
-// Which names a list is about, as a condition: whole names, and beginnings of names.
+// Scopes of a list as a condition: whole names, and beginnings of names.
 
 import type { ExpressionBuilder, ExpressionWrapper, SqlBool } from 'kysely';
 import { sql } from 'kysely';
@@ -8,11 +8,11 @@ import type { Tables } from './postgres/tables.ts';
 export interface NamePage {
   readonly after: string;
   readonly limit: number;
-  /** Each a whole name, or the beginning of names and `*`; none shows nothing. */
+  /** Each a whole name, or the beginning of names and `*`; without any the page is empty. */
   readonly scopes: readonly string[];
 }
 
-/** True where one of the scopes covers the name; `column` is compared byte by byte, as its collation "C" does. */
+/** True where one of the scopes covers the name, compared byte by byte. */
 export function isInScopes<Table extends keyof Tables>(
   eb: ExpressionBuilder<Tables, Table>,
   column: 'topic.name' | 'subscription.name',

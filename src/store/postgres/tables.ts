@@ -1,6 +1,6 @@
-// The tables as Kysely sees them, in camelCase: the columns that lists and administration use.
-// A setting's column has its domain name in snake_case, so that it needs no line here. The hot verbs
-// reach the tables by SQL functions (migrations/functions) and need no types here.
+// Tables as Kysely sees them, in camelCase: the columns that lists and administration use.
+// A setting's column has its domain name in snake_case and needs no line here. The hot verbs reach
+// the tables by SQL functions (migrations/functions) and need no types here.
 
 import type { ColumnType, Generated } from 'kysely';
 import type { Grant } from '../../domain/access.ts';
