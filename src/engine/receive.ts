@@ -13,9 +13,9 @@ import type { AcknowledgeVerb } from './acknowledge.ts';
 import type { Directory } from './lookups/directory.ts';
 import type { HandBack } from './release.ts';
 import type { CallerSignal } from './waiting/abort-signal.ts';
-import type { Handed, SubscriptionIds, WaiterRequest } from './waiting/dispatcher.ts';
 import type { Dispatchers } from './waiting/dispatchers.ts';
 import type { ParkedReceives } from './waiting/parked-receives.ts';
+import type { Handed, SubscriptionIds, WaiterRequest } from './waiting/waiter.ts';
 
 export interface ReceiveRequest {
   readonly subscription: string;

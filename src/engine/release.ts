@@ -8,7 +8,7 @@ import type { HandedMessage } from '../store/packing/handed-messages.ts';
 import type { SettleItem } from '../store/settling.ts';
 import type { Drainable } from './batching/batcher.ts';
 import { createSettleBatcher, type SettleDeps, type SettleRequest, settleReceipts } from './settle.ts';
-import type { SubscriptionIds } from './waiting/dispatcher.ts';
+import type { SubscriptionIds } from './waiting/waiter.ts';
 
 export type ReleaseRequest = SettleRequest<ReleaseEntry>;
 

@@ -3,7 +3,8 @@
 import { vi } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';
 import { ByteBudget } from '../../src/engine/fair-use/byte-budget.ts';
-import { Dispatcher, type Look, type WaiterAnswer, type WaiterRequest } from '../../src/engine/waiting/dispatcher.ts';
+import { Dispatcher, type ReceiveQuery } from '../../src/engine/waiting/dispatcher.ts';
+import type { WaiterAnswer, WaiterRequest } from '../../src/engine/waiting/waiter.ts';
 import type { ReceiveOutcome } from '../../src/store/deliveries.ts';
 import type { HandedMessage } from '../../src/store/packing/handed-messages.ts';
 import { createRandom64 } from '../../src/store/postgres/random.ts';
@@ -12,7 +13,7 @@ export const BYTES_MAX = 1000;
 export const BUDGET_BYTES = 100_000;
 
 interface PendingLook {
-  look: Look;
+  look: ReceiveQuery;
   answer: (outcome: Partial<ReceiveOutcome>) => void;
   fail: (error: Error) => void;
 }
@@ -41,7 +42,7 @@ export function openDispatcherBench() {
       availableOr: (resume) => database.away?.add(resume) === undefined,
       refuse: () => new WillcallError('database_unavailable', 'away'),
     },
-    hears: () => false,
+    isListening: () => false,
     bytesMax: BYTES_MAX,
     receive: (look) => {
       const { promise, resolve, reject } = Promise.withResolvers<ReceiveOutcome>();

@@ -1,62 +1,41 @@
-// The dispatcher of one subscription: parks its waiters in memory and runs at most one receive at a
-// time for all of them together. A wake during a running receive makes it run again. A waiter whose
-// client went away is forgotten before anything is leased to it; what was leased in the same moment
-// is handed back.
+// Dispatcher of one subscription: parks its waiters in memory and runs at most one receive query at
+// a time for all of them together. A wake during a query makes it run again. A waiter whose client
+// went away is forgotten before anything is leased to it; what was leased in the same moment is
+// handed back. The states of a waiter are those of waiter.ts.
 
 import { setImmediate } from 'node:timers/promises';
 import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
 import type { HandedMessage } from '../../store/packing/handed-messages.ts';
 import type { DatabaseHealth } from '../../store/postgres/health.ts';
-import type { ByteBudget, ByteOwner } from '../fair-use/byte-budget.ts';
+import type { ByteBudget } from '../fair-use/byte-budget.ts';
 import type { CallerSignal } from './abort-signal.ts';
-import { DeferredFloor } from './deferred-floor.ts';
+import { Alarm } from './alarm.ts';
+import { QueryFloors } from './query-floors.ts';
+import {
+  createWaiter,
+  type Handed,
+  isAnswered,
+  nextState,
+  type SubscriptionIds,
+  type Waiter,
+  type WaiterAnswer,
+  type WaiterEvent,
+  type WaiterRequest,
+} from './waiter.ts';
 
-/** After so long everything deferred is looked at again. */
-const FULL_LOOK_MS = 60_000;
-/** Later ones are found by the look ahead. */
+/** What is due later is found by the sweep's look-ahead. */
 const NEXT_AT_MS_MAX = 60_000;
-/** Of one receive; those behind them follow in the next. */
+/** Of one query; those behind them follow in the next. */
 const WAITERS_MAX = 100;
 const MESSAGES_MAX = 2_000;
 /** So soon after an empty answer a client may be taken to have waited on. */
 const WAITS_ON_MS = 2_000;
-/**
- * Timers fire up to a millisecond early, and instants are cut to the millisecond: a look then would
- * be in vain.
- */
-const EARLY_MS = 2;
 /** Small bodies are not worth a difference. */
 const EXPECTED_BYTES_MIN = 64 * 1024;
 
-export interface WaiterRequest extends Omit<WaiterRow, 'nonce'> {
-  /** Whose bytes the answer will be. */
-  readonly owner: ByteOwner;
-  readonly waitMs: number;
-  readonly signal: CallerSignal;
-  /** Is handed what a statement brought for a client that had gone meanwhile. */
-  readonly onLost: (handed: Handed, row: WaiterRow) => void;
-}
-
-/**
- * What a waiter was handed, with what its receipts are made of; `gone` when the subscription is no
- * more.
- */
-export type WaiterAnswer = Handed | 'gone';
-
-export interface Handed {
-  readonly messages: readonly HandedMessage[];
-  readonly ids: SubscriptionIds;
-  readonly nonce: bigint;
-}
-
-export interface SubscriptionIds {
-  readonly topicId: number;
-  readonly subscriptionId: number;
-}
-
-/** One look at the subscription for several waiters. */
-export interface Look {
-  /** What the bodies may come to: as much as the last look brought. */
+/** One receive query for several waiters of the subscription. */
+export interface ReceiveQuery {
+  /** What the bodies may come to: as much as the last query brought. */
   readonly expectedBytes: number;
   readonly deferredFloor: Date | null;
   readonly leaseFloor: number;
@@ -67,49 +46,32 @@ export interface DispatcherOptions {
   readonly ids: SubscriptionIds;
   readonly byteBudget: Pick<ByteBudget, 'roomOr' | 'roomForOr'>;
   readonly health: DatabaseHealth;
-  /** Gives the nonce of the next waiter's delivery: 64 bits that nobody can guess. */
+  /** Makes the nonce of a waiter's delivery: 64 bits that nobody can guess. */
   readonly newNonce: () => bigint;
-  /** Whether what other instances make receivable is heard of here. */
-  readonly hears: () => boolean;
-  readonly receive: (look: Look) => Promise<ReceiveOutcome>;
-  /** The bound that `receive` puts on the bodies of one look. */
+  /** Whether notifications of other instances arrive here. */
+  readonly isListening: () => boolean;
+  readonly receive: (query: ReceiveQuery) => Promise<ReceiveOutcome>;
+  /** The bound that `receive` puts on the bodies of one query. */
   readonly bytesMax: number;
-}
-
-interface Waiter {
-  readonly row: WaiterRow;
-  readonly owner: ByteOwner;
-  readonly resolve: (answer: WaiterAnswer) => void;
-  readonly reject: (error: unknown) => void;
-  readonly onLost: WaiterRequest['onLost'];
-  /** No longer waits for messages: its time is over or its client is gone. */
-  over: boolean;
-  left: boolean;
-  /** Named by the receive that is on its way. */
-  asked: boolean;
-  /** A look has found nothing for it: it is parked, and stays so while the database is away. */
-  looked: boolean;
-  timer: NodeJS.Timeout | null;
 }
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiters = new Set<Waiter>();
+  readonly #floors = new QueryFloors();
+  readonly #alarm = new Alarm(() => this.wake());
   readonly #resume = () => this.wake();
-  /** Waiters for whom a look has found nothing, and when the last one went with an empty answer. */
+  /** Waiters in the state `parked`, and when the last one got an empty answer. */
   #parked = 0;
   #parkedUntil = Number.NEGATIVE_INFINITY;
   #running = false;
+  /** Something may have become receivable since the last query began. */
   #dirty = false;
-  /** The last look left somebody without, though there was room, and nothing was heard since. */
+  /** The last query left a waiter without messages though there was room, and none came since. */
   #knownEmpty = false;
-  readonly #deferredFloor = new DeferredFloor();
-  #leaseFloor = 0;
-  #fullLookAt = 0;
   #expectedBytes = EXPECTED_BYTES_MIN;
-  #alarm: { at: number; timer: NodeJS.Timeout } | null = null;
   #stopped = false;
-  /** For forgetting dispatchers that nobody has used for long. */
+  /** For forgetting dispatchers that were not used for long. */
   usedAt = performance.now();
 
   constructor(options: DispatcherOptions) {
@@ -122,8 +84,6 @@ export class Dispatcher {
 
   /** Resolves with messages, with none when the time is over, or 'gone'. */
   wait(request: WaiterRequest): Promise<WaiterAnswer> {
-    // What arrives while the instance stops is looked at once and not parked.
-    const waitMs = this.#stopped ? 0 : request.waitMs;
     this.usedAt = performance.now();
     const { promise, resolve, reject } = Promise.withResolvers<WaiterAnswer>();
     const waiter = createWaiter(request, this.#options.newNonce(), { resolve, reject });
@@ -131,41 +91,15 @@ export class Dispatcher {
       resolve(this.#handed(waiter, []));
       return promise;
     }
+    // What arrives while the instance stops is asked for once and not parked.
+    if (this.#stopped) waiter.state = 'urgent';
     this.#takePlace(request.receiveKey);
-    this.#watch(waiter, request.signal, waitMs);
-    const isParked = waitMs > 0 && this.#isLookNeedless(request.receiveKey);
+    this.#watch(waiter, request.signal, request.waitMs);
+    const isParked = waiter.state === 'new' && this.#isQueryNeedless(request.receiveKey);
     this.#waiters.add(waiter);
-    if (isParked) this.#park(waiter);
+    if (isParked) this.#move(waiter, 'findNothing');
     else this.wake();
     return promise;
-  }
-
-  #watch(waiter: Waiter, signal: CallerSignal, waitMs: number): void {
-    const leave = (): void => {
-      waiter.left = true;
-      this.#giveUp(waiter);
-    };
-    signal.addEventListener('abort', leave, { once: true });
-    if (waitMs > 0) waiter.timer = setTimeout(() => this.#giveUp(waiter), waitMs);
-    else waiter.over = true;
-  }
-
-  /**
-   * Whether somebody waits here already, or did until a moment ago, and nothing was heard since a
-   * look found nothing: then it would find nothing for a newcomer either, who waits with the same
-   * right to be woken. One who asks again for an answer is looked for.
-   */
-  #isLookNeedless(receiveKey: string | null): boolean {
-    if (receiveKey !== null || !this.#knownEmpty || this.#dirty || this.#running) return false;
-    const { hears, health } = this.#options;
-    const waitsOn = this.#parked > 0 || performance.now() - this.#parkedUntil <= WAITS_ON_MS;
-    return waitsOn && hears() && health.availableOr(this.#resume);
-  }
-
-  #park(waiter: Waiter): void {
-    if (waiter.looked) return;
-    waiter.looked = true;
-    this.#parked += 1;
   }
 
   /** Something may be receivable. */
@@ -175,28 +109,39 @@ export class Dispatcher {
     if (!this.#running && this.#waiters.size > 0) void this.#run();
   }
 
-  /**
-   * Something will be receivable in so many milliseconds; only the earliest such moment is kept.
-   */
+  /** Something will be receivable in so many milliseconds. */
   wakeIn(delayMs: number): void {
-    if (delayMs > NEXT_AT_MS_MAX || this.#stopped) return;
-    const at = performance.now() + delayMs;
-    if (this.#alarm !== null) {
-      if (this.#alarm.at <= at) return;
-      clearTimeout(this.#alarm.timer);
-    }
-    const timer = setTimeout(() => {
-      this.#alarm = null;
-      this.wake();
-    }, Math.max(0, delayMs) + EARLY_MS);
-    this.#alarm = { at, timer };
+    if (delayMs <= NEXT_AT_MS_MAX && !this.#stopped) this.#alarm.setIn(delayMs);
   }
 
   /** Answers every waiter with what there is: nothing. */
   stop(): void {
     this.#stopped = true;
-    if (this.#alarm !== null) clearTimeout(this.#alarm.timer);
-    for (const waiter of this.#waiters) this.#giveUp(waiter);
+    this.#alarm.clear();
+    for (const waiter of this.#waiters) this.#move(waiter, 'expire');
+  }
+
+  #watch(waiter: Waiter, signal: CallerSignal, waitMs: number): void {
+    signal.addEventListener('abort', () => this.#move(waiter, 'leave'), { once: true });
+    if (waiter.state === 'new') waiter.timer = setTimeout(() => this.#move(waiter, 'expire'), waitMs);
+  }
+
+  /** A repetition ends the wait of the call that it repeats. */
+  #takePlace(receiveKey: string | null): void {
+    if (receiveKey === null) return;
+    for (const waiter of this.#waiters) if (waiter.row.receiveKey === receiveKey) this.#move(waiter, 'expire');
+  }
+
+  /**
+   * Whether a waiter is parked here, or was until a moment ago, and nothing came since a query
+   * found nothing: then a query would find nothing for a newcomer either. A repetition is always
+   * asked for.
+   */
+  #isQueryNeedless(receiveKey: string | null): boolean {
+    if (receiveKey !== null || !this.#knownEmpty || this.#dirty || this.#running) return false;
+    const { isListening, health } = this.#options;
+    const waitsOn = this.#parked > 0 || performance.now() - this.#parkedUntil <= WAITS_ON_MS;
+    return waitsOn && isListening() && health.availableOr(this.#resume);
   }
 
   async #run(): Promise<void> {
@@ -207,21 +152,21 @@ export class Dispatcher {
         break;
       }
       if (!this.#options.byteBudget.roomOr(this.#resume)) {
-        this.#answerOver();
+        this.#answerUrgent();
         break;
       }
       this.#dirty = false;
-      const { asking, behind } = this.#nextWaiters();
-      if (asking.length === 0) break;
+      const { asked, behind } = this.#askNext();
+      if (asked.length === 0) break;
       try {
-        const outcome = await this.#options.receive(this.#look(asking));
+        const outcome = await this.#options.receive(this.#query(asked));
         this.#learn(outcome);
-        const distributed = this.#distribute(asking, outcome);
+        const distributed = this.#distribute(asked, outcome);
         this.#goOn(distributed, behind);
-        // Their door counts large answers first, so that nobody is given more than a share.
+        // Transports reserve large answers first, so that no key gets more than its share.
         if (distributed.bytes > EXPECTED_BYTES_MIN) await setImmediate();
       } catch (error) {
-        for (const waiter of asking) this.#answer(waiter, () => waiter.reject(error));
+        for (const waiter of asked) this.#move(waiter, 'refuse', () => waiter.reject(error));
         if (behind.length > 0) this.#dirty = true;
       }
       this.usedAt = performance.now();
@@ -230,42 +175,74 @@ export class Dispatcher {
   }
 
   /**
-   * Those that the next look is for, in the order of their arrival, and those that it has no room
-   * for.
+   * Those that the next query is for, in the order of arrival, and those that it has no room for.
    */
-  #nextWaiters(): { asking: Waiter[]; behind: Waiter[] } {
-    const asking: Waiter[] = [];
+  #askNext(): { asked: Waiter[]; behind: Waiter[] } {
+    const asked: Waiter[] = [];
     const behind: Waiter[] = [];
     let messages = 0;
     for (const waiter of this.#waiters) {
-      // It goes on waiting, and is answered empty when its time is over.
       if (!this.#options.byteBudget.roomForOr(waiter.owner, this.#resume)) {
-        if (waiter.over) this.#answerEmpty(waiter);
-        continue;
-      }
-      if (behind.length > 0 || asking.length === WAITERS_MAX || messages >= MESSAGES_MAX) {
+        if (waiter.state === 'urgent') this.#move(waiter, 'findNothing');
+      } else if (behind.length > 0 || asked.length === WAITERS_MAX || messages >= MESSAGES_MAX) {
         behind.push(waiter);
-        continue;
+      } else {
+        this.#move(waiter, 'ask');
+        asked.push(waiter);
+        messages += waiter.row.maxMessages;
       }
-      waiter.asked = true;
-      asking.push(waiter);
-      messages += waiter.row.maxMessages;
     }
-    return { asking, behind };
+    return { asked, behind };
+  }
+
+  #query(asked: readonly Waiter[]): ReceiveQuery {
+    return {
+      expectedBytes: this.#expectedBytes,
+      ...this.#floors.next(),
+      waiters: asked.map((waiter) => waiter.row),
+    };
+  }
+
+  #learn(outcome: ReceiveOutcome): void {
+    this.#floors.learn(outcome);
+    const { checkedAt, nextAt } = outcome;
+    if (checkedAt !== null && nextAt !== null) this.wakeIn(nextAt.getTime() - checkedAt.getTime());
+  }
+
+  /** How many wait on, and whether the query may have left something. */
+  #distribute(asked: readonly Waiter[], outcome: ReceiveOutcome): { unserved: number; more: boolean; bytes: number } {
+    let bytes = 0;
+    let unserved = 0;
+    for (const [i, waiter] of asked.entries()) {
+      const messages = outcome.handed[i] ?? [];
+      for (const message of messages) bytes += message.body.length;
+      if (outcome.outcome === 'subscription_not_found') {
+        this.#move(waiter, 'refuse', () => waiter.resolve('gone'));
+      } else if (messages.length > 0) {
+        this.#hand(waiter, messages);
+      } else {
+        this.#move(waiter, 'findNothing');
+        if (waiter.state === 'parked') unserved += 1;
+      }
+    }
+    if (bytes > 0) this.#expectedBytes = Math.max(bytes, EXPECTED_BYTES_MIN);
+    return { unserved, more: unserved === 0 || bytes >= this.#options.bytesMax, bytes };
+  }
+
+  #hand(waiter: Waiter, messages: readonly HandedMessage[]): void {
+    const handed = this.#handed(waiter, messages);
+    if (waiter.state === 'left') waiter.onLost(handed, waiter.row);
+    this.#move(waiter, 'find', () => waiter.resolve(handed));
   }
 
   /**
-   * Looks again only while there may be more: what found nothing for those in front has nothing for
-   * those behind.
+   * Queries again only while there may be more: what found nothing for those in front has nothing
+   * for those behind.
    */
   #goOn({ unserved, more }: { unserved: number; more: boolean }, behind: readonly Waiter[]): void {
     this.#knownEmpty = !more && !this.#dirty;
     if (more && unserved + behind.length > 0) this.#dirty = true;
-    if (more) return;
-    for (const waiter of behind) {
-      this.#park(waiter);
-      if (waiter.over) this.#answerEmpty(waiter);
-    }
+    if (!more) for (const waiter of behind) this.#move(waiter, 'findNothing');
   }
 
   /**
@@ -273,109 +250,38 @@ export class Dispatcher {
    */
   #refuseNew(): void {
     for (const waiter of this.#waiters) {
-      if (!waiter.looked) this.#answer(waiter, () => waiter.reject(this.#options.health.refuse()));
+      this.#move(waiter, 'refuse', () => waiter.reject(this.#options.health.refuse()));
     }
   }
 
-  /** Those who do not wait learn that there is nothing for them now. */
-  #answerOver(): void {
-    for (const waiter of this.#waiters) if (waiter.over) this.#answerEmpty(waiter);
-  }
-
-  #look(asking: readonly Waiter[]): Look {
-    const now = performance.now();
-    if (now - this.#fullLookAt > FULL_LOOK_MS) {
-      this.#deferredFloor.forget();
-      this.#fullLookAt = now;
-    }
-    return {
-      expectedBytes: this.#expectedBytes,
-      deferredFloor: this.#deferredFloor.at,
-      leaseFloor: this.#leaseFloor,
-      waiters: asking.map((waiter) => waiter.row),
-    };
-  }
-
-  #learn(outcome: ReceiveOutcome): void {
-    if (outcome.checkedAt === null) return;
-    this.#leaseFloor = outcome.leaseFloor;
-    this.#deferredFloor.learn(outcome);
-    if (outcome.nextAt !== null) this.wakeIn(outcome.nextAt.getTime() - outcome.checkedAt.getTime());
-  }
-
-  /** How many go on waiting, and whether the look may have left something. */
-  #distribute(asking: readonly Waiter[], outcome: ReceiveOutcome): { unserved: number; more: boolean; bytes: number } {
-    let bytes = 0;
-    let unserved = 0;
-    for (const [i, waiter] of asking.entries()) {
-      const messages = outcome.handed[i] ?? [];
-      waiter.asked = false;
-      for (const message of messages) bytes += message.body.length;
-      if (outcome.outcome === 'subscription_not_found') {
-        this.#answer(waiter, () => waiter.resolve('gone'));
-      } else if (messages.length > 0) {
-        // It may have left, or its time may have run out, while the statement was on its way.
-        const handed = this.#handed(waiter, messages);
-        if (waiter.left) waiter.onLost(handed, waiter.row);
-        this.#answer(waiter, () => waiter.resolve(handed));
-      } else if (waiter.over) {
-        this.#answerEmpty(waiter);
-      } else {
-        this.#park(waiter);
-        unserved += 1;
-      }
-    }
-    if (bytes > 0) this.#expectedBytes = Math.max(bytes, EXPECTED_BYTES_MIN);
-    return { unserved, more: unserved === 0 || bytes >= this.#options.bytesMax, bytes };
-  }
-
-  /** A repetition ends the wait of the call that it repeats. */
-  #takePlace(receiveKey: string | null): void {
-    if (receiveKey === null) return;
-    for (const waiter of this.#waiters) if (waiter.row.receiveKey === receiveKey) this.#giveUp(waiter);
+  /** There is no room: those who do not wait learn that there is nothing for them now. */
+  #answerUrgent(): void {
+    for (const waiter of this.#waiters) if (waiter.state === 'urgent') this.#move(waiter, 'findNothing');
   }
 
   /**
-   * Ends the wait. A receive that is on its way for this waiter may bring something yet: see
-   * #distribute.
+   * Moves the waiter on. If that ends its wait, it is answered: with no messages unless `settle`
+   * says otherwise.
    */
-  #giveUp(waiter: Waiter): void {
-    waiter.over = true;
-    if (waiter.asked && !waiter.left) return;
-    this.#answerEmpty(waiter);
-  }
-
-  #answerEmpty(waiter: Waiter): void {
-    if (waiter.looked) this.#parkedUntil = performance.now();
-    this.#answer(waiter, () => waiter.resolve(this.#handed(waiter, [])));
+  #move(waiter: Waiter, event: WaiterEvent, settle?: () => void): void {
+    const before = waiter.state;
+    const after = nextState(before, event);
+    if (after === before) return;
+    waiter.state = after;
+    if (before === 'parked') this.#parked -= 1;
+    if (after === 'parked') this.#parked += 1;
+    if (!isAnswered(after) || isAnswered(before)) return;
+    if (waiter.timer !== null) clearTimeout(waiter.timer);
+    this.#waiters.delete(waiter);
+    if (settle !== undefined) {
+      settle();
+      return;
+    }
+    if (before === 'parked' || before === 'last') this.#parkedUntil = performance.now();
+    waiter.resolve(this.#handed(waiter, []));
   }
 
   #handed({ row }: Waiter, messages: readonly HandedMessage[]): Handed {
     return { messages, ids: this.#options.ids, nonce: row.nonce };
   }
-
-  #answer(waiter: Waiter, settle: () => void): void {
-    if (waiter.timer !== null) clearTimeout(waiter.timer);
-    if (this.#waiters.delete(waiter) && waiter.looked) this.#parked -= 1;
-    settle();
-  }
-}
-
-function createWaiter(
-  { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, owner, onLost }: WaiterRequest,
-  nonce: bigint,
-  { resolve, reject }: Pick<Waiter, 'resolve' | 'reject'>,
-): Waiter {
-  return {
-    row: { maxMessages, maxBytes, visibilityTimeoutSeconds, principal, receiveKey, nonce },
-    owner,
-    resolve,
-    reject,
-    onLost,
-    over: false,
-    left: false,
-    asked: false,
-    looked: false,
-    timer: null,
-  };
 }

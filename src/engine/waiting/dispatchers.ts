@@ -7,10 +7,11 @@ import type { Store } from '../../store/index.ts';
 import { Batcher } from '../batching/batcher.ts';
 import type { Slots } from '../batching/slots.ts';
 import type { ByteBudget } from '../fair-use/byte-budget.ts';
-import { Dispatcher, type Look, type SubscriptionIds } from './dispatcher.ts';
+import { Dispatcher, type ReceiveQuery } from './dispatcher.ts';
+import type { SubscriptionIds } from './waiter.ts';
 
 /** Bodies that one look may bring, so that no lock is held while tens of megabytes travel. */
-const LOOK_BYTES_MAX = 4 * 1024 * 1024;
+const QUERY_BYTES_MAX = 4 * 1024 * 1024;
 /** What the looks of one statement may be expected to bring together. */
 const FLUSH_BYTES_MAX = 64 * 1024 * 1024;
 const GROUPS_MAX = 200;
@@ -27,7 +28,7 @@ export interface DispatchersOptions {
   readonly lockWaits: Slots;
 }
 
-type ReceiveEntry = Look & SubscriptionIds;
+type ReceiveEntry = ReceiveQuery & SubscriptionIds;
 
 export class Dispatchers {
   readonly #options: DispatchersOptions;
@@ -42,12 +43,12 @@ export class Dispatchers {
     this.#batcher = new Batcher<ReceiveEntry, ReceiveOutcome>({
       flush: async (groups, wait) => {
         // A dispatcher has one look on its way, so a group has one entry.
-        const looks = groups.flatMap(({ entries }) => entries);
-        const outcomes = await options.store.deliveries.receive(looks, wait, LOOK_BYTES_MAX);
+        const queries = groups.flatMap(({ entries }) => entries);
+        const outcomes = await options.store.deliveries.receive(queries, wait, QUERY_BYTES_MAX);
         options.byteBudget.countForTurn(countBytes(outcomes));
         return outcomes.map((outcome) => (outcome.outcome === 'busy' ? 'busy' : [outcome]));
       },
-      weigh: (look) => ({ items: look.waiters.length, bytes: look.expectedBytes }),
+      weigh: ({ waiters, expectedBytes }) => ({ items: waiters.length, bytes: expectedBytes }),
       groupsMax: GROUPS_MAX,
       itemsMax: 2_000,
       bytesMax: FLUSH_BYTES_MAX,
@@ -66,9 +67,9 @@ export class Dispatchers {
       byteBudget: this.#options.byteBudget,
       health: this.#options.store.health,
       newNonce: this.#options.store.random64,
-      hears: () => this.#options.store.wakeups.isListening(),
-      bytesMax: LOOK_BYTES_MAX,
-      receive: (look) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...look }),
+      isListening: () => this.#options.store.wakeups.isListening(),
+      bytesMax: QUERY_BYTES_MAX,
+      receive: (query) => this.#batcher.submit(ids.subscriptionId, { ...ids, ...query }),
     });
     if (this.#stopped) dispatcher.stop();
     this.#all.set(ids.subscriptionId, { ids, dispatcher });

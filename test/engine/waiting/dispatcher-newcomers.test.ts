@@ -32,7 +32,7 @@ beforeEach(async () => {
       availableOr: () => !away,
       refuse: () => new WillcallError('database_unavailable', 'away'),
     },
-    hears: () => hears,
+    isListening: () => hears,
     bytesMax: 1_000_000,
     receive: async ({ waiters }) => {
       looks += 1;

@@ -1,7 +1,7 @@
 // The dispatcher of one subscription: when it looks, for whom, and what becomes of those who wait.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { WaiterAnswer } from '../../../src/engine/waiting/dispatcher.ts';
+import type { WaiterAnswer } from '../../../src/engine/waiting/waiter.ts';
 import {
   BUDGET_BYTES,
   BYTES_MAX,
