@@ -21,16 +21,14 @@ afterEach(async () => {
 
 /** Opens servers on a name that has these addresses. */
 const open = async (addresses: string[], { port = 0, timeouts = {} as Partial<Timeouts> } = {}) => {
-  vi.spyOn(dns, 'lookup').mockImplementation(((
-    _host: string,
-    _options: object,
-    done: (error: null, found: object[]) => void,
-  ) => {
-    done(
-      null,
-      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
-  }) as unknown as typeof dns.lookup);
+  const real = dns.lookup;
+  const lookup = (host: string, options: object, done: (error: null, found: unknown) => void): void => {
+    const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+    // Node itself looks up the addresses that it is to listen on.
+    if (host === 'name.example') done(null, found);
+    else real(host, options, done as () => void);
+  };
+  vi.spyOn(dns, 'lookup').mockImplementation(lookup as typeof dns.lookup);
   const ignore = () => {};
   const logger = { debug: ignore, info: (fields: object) => void lines.push(fields), warn: ignore, error: ignore };
   servers = await openServers({
