@@ -16,8 +16,10 @@ export interface Config {
    * Migrates with this login when it is set; the service itself then uses `databaseUrl` as it is.
    */
   readonly databaseOwnerUrl: string | null;
-  /** Bypasses a transaction pooler, for LISTEN. */
+  /** Bypasses a transaction pooler, for LISTEN and migrations. */
   readonly databaseDirectUrl: string | null;
+  /** What `databaseUrl` leads through; a transaction pooler needs `databaseDirectUrl` too. */
+  readonly databasePooler: 'none' | 'transaction';
   readonly databaseConnectionsMax: number;
   readonly dataDir: string;
   /** Null: the key kept in `dataDir`, made on the first start. */
@@ -65,6 +67,7 @@ const schema = z.object({
   DATABASE_URL: postgresUrl,
   DATABASE_OWNER_URL: postgresUrl,
   DATABASE_DIRECT_URL: postgresUrl,
+  WILLCALL_DATABASE_POOLER: z.enum(['none', 'transaction'], { error: 'must be none or transaction' }).default('none'),
   WILLCALL_DATABASE_CONNECTIONS: wholeNumber(CONNECTIONS_MIN, CONNECTIONS_MAX).default(CONNECTIONS_DEFAULT),
   WILLCALL_DATA_DIR: z.string().default('.willcall'),
   ...transportVariables,
@@ -107,10 +110,16 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       throw new ConfigError(`${name} is of use only together with DATABASE_URL: set that too, or unset ${name}.`);
     }
   }
+  if (values.WILLCALL_DATABASE_POOLER === 'transaction' && values.DATABASE_DIRECT_URL === undefined) {
+    throw new ConfigError(
+      'WILLCALL_DATABASE_POOLER=transaction needs a way past the pooler, for LISTEN and migrations: set DATABASE_DIRECT_URL.',
+    );
+  }
   return {
     databaseUrl: values.DATABASE_URL ?? null,
     databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
     databaseDirectUrl: values.DATABASE_DIRECT_URL ?? null,
+    databasePooler: values.WILLCALL_DATABASE_POOLER,
     databaseConnectionsMax: values.WILLCALL_DATABASE_CONNECTIONS,
     dataDir: values.WILLCALL_DATA_DIR,
     adminKey: values.WILLCALL_ADMIN_KEY ?? null,

@@ -5,6 +5,7 @@
 import { AdminKeyError } from './admin-key.ts';
 import { ConfigError, parseConfig } from './config.ts';
 import { EmbeddedPostgresError } from './embedded/index.ts';
+import { DatabaseSetupError } from './store/postgres/session.ts';
 import { MigrationError } from './store/schema/migrate.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { startWillcall, type Willcall } from './willcall.ts';
@@ -72,5 +73,7 @@ function describeStartError(error: unknown): string {
 }
 
 function isForOperators(error: unknown): error is Error {
-  return [ConfigError, AdminKeyError, EmbeddedPostgresError, MigrationError].some((kind) => error instanceof kind);
+  return [ConfigError, AdminKeyError, EmbeddedPostgresError, DatabaseSetupError, MigrationError].some(
+    (kind) => error instanceof kind,
+  );
 }

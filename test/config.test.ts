@@ -17,6 +17,7 @@ describe('the settings', () => {
       databaseUrl: null,
       databaseOwnerUrl: null,
       databaseDirectUrl: null,
+      databasePooler: 'none',
       databaseConnectionsMax: 10,
       dataDir: '.willcall',
       adminKey: null,
@@ -40,6 +41,7 @@ describe('the settings', () => {
         DATABASE_URL: 'postgres://app@db/app',
         DATABASE_OWNER_URL: 'postgresql://owner@db/app',
         DATABASE_DIRECT_URL: 'postgres://app@db:5433/app',
+        WILLCALL_DATABASE_POOLER: 'transaction',
         WILLCALL_DATABASE_CONNECTIONS: '4',
         WILLCALL_DATA_DIR: '/var/lib/willcall',
         WILLCALL_HOST: '::',
@@ -56,6 +58,7 @@ describe('the settings', () => {
       databaseUrl: 'postgres://app@db/app',
       databaseOwnerUrl: 'postgresql://owner@db/app',
       databaseDirectUrl: 'postgres://app@db:5433/app',
+      databasePooler: 'transaction',
       databaseConnectionsMax: 4,
       dataDir: '/var/lib/willcall',
       adminKey,
@@ -105,6 +108,7 @@ describe('the settings', () => {
     ['WILLCALL_SCHEMA', 'pg_mine', 'a PostgreSQL name of at most 55 characters'],
     ['WILLCALL_RUNTIME_ROLE', 'a-b', 'a PostgreSQL name of at most 63 characters'],
     ['WILLCALL_LOG_LEVEL', 'loud', 'one of debug, info, warn, error, silent'],
+    ['WILLCALL_DATABASE_POOLER', 'session', 'must be none or transaction'],
     ['WILLCALL_DATABASE_CONNECTIONS', '1', 'a whole number from 2 to 100'],
     ['WILLCALL_DATABASE_CONNECTIONS', '101', 'a whole number from 2 to 100'],
   ])('answers a wrong %s (%s) with one sentence that names it, without the value', (name, value, rule) => {
@@ -115,12 +119,18 @@ describe('the settings', () => {
     if (name.endsWith('KEY') || name.endsWith('URL')) expect(text).not.toContain(value);
   });
 
+  it('refuses a transaction pooler without a way past it', () => {
+    expect(sentence({ DATABASE_URL: 'postgres://x@y/z', WILLCALL_DATABASE_POOLER: 'transaction' })).toContain(
+      'set DATABASE_DIRECT_URL',
+    );
+  });
+
   it.each(['DATABASE_OWNER_URL', 'DATABASE_DIRECT_URL'])('refuses %s without DATABASE_URL', (name) => {
     expect(sentence({ [name]: 'postgres://x@y/z' })).toContain(`${name} is of use only together with DATABASE_URL`);
   });
 
   it('names every variable it knows', () => {
     expect(configVariables).toContain('WILLCALL_RUNTIME_ROLE');
-    expect(configVariables).toHaveLength(15);
+    expect(configVariables).toHaveLength(16);
   });
 });

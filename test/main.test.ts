@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -194,6 +194,15 @@ describe('the process', () => {
 });
 
 describe('the process with a PostgreSQL of its own', () => {
+  it('makes nothing when its port is taken', async () => {
+    const first = start(given());
+    const { port } = new URL(await first.url());
+    const own = join(dataDir, 'never-made');
+    const { code, stderr } = await start({ WILLCALL_DATA_DIR: own, WILLCALL_PORT: port }).ended;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^willcall could not start: The port is taken: .+\n$/)]);
+    await expect(access(own)).rejects.toThrow('ENOENT');
+  });
+
   it('keeps what was published through a SIGKILL, and refuses a second one on its directory', async () => {
     const own = await mkdtemp(join(tmpdir(), 'willcall-main-own-'));
     // Root's temporary directories are closed to the account that runs PostgreSQL; it would put its

@@ -51,7 +51,7 @@ export function createAdmission({ store, logger, adminKey, fairUse }: AdmissionD
 
   function onKey(keyId: string): void {
     keyring.forget(keyId);
-    parked.onKey(keyId);
+    parked.hear(keyId);
   }
 
   async function tend(): Promise<void> {

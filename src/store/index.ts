@@ -8,6 +8,7 @@ import { createLedgerStore } from './ledger.ts';
 import { createMessageStore } from './messages.ts';
 import { createDb } from './postgres/db.ts';
 import { createWakeupListener, type WakeupHandlers, wakeupChannel } from './postgres/listen.ts';
+import { checkSession, type Pooler, SESSION_STATE, type SettingRow, sessionStateValues } from './postgres/session.ts';
 import { createRetentionStore } from './retention.ts';
 import { createSettlingStore } from './settling.ts';
 import { createSubscriptionStore } from './subscriptions.ts';
@@ -20,6 +21,8 @@ export interface StoreOptions {
   /** The role to take on after login; null keeps the login's own. */
   readonly runtimeRole: string | null;
   readonly connectionsMax: number;
+  /** What `url` leads through; with `transaction`, the login itself is the service's role. */
+  readonly pooler?: Pooler;
   /** Where LISTEN works, when `url` leads through a transaction pooler. */
   readonly directUrl?: string | null;
   readonly logger: Logger;
@@ -39,6 +42,7 @@ export type Store = ReturnType<typeof createStore>;
 /** Opens no connection yet; `stop` closes what was opened. */
 export function createStore(options: StoreOptions) {
   const listener = createWakeupListener({ ...options, url: options.directUrl ?? options.url });
+  const pooler = options.pooler ?? 'none';
   // A connection that only listens does not notice that it is dead.
   const db = createDb(options, () => listener.renew());
   // Losing a wakeup in a crash does no harm, so its transaction does not wait for the disk.
@@ -47,6 +51,7 @@ export function createStore(options: StoreOptions) {
     "select set_config('synchronous_commit', 'off', true), pg_notify($1::text, $2::text)",
   );
   const ping = db.prepare('ping', 'select 1 as one');
+  const session = db.prepare('session', SESSION_STATE);
   const rights = db.prepare(
     'rights',
     // By oid: naming a table needs the right to use its schema, which is what is checked here.
@@ -91,6 +96,10 @@ export function createStore(options: StoreOptions) {
     /** Throws `database_unavailable` or `database_timeout`. */
     ping: async (): Promise<void> => {
       await db.call(ping, []);
+    },
+    /** Throws a DatabaseSetupError unless the sessions have the settings that they need. */
+    checkSession: async (): Promise<void> => {
+      checkSession(await db.call<SettingRow>(session, sessionStateValues()), pooler);
     },
     /** Whether the service's role may do its work, and whether it could alter the ledger. */
     checkRights: async (): Promise<Rights> => {

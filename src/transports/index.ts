@@ -4,6 +4,7 @@
 import type { Logger } from '../domain/logger.ts';
 import type { ByteBudget } from '../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../engine/index.ts';
+import { tryAddresses } from './http/address.ts';
 import { createHttpListener } from './http/listener.ts';
 import type { Timeouts } from './http/timeouts.ts';
 import { createRestTransport } from './rest/index.ts';
@@ -26,6 +27,11 @@ export interface TransportsOptions {
   readonly settings: TransportSettings;
   /** Of the HTTP listener; absent: its defaults. */
   readonly timeouts?: Timeouts | undefined;
+}
+
+/** Throws the system's error where a transport could not listen, before anything is made. */
+export async function tryTransports({ http }: TransportSettings): Promise<void> {
+  await tryAddresses(http);
 }
 
 /** Creates every transport, closed as yet. The address of the first is announced. */

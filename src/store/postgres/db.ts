@@ -8,28 +8,21 @@ import pg from 'pg';
 import type { Logger } from '../../domain/logger.ts';
 import { localize } from '../schema/migration-files.ts';
 import { createConnect } from './connections.ts';
-import { isRetryable, toWillcallError } from './errors.ts';
+import { describeError, isRetryable, toWillcallError } from './errors.ts';
 import { type DatabaseHealth, HealthMonitor } from './health.ts';
 import { type ColumnReaders, createHotRunner, type HotStatement } from './hot-call.ts';
 import { createProbe } from './probe.ts';
 import { createRandom64, type Random64 } from './random.ts';
+import { completeSession, type SessionOptions, sessionConfig, withParsers } from './session.ts';
 import { followConnections } from './streams.ts';
 import type { Tables } from './tables.ts';
-import { createTypeParser, type TypeParser } from './types.ts';
+import { createTypeParser } from './types.ts';
 
 const TRIES_MAX = 5;
 const RETRY_PAUSE_MS = 10;
-const STATEMENT_TIMEOUT_MS = 10_000;
-const LOCK_TIMEOUT_MS = 3_000;
-const CONNECT_TIMEOUT_MS = 2_000;
-/** How long an answer may be overdue before its connection is given up. */
-const ANSWER_TIMEOUT_MS = 15_000;
 
-export interface DbOptions {
-  readonly url: string;
+export interface DbOptions extends SessionOptions {
   readonly schema: string;
-  /** The role to take on after login; null keeps the login's own. */
-  readonly runtimeRole: string | null;
   readonly connectionsMax: number;
   readonly logger: Logger;
 }
@@ -52,17 +45,17 @@ export interface Db {
 /** `onAvailable` is called when the database is available again. Opens no connection yet. */
 export function createDb(options: DbOptions, onAvailable = () => {}): Db {
   const parserOf = createTypeParser();
-  const pool = new pg.Pool({ ...connectionOptions(options, parserOf), max: options.connectionsMax });
-  const health = createHealthMonitor(pool, options, onAvailable);
-  // A connection that dies while idle is replaced; the next statement shows whether the database
-  // is unavailable.
-  pool.on('error', (err) => {
-    if (health.isAvailable()) options.logger.warn({ err }, 'an idle database connection was lost');
+  const pool = new pg.Pool({
+    ...withParsers(sessionConfig(options), parserOf),
+    max: options.connectionsMax,
+    onConnect: (client: pg.ClientBase) => completeSession(client, options.pooler),
   });
+  const health = createHealthMonitor(pool, options, onAvailable);
+  logLostConnections(pool, health, options.logger);
   // A connection that dies under a statement fails that statement. pg also emits an error on the
   // connection itself, and one without a listener would end the process.
   pool.on('connect', (client) => client.on('error', () => {}));
-  const connect = createConnect(pool, health, createHotRunner(parserOf));
+  const connect = createConnect(pool, health, createHotRunner(parserOf, options.pooler));
   const call = async (statement: HotStatement, values: readonly unknown[]) => {
     const connection = await connect();
     return connection.call(statement, values).finally(() => connection.release());
@@ -97,6 +90,24 @@ export function createDb(options: DbOptions, onAvailable = () => {}): Db {
 }
 
 /**
+ * Logs that idle connections were lost, which the pool replaces: one line for all of a moment, and
+ * none when the database turns out to be unavailable, which is logged already.
+ */
+function logLostConnections(pool: pg.Pool, health: HealthMonitor, logger: DbOptions['logger']): void {
+  let connections = 0;
+  const logUnlessUnavailable = async (error: Error) => {
+    await health.suspect();
+    if (health.isAvailable())
+      logger.warn({ connections, ...describeError(error) }, 'idle database connections were lost');
+    connections = 0;
+  };
+  pool.on('error', (error) => {
+    connections += 1;
+    if (connections === 1) void logUnlessUnavailable(error);
+  });
+}
+
+/**
  * Follows the pool's connections, and cuts them when the database becomes unavailable: none of
  * them can be trusted then.
  */
@@ -110,36 +121,11 @@ function createHealthMonitor(pool: pg.Pool, options: DbOptions, onAvailable: () 
       () => false,
     );
   };
-  const connection = { ...connectionOptions(options), application_name: 'willcall probe' };
-  const probe = createProbe({ connection, queryElsewhere, onReceived });
+  const connection = { ...sessionConfig(options), application_name: 'willcall probe' };
+  const probe = createProbe({ connection, pooler: options.pooler, queryElsewhere, onReceived });
   const { logger } = options;
   const health = new HealthMonitor({ probe, logger, onUnavailable: connections.cutAll, onAvailable });
   return health;
-}
-
-/** What all connections of the service have in common, the listening one included. */
-export function connectionOptions(
-  options: Pick<DbOptions, 'url' | 'runtimeRole'>,
-  parserOf?: TypeParser,
-): pg.ClientConfig {
-  return {
-    connectionString: options.url,
-    application_name: 'willcall',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    lock_timeout: LOCK_TIMEOUT_MS,
-    query_timeout: ANSWER_TIMEOUT_MS,
-    keepAlive: true,
-    options: [
-      // No JIT: hot statements are short, and compiling one costs more than running it.
-      '-c jit=off',
-      // An instance that vanished between two statements of a transaction must not hold its locks
-      // longer than a statement may.
-      `-c idle_in_transaction_session_timeout=${STATEMENT_TIMEOUT_MS}`,
-      ...(options.runtimeRole === null ? [] : [`-c role=${options.runtimeRole}`]),
-    ].join(' '),
-    ...(parserOf && { types: { getTypeParser: parserOf } as unknown as pg.CustomTypesConfig }),
-  };
 }
 
 async function withRetries<T>(work: () => Promise<T>): Promise<T> {

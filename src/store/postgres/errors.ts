@@ -46,6 +46,12 @@ export function toWillcallError(error: unknown): WillcallError {
   return new WillcallError('internal', 'Something went wrong on our side; it has been logged.', { cause: error });
 }
 
+/** What of an error belongs into a log: pg's own error objects carry the whole connection. */
+export function describeError(error: unknown): { reason: string; code?: string } {
+  const code = sqlState(error);
+  return { reason: error instanceof Error ? error.message : String(error), ...(code !== '' && { code }) };
+}
+
 function sqlState(error: unknown): string {
   const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
   return typeof code === 'string' ? code : '';

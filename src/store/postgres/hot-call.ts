@@ -6,6 +6,7 @@
 
 import type pg from 'pg';
 import { encodeParameter } from './parameters.ts';
+import type { Pooler } from './session.ts';
 import type { TypeParser } from './types.ts';
 
 /** A static statement, prepared once per connection under its name. */
@@ -54,13 +55,18 @@ interface RowDescription {
 interface HotCallOptions {
   readonly statement: HotStatement;
   readonly values: readonly unknown[];
+  /** Whether the statement stays prepared on its connection, under its name. */
+  readonly isKept: boolean;
   readonly parserOf: TypeParser;
   readonly shapes: Shapes;
   readonly callback: Callback;
 }
 
-/** The parsers are those that the clients were made with. */
-export function createHotRunner(parserOf: TypeParser): RunHot {
+/**
+ * The parsers are those that the clients were made with. Behind a transaction pooler a statement is
+ * prepared anew each time and without a name: the next transaction may have another session.
+ */
+export function createHotRunner(parserOf: TypeParser, pooler: Pooler = 'none'): RunHot {
   const shapes: Shapes = new WeakMap();
   return function runHot(client, statement, values) {
     return new Promise((resolve, reject) => {
@@ -68,7 +74,8 @@ export function createHotRunner(parserOf: TypeParser): RunHot {
         if (error === null) resolve(rows ?? []);
         else reject(error);
       };
-      client.query(new HotCall({ statement, values, parserOf, shapes, callback }));
+      const isKept = pooler === 'none';
+      client.query(new HotCall({ statement, values, isKept, parserOf, shapes, callback }));
     });
   };
 }
@@ -86,7 +93,7 @@ class HotCall implements pg.Submittable {
   #fault: Error | null = null;
 
   constructor(options: HotCallOptions) {
-    this.name = options.statement.name;
+    this.name = options.isKept ? options.statement.name : '';
     this.text = options.statement.text;
     this.callback = options.callback;
     this.#options = options;
@@ -94,10 +101,10 @@ class HotCall implements pg.Submittable {
 
   /** Returns the error of a call that was not sent. */
   submit(pgConnection: pg.Connection): Error | null {
-    const { values, shapes } = this.#options;
+    const { values, shapes, isKept } = this.#options;
     const connection = pgConnection as unknown as PgConnection;
     this.#connection = connection;
-    const isPrepared = connection.parsedStatements[this.name] !== undefined;
+    const isPrepared = isKept && connection.parsedStatements[this.name] !== undefined;
     this.#shape = (isPrepared && shapes.get(connection)?.get(this.name)) || null;
     let encoded: readonly unknown[];
     try {
@@ -116,14 +123,14 @@ class HotCall implements pg.Submittable {
   }
 
   handleRowDescription({ fields }: RowDescription): void {
-    const { statement, parserOf, shapes } = this.#options;
+    const { statement, isKept, parserOf, shapes } = this.#options;
     const names = fields.map(({ name }) => name);
     this.#shape = {
       names,
       parsers: fields.map(({ name, dataTypeID }) => statement.readers?.[name] ?? parserOf(dataTypeID)),
       empty: Object.fromEntries(names.map((name) => [name, null])),
     };
-    if (this.#connection === null) return;
+    if (this.#connection === null || !isKept) return;
     const known = shapes.get(this.#connection);
     if (known === undefined) shapes.set(this.#connection, new Map([[this.name, this.#shape]]));
     else known.set(this.name, this.#shape);

@@ -3,7 +3,9 @@
 // message, because every instance also polls now and then.
 
 import pg from 'pg';
-import { connectionOptions, type DbOptions } from './db.ts';
+import type { DbOptions } from './db.ts';
+import { describeError } from './errors.ts';
+import { completeSession, sessionConfig } from './session.ts';
 import { streamOf } from './streams.ts';
 
 const RECONNECT_MS_MIN = 100;
@@ -81,20 +83,22 @@ class ReconnectingListener implements WakeupListener {
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({ ...connectionOptions(this.#options), application_name: 'willcall wakeup' });
+    const client = new pg.Client({ ...sessionConfig(this.#options), application_name: 'willcall wakeup' });
     this.#client = client;
-    const lose = (err?: unknown) => this.#lose(client, err);
+    const lose = (error: unknown) => this.#lose(client, error);
     client.on('error', lose);
-    client.on('end', () => lose());
+    client.on('end', () => lose(new Error('the connection ended')));
     client.on('notification', ({ payload }) => this.#handlers?.onWakeup(payload ?? ''));
     try {
       await client.connect();
+      await completeSession(client);
       await client.query(`listen ${pg.escapeIdentifier(wakeupChannel(this.#options.schema))}`);
     } catch (error) {
       lose(error);
       return;
     }
     if (this.#client !== client) return;
+    if (this.#failures > 0) this.#options.logger.info({}, 'the wakeup connection is back');
     this.#failures = 0;
     this.#listening = true;
     this.#schedule(() => this.#beat(client), HEARTBEAT_MS);
@@ -112,13 +116,18 @@ class ReconnectingListener implements WakeupListener {
   }
 
   /** Reconnects after a pause; does nothing for a connection that was given up already. */
-  #lose(client: pg.Client, err: unknown): void {
+  #lose(client: pg.Client, error: unknown): void {
     if (this.#client !== client) return;
     this.#drop();
     if (this.#stopped) return;
     const pauseMs = Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** this.#failures);
     this.#failures += 1;
-    this.#options.logger.warn({ err }, 'the wakeup connection was lost; polling serves until it is back');
+    if (this.#failures === 1) {
+      this.#options.logger.warn(
+        describeError(error),
+        'the wakeup connection was lost; polling serves until it is back',
+      );
+    }
     this.#schedule(() => void this.#connect(), pauseMs * (0.5 + Math.random() / 2));
   }
 

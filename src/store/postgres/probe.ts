@@ -3,6 +3,7 @@
 
 import pg from 'pg';
 import { provesServerUp } from './errors.ts';
+import { completeSession, type Pooler } from './session.ts';
 import { streamOf } from './streams.ts';
 
 /** After so long without a query the connection is closed, to free the server's slot. */
@@ -17,13 +18,14 @@ export interface Probe {
 
 export interface ProbeOptions {
   readonly connection: pg.ClientConfig;
+  readonly pooler?: Pooler | undefined;
   /** Queries on another connection that is open already; false when none is free. */
   readonly queryElsewhere: () => Promise<boolean>;
   /** Called with every chunk that arrives. */
   readonly onReceived: () => void;
 }
 
-export function createProbe({ connection, queryElsewhere, onReceived }: ProbeOptions): Probe {
+export function createProbe({ connection, pooler, queryElsewhere, onReceived }: ProbeOptions): Probe {
   let kept: pg.Client | null = null;
   let drops = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -39,6 +41,7 @@ export function createProbe({ connection, queryElsewhere, onReceived }: ProbeOpt
     client.on('error', () => {});
     streamOf(client).on('data', onReceived);
     await client.connect();
+    await completeSession(client, pooler);
     return client;
   }
 

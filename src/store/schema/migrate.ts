@@ -6,10 +6,19 @@
 
 import { Kysely, type MigrationResultSet, Migrator, PostgresDialect, type PostgresPoolClient, sql } from 'kysely';
 import { Client } from 'pg';
+import {
+  checkSession,
+  completeSession,
+  SESSION_STATE,
+  type SessionSettings,
+  type SettingRow,
+  sessionConfig,
+  sessionStateValues,
+} from '../postgres/session.ts';
 import { applyFunctionTexts } from './function-texts.ts';
 import { codeOf, lineOf, MigrationError, messageOf } from './migration-error.ts';
 import { checkName, migrationName, readMigrationFiles, type SqlFile } from './migration-files.ts';
-import { ensureRuntimeRole, ensureSchema } from './roles.ts';
+import { ensureRoleAndSchema } from './roles.ts';
 import { isUpToDate } from './schema-state.ts';
 
 export { MigrationError } from './migration-error.ts';
@@ -21,6 +30,8 @@ export interface MigrateOptions {
   schema: string;
   /** The role that the running service takes on: it may use the tables, not alter them. */
   runtimeRole: string;
+  /** The login that the service will use, when it is another than the owner. */
+  serviceLogin?: string | undefined;
   /** The directory with the SQL texts; the product's own when left out. */
   directory?: string;
   log?: (line: string) => void;
@@ -40,6 +51,15 @@ export interface MigrateReport {
 const MIGRATION_TABLE = 'migration';
 const MIGRATION_LOCK_TABLE = 'migration_lock';
 const SERVER_VERSION_MIN = 15;
+const UNKNOWN_SETTING = '42704';
+const PROTOCOL_VIOLATION = '08P01';
+/** Waiting for another instance's migration, or for a long index build, is not a fault. */
+const patience: SessionSettings = {
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  client_min_messages: 'warning',
+};
 
 /** Migrates the database; throws a MigrationError whose message tells the operator what to do. */
 export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
@@ -54,14 +74,14 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
   const client = await connect(options.ownerUrl);
   try {
     await checkServerVersion(client);
+    await checkSettings(client);
     if (await isUpToDate(client, names, files)) {
       return { version, migrations: [], functionTexts: [], droppedFunctionTexts: [] };
     }
     // Freed with the connection, also when this process dies.
     await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [`${names.schema}.migrate`]);
     await refuseNewerDatabase(client, names.schema, files.migrations);
-    const roleCreated = await ensureRuntimeRole(client, names);
-    await ensureSchema(client, names.schema);
+    const roleCreated = await ensureRoleAndSchema(client, { ...names, serviceLogin: options.serviceLogin });
     const migrations = await runMigrations(client, names.schema, files.migrations);
     for (const name of migrations) log(`migrated the database to ${name}`);
     const texts = await applyFunctionTexts(client, names.schema, files, roleCreated || migrations.length > 0);
@@ -79,21 +99,42 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
 }
 
 async function connect(ownerUrl: string): Promise<Client> {
-  const client = new Client({ connectionString: ownerUrl, application_name: 'willcall migrate' });
+  const client = new Client({
+    ...sessionConfig({ url: ownerUrl, runtimeRole: null }, patience),
+    application_name: 'willcall migrate',
+    connectionTimeoutMillis: 0,
+    query_timeout: 0,
+  });
   // A connection that breaks also fails the query under way, which carries the error.
   client.on('error', () => {});
   try {
     await client.connect();
+    await completeSession(client);
   } catch (error) {
     throw new MigrationError(
       `Could not connect to the database ${client.database} at ${client.host}:${client.port}: ${messageOf(error)}. ` +
-        'Check DATABASE_URL and that the server is running.',
+        adviseOnConnecting(error),
       { cause: error },
     );
   }
-  // Waiting for another instance's migration, or for a long index build, is not a fault.
-  await client.query('set statement_timeout = 0; set lock_timeout = 0; set client_min_messages = warning');
   return client;
+}
+
+function adviseOnConnecting(error: unknown): string {
+  const code = codeOf(error);
+  if (code === UNKNOWN_SETTING) return `Willcall needs PostgreSQL ${SERVER_VERSION_MIN} or newer.`;
+  if (code === PROTOCOL_VIOLATION && /startup parameter/.test(messageOf(error))) {
+    return (
+      'This is a transaction pooler: set WILLCALL_DATABASE_POOLER=transaction, and DATABASE_DIRECT_URL to a URL that ' +
+      'leads past it.'
+    );
+  }
+  return 'Check DATABASE_URL and that the server is running.';
+}
+
+async function checkSettings(client: Client): Promise<void> {
+  const { rows } = await client.query<SettingRow>(SESSION_STATE, sessionStateValues(patience));
+  checkSession(rows, 'none');
 }
 
 async function checkServerVersion(client: Client): Promise<void> {

@@ -1,11 +1,11 @@
 // The HTTP servers of a listener: one for every address of its host name, on one port, all with the
 // same handlers. An address of the name that this machine does not have is left out.
 
-import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '../../domain/logger.ts';
+import { isMissingAddress, resolveHost } from './address.ts';
 import { createClientErrorHandler } from './client-error.ts';
 import type { OpenAnswers } from './open-answers.ts';
 import { checkingIntervalMs, endStalled, type Timeouts } from './timeouts.ts';
@@ -46,16 +46,6 @@ export async function openServers(options: ServersOptions): Promise<Servers> {
       if (code !== 'EADDRINUSE' || !mayPickAnother) throw error;
     }
   }
-}
-
-/** Every address of the name, each once. */
-function resolveHost(host: string): Promise<readonly string[]> {
-  return new Promise((resolve, reject) => {
-    dns.lookup(host, { all: true }, (error, found) => {
-      if (error === null) resolve([...new Set(found.map(({ address }) => address))]);
-      else reject(error);
-    });
-  });
 }
 
 async function openOnAll(addresses: readonly string[], options: ServersOptions): Promise<Servers> {
@@ -109,12 +99,6 @@ async function listen(server: Server, address: string, port: number): Promise<nu
   server.listen({ host: address, port });
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
-}
-
-/** Such as ::1 for `localhost` where IPv6 is off. */
-function isMissingAddress(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
 }
 
 async function closeAll(servers: readonly Server[]): Promise<void> {

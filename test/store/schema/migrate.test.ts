@@ -352,10 +352,26 @@ describe('a user without the rights', () => {
     expect((await migrateOwn({ ownerUrl: url, runtimeRole })).migrations).toEqual(['0001-things']);
   });
 
+  it('is told all the SQL at once, and succeeds once an administrator has run it', async () => {
+    const { user, url } = await createUser();
+    const { user: serviceLogin } = await createUser();
+    const runtimeRole = roleName();
+    const advice =
+      `create role "${runtimeRole}" nologin; grant "${runtimeRole}" to ${user}; ` +
+      `create schema "willcall" authorization ${user}; grant "${runtimeRole}" to ${serviceLogin};`;
+    await expect(migrateOwn({ ownerUrl: url, runtimeRole, serviceLogin })).rejects.toThrow(
+      `The database user ${user} may not create the role "${runtimeRole}", nor create the schema "willcall". ` +
+        `Have an administrator run, in this database: ${advice}`,
+    );
+    await query(advice);
+    await write({ '0001-things.sql': 'create table willcall.thing (id int);' });
+    expect((await migrateOwn({ ownerUrl: url, runtimeRole, serviceLogin })).migrations).toEqual(['0001-things']);
+  });
+
   it('is told the SQL that grants a role which exists', async () => {
     const { user, url } = await createUser();
     const runtimeRole = roleName();
-    await query(`create role ${runtimeRole}`);
+    await query(`create role ${runtimeRole}; create schema willcall authorization ${user}`);
     await expect(migrateOwn({ ownerUrl: url, runtimeRole })).rejects.toThrow(
       `may not take on the role "${runtimeRole}". Have an administrator run: grant "${runtimeRole}" to ${user};`,
     );
