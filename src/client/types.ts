@@ -91,10 +91,17 @@ export type RejectEntry = string | { readonly receipt: string; readonly error?: 
 /** What became of one receipt; what its outcome does not have is null or missing. */
 export interface SettleResult {
   readonly receipt: string;
+  /** With an acknowledge. */
+  readonly topic?: string;
+  readonly subscription?: string;
   readonly messageId: string | null;
   readonly outcome: Outcome;
   readonly ackNo?: number | null;
   readonly acknowledgedAt?: string | null;
+  /** What the ledger keeps, which is the first one given. */
+  readonly reference?: string | null;
+  /** Acknowledged before, with another reference than this time. */
+  readonly referenceDiffers?: boolean;
   readonly visibleUntil?: string;
 }
 
@@ -149,7 +156,14 @@ export interface Acknowledgment {
   readonly attempt: number;
   readonly acknowledgedAt: string;
   readonly acknowledgedBy: string;
+  /** Null for the admin key. */
+  readonly keyId: string | null;
+  readonly publishedBy: string | null;
   readonly reference: string | null;
+  /** Hexadecimal. */
+  readonly referenceSalt: string | null;
+  /** Hexadecimal; of an erased reference. */
+  readonly referenceDigest: string | null;
   readonly late: boolean;
 }
 

@@ -16,7 +16,15 @@ export interface Acknowledgment {
   readonly attempt: number;
   readonly acknowledgedAt: Date;
   readonly acknowledgedBy: string;
+  /** The key that signed; null for the admin key. */
+  readonly keyId: string | null;
+  /** Null in rows from before this was kept. */
+  readonly publishedBy: string | null;
   readonly reference: string | null;
+  /** With the reference, what its commitment is made of: sha256(2, salt, reference). */
+  readonly referenceSalt: Buffer | null;
+  /** The commitment to a reference that was erased. */
+  readonly referenceDigest: Buffer | null;
   /** True when the lease had already expired. */
   readonly late: boolean;
 }

@@ -65,11 +65,17 @@ export interface RejectEntry {
 /** One receipt's outcome. Fields that the outcome does not have are null. */
 export interface SettleResult {
   readonly receipt: string;
+  readonly topic: string;
+  readonly subscription: string;
   /** Null only for a receipt that cannot be read or found. */
   readonly messageId: string | null;
   readonly outcome: Outcome;
   readonly ackNo: number | null;
   readonly acknowledgedAt: Date | null;
+  /** What the ledger keeps with the acknowledgment. */
+  readonly reference: string | null;
+  /** The message was acknowledged before, with another reference than the given one. */
+  readonly referenceDiffers: boolean;
   /** After an extend: the new end of the lease. */
   readonly visibleUntil: Date | null;
 }

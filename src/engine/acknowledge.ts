@@ -42,6 +42,7 @@ export function createAcknowledge(deps: SettleDeps): AcknowledgeVerb & Drainable
       subscription: request.subscription,
       inputs: request.receipts,
       caller: request.caller,
+      keyId: request.keyId,
       atomic: request.atomic,
       submit: (entry) => (request.atomic ? settleAlone(entry) : batcher.submit(entry.subscriptionId, entry)),
       onSettled: (subscription) => wakeIfBounded(subscription, wakeups),

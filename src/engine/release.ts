@@ -52,7 +52,14 @@ export function createRelease(deps: ReleaseDeps): ReleaseVerb & Drainable & { re
   async function releaseLost({ ids, messages, nonce, principal }: LostMessages): Promise<void> {
     const { topicId, subscriptionId } = ids;
     const items = messages.map((message) => toItem(message, nonce));
-    await batcher.submit(subscriptionId, { topicId, subscriptionId, items, principal, visibilityTimeoutSeconds: null });
+    await batcher.submit(subscriptionId, {
+      topicId,
+      subscriptionId,
+      items,
+      principal,
+      keyId: null,
+      visibilityTimeoutSeconds: null,
+    });
     wakeups.wakeSubscription(subscriptionId);
   }
 

@@ -22,6 +22,8 @@ export interface SettleRequest<Entry> {
   readonly subscription: string;
   readonly receipts: readonly Entry[];
   readonly caller: Principal;
+  /** The key that was presented. Absent or null for the admin key. */
+  readonly keyId?: string | null | undefined;
 }
 
 export interface SettleDeps {
@@ -86,6 +88,7 @@ export interface SettleJob {
   readonly subscription: string;
   readonly inputs: readonly SettleInput[];
   readonly caller: string;
+  readonly keyId?: string | null | undefined;
   readonly visibilityTimeoutSeconds?: number | undefined;
   /** All or nothing: what `submit` does then. */
   readonly atomic?: boolean;
@@ -102,12 +105,13 @@ export function settleReceipts(directory: Directory, job: SettleJob): Promise<Se
       topicId: subscription.topicId,
       subscriptionId: subscription.subscriptionId,
       principal: job.caller,
+      keyId: job.keyId ?? null,
       visibilityTimeoutSeconds: job.visibilityTimeoutSeconds ?? null,
       items: job.inputs.map((input) => toItem(input, subscription)),
     });
     if (outcomes === 'gone') return outcomes;
     job.onSettled(subscription, outcomes);
-    const results = job.inputs.map((input, i) => toResult(input.receipt, outcomes[i]));
+    const results = job.inputs.map((input, i) => toResult(input, outcomes[i], subscription));
     const failed = results.filter((result) => !isOk(job.verb, result.outcome)).length;
     return { results, failed, refused: job.atomic === true && failed > 0 };
   });
@@ -128,13 +132,22 @@ function toItem(input: SettleInput, subscription: Subscription): SettleItem {
   };
 }
 
-function toResult(receipt: string, outcome: ItemOutcome | undefined): SettleResult {
+function toResult(
+  { receipt, reference = null }: SettleInput,
+  outcome: ItemOutcome | undefined,
+  { topic, name }: Subscription,
+): SettleResult {
+  const kept = outcome?.reference ?? null;
   return {
     receipt,
+    topic,
+    subscription: name,
     messageId: outcome?.messageId?.toString('base64url') ?? null,
     outcome: outcome?.outcome ?? 'invalid_receipt',
     ackNo: outcome?.ackNo ?? null,
     acknowledgedAt: outcome?.acknowledgedAt ?? null,
+    reference: kept,
+    referenceDiffers: outcome?.outcome === 'already_acknowledged' && reference !== null && reference !== kept,
     visibleUntil: outcome?.outcome === 'extended' ? outcome.dueAt : null,
   };
 }

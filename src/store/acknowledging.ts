@@ -6,6 +6,7 @@ import type { Outcome } from '../domain/settling.ts';
 import {
   batchValues,
   type ItemOutcome,
+  newReference,
   type Packed,
   pack,
   type SettleBatch,
@@ -30,12 +31,13 @@ interface PlainRow {
 export function createAcknowledging(db: Db) {
   const acknowledge = db.prepare(
     'acknowledge',
-    `select b.no::integer as batch, r.outcome, r.grp, r.entry, r.seqs, r.message_ids, r.ack_no, r.acknowledged_at
+    `select b.no::integer as batch, r.outcome, r.grp, r.entry, r.seqs, r.message_ids, r.ack_no,
+       r.acknowledged_at, r.reference
      from unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[])
        with ordinality b (topic_id, subscription_id, first, last, no)
      cross join lateral willcall.acknowledge(
        b.topic_id, b.subscription_id, $5::boolean, $6::boolean, b.first, b.last, $7::bigint[], $8::bigint[], $9::text[],
-       $10::integer[], $11::integer[], $12::bigint[], $13::text[]
+       $10::text[], $11::integer[], $12::integer[], $13::bigint[], $14::text[]
      ) r`,
   );
   const acknowledgePlain = db.prepare(
@@ -43,7 +45,7 @@ export function createAcknowledging(db: Db) {
     `select r.batch, r.outcome, r.grp, r.ids, r.ack_no, r.acknowledged_at
      from willcall.acknowledge_plain(
        $1::integer[], $2::integer[], $3::integer[], $4::integer[], $5::bigint[], $6::bigint[], $7::text[],
-       $8::integer[], $9::integer[], $10::bigint[], $11::text[]
+       $8::text[], $9::integer[], $10::integer[], $11::bigint[], $12::text[]
      ) r`,
   );
   function acknowledgeEach(batches: readonly SettleBatch[], wait: boolean, atomic: boolean) {
@@ -53,6 +55,7 @@ export function createAcknowledging(db: Db) {
       p.deliveryNos,
       p.nonces,
       p.principals,
+      keyIdsOf(p),
       p.entryFirsts,
       p.entryLasts,
       p.sequences,
@@ -67,6 +70,7 @@ export function createAcknowledging(db: Db) {
       p.deliveryNos,
       p.nonces,
       p.principals,
+      keyIdsOf(p),
       p.entryFirsts,
       p.entryLasts,
       p.sequences,
@@ -116,6 +120,7 @@ function placeGroup(row: PlainRow, settled: SettleOutcome, packed: Packed): void
       messageId: row.ids?.subarray(nth * messageIdBytes, (nth + 1) * messageIdBytes) ?? null,
       ackNo: (row.ack_no ?? 0) + nth,
       acknowledgedAt: row.acknowledged_at,
+      reference: newReference(row.outcome, packed.items[entry - 1]),
       dueAt: null,
     };
   }
@@ -129,6 +134,10 @@ function namesEachOnce({ calls }: SettleBatch): boolean {
     for (const { sequence } of items) seen.add(sequence);
   }
   return seen.size === named;
+}
+
+function keyIdsOf({ keyIds }: Packed): (string | null)[] | null {
+  return keyIds.some((keyId) => keyId !== null) ? keyIds : null;
 }
 
 function referencesOf({ items }: Packed): (string | null)[] | null {

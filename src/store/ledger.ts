@@ -41,7 +41,11 @@ const acknowledgmentColumns = [
   'attempt',
   'acknowledgedAt',
   'acknowledgedBy',
+  'keyId',
+  'publishedBy',
   'reference',
+  'referenceSalt',
+  'referenceDigest',
   'late',
 ] as const;
 const deadLetterColumns = [

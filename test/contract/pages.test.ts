@@ -98,7 +98,11 @@ describe('pages of the ledger', () => {
       attempt: 1,
       acknowledged_at: expect.stringMatching(/Z$/),
       acknowledged_by: 'admin',
+      key_id: null,
+      published_by: 'admin',
       reference: null,
+      reference_salt: null,
+      reference_digest: null,
       late: false,
     });
   });

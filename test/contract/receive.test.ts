@@ -123,6 +123,10 @@ describe('receiving', () => {
         outcome: 'acknowledged',
         ack_no: index + 1,
         acknowledged_at: expect.any(String),
+        topic: name,
+        subscription: name,
+        reference: index === 1 ? 'booking 7' : null,
+        reference_differs: false,
       })),
     );
     expect(json.messages.map(({ body }) => body)).toEqual(['c']);
@@ -134,7 +138,17 @@ describe('receiving', () => {
     expect(status).toBe(200);
     expect(json.messages).toEqual([]);
     expect(json.acknowledged).toEqual([
-      { receipt: 'forged', message_id: null, outcome: 'invalid_receipt', ack_no: null, acknowledged_at: null },
+      {
+        receipt: 'forged',
+        message_id: null,
+        outcome: 'invalid_receipt',
+        topic: name,
+        subscription: name,
+        ack_no: null,
+        acknowledged_at: null,
+        reference: null,
+        reference_differs: false,
+      },
     ]);
   }, 10_000);
 

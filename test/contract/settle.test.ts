@@ -37,6 +37,10 @@ describe('acknowledging', () => {
         outcome: 'acknowledged',
         ack_no: index + 1,
         acknowledged_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        topic: name,
+        subscription: name,
+        reference: index === 1 ? 'booking 8' : null,
+        reference_differs: false,
       })),
     });
     const ledger = await client.get<{ acknowledgments: { reference: string | null }[] }>(
@@ -55,6 +59,26 @@ describe('acknowledging', () => {
       failed: 0,
       results: [{ ...first.json.results[0], outcome: 'already_acknowledged' }],
     });
+  });
+
+  it('says so when it is repeated with another reference, and keeps the first', async () => {
+    const { name, batch } = await received(2);
+    const [one, two] = receiptsOf(batch);
+    await settle(name, 'acknowledge', { receipts: [{ receipt: one, reference: 'OLD' }, two] });
+    const given = async (...receipts: unknown[]) => {
+      const { json } = await settle(name, 'acknowledge', { receipts });
+      return json.results.map(({ outcome, reference, reference_differs }) => [outcome, reference, reference_differs]);
+    };
+    const again = 'already_acknowledged';
+    expect(await given({ receipt: one, reference: 'NEW' }, { receipt: two, reference: 'NEW' })).toEqual([
+      [again, 'OLD', true],
+      [again, null, true],
+    ]);
+    expect(await given({ receipt: one, reference: 'OLD' }, two)).toEqual([
+      [again, 'OLD', false],
+      [again, null, false],
+    ]);
+    expect(await given(one)).toEqual([[again, 'OLD', false]]);
   });
 
   it('does what is good and counts what is not', async () => {

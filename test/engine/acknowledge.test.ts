@@ -47,6 +47,7 @@ describe('the ledger', () => {
       receipts: [{ receipt, reference: 'TX-1' }],
       atomic: false,
       caller: 'vendor',
+      keyId: 'wk_019cfa8e43d6a1b2c3d4',
     });
     const [row] = await ledgerOf(queue);
     expect(row).toEqual({
@@ -60,7 +61,11 @@ describe('the ledger', () => {
       ),
       acknowledgedAt: results[0]?.acknowledgedAt,
       acknowledgedBy: 'vendor',
+      keyId: 'wk_019cfa8e43d6a1b2c3d4',
+      publishedBy: CALLER,
       reference: 'TX-1',
+      referenceSalt: expect.any(Buffer),
+      referenceDigest: null,
     });
     expect(results[0]).toMatchObject({ messageId: id, outcome: 'acknowledged', ackNo: 1 });
   });

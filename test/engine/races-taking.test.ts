@@ -43,9 +43,9 @@ describe('late ack against a receive that takes the deferred message', () => {
     bench.owner.obstruct(
       `insert into willcall.acknowledgment (
          topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
-         attempt, body_bytes, late, message_id, body_sha256, acknowledged_by
+         attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, published_by
        )
-       values ($1, $2, 99, 1, 1, now(), now(), now(), 1, 1, 0, false, '', sha256(''), 'nobody')`,
+       values ($1, $2, 99, 1, 1, now(), now(), now(), 1, 1, 0, false, '', sha256(''), 'nobody', 'p')`,
       [topicId, subscriptionId],
     );
 

@@ -247,7 +247,18 @@ describe.each(settleVerbs)('%s of a receipt', (verb) => {
     for (const receipt of forged) {
       const { results, failed } = await settle(queue, verb, receipt);
       expect(results).toEqual([
-        { receipt, messageId: null, outcome: 'invalid_receipt', ackNo: null, acknowledgedAt: null, visibleUntil: null },
+        {
+          receipt,
+          topic: queue.name,
+          subscription: queue.name,
+          messageId: null,
+          outcome: 'invalid_receipt',
+          ackNo: null,
+          acknowledgedAt: null,
+          reference: null,
+          referenceDiffers: false,
+          visibleUntil: null,
+        },
       ]);
       expect(failed).toBe(1);
     }

@@ -85,7 +85,7 @@ const plainMutants: readonly Mutant[] = [
   {
     name: 'acknowledge in one pass forgets the reference',
     file: ACKNOWLEDGE_PLAIN,
-    edits: [['_principals[signing.grp], signing.ref\n', '_principals[signing.grp], null\n']],
+    edits: [['signing.ref, willcall.make_salt(signing.ref)\n', 'null, null\n']],
     caughtBy: ['answersHaveRecords'],
   },
 ];
@@ -158,12 +158,14 @@ export const mutants: readonly Mutant[] = [
       [
         `        insert into willcall.acknowledgment (
           topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
-          attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
+          attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, key_id, published_by, reference,
+          reference_salt
         )
         select
           _topic_id, _subscription_id, _tail + row_number() over (order by v.seq), v.seq, _delivery_nos[_g],
           m.published_at, _delivery.at, _at, _delivery.generation, v.attempt, m.body_bytes, v.expires_at <= _now,
-          m.message_id, m.body_sha256, _principals[_g], v.ref
+          m.message_id, m.body_sha256, _principals[_g], _key_ids[_g], m.published_by, v.ref,
+          willcall.make_salt(v.ref)
 `,
         `        select v.seq, _tail + row_number() over (order by v.seq) as ack_no, m.message_id, v.expires_at <= _now as late
 `,
@@ -202,7 +204,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'acknowledge forgets the reference',
     file: 'settle/acknowledge.sql',
-    edits: [['_principals[_g], v.ref\n', '_principals[_g], null\n']],
+    edits: [['v.ref,\n          willcall.make_salt(v.ref)\n', 'null, null\n']],
     caughtBy: ['answersHaveRecords'],
   },
   {

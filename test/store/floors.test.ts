@@ -255,8 +255,8 @@ describe('with thousands of dead marks and ledger rows under a held snapshot', (
     );
     await bench.rows(
       `insert into willcall.acknowledgment (topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at,
-         acknowledged_at, generation, attempt, body_bytes, late, message_id, body_sha256, acknowledged_by)
-       select $1, $2, n, n, 2, now(), now(), now(), 1, 1, 1, false, '\\x01', sha256('x'), 'p' ${SHUFFLED}`,
+         acknowledged_at, generation, attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, published_by)
+       select $1, $2, n, n, 2, now(), now(), now(), 1, 1, 1, false, '\\x01', sha256('x'), 'p', 'p' ${SHUFFLED}`,
       [signed.topicId, signed.subscriptionId],
     );
     await bench.rows(

@@ -78,7 +78,8 @@ describe('the runtime role', () => {
     await runtime.rows(
       `insert into willcall.acknowledgment
        select topic_id, subscription_id, 2, seq + 1, delivery_no, published_at, delivered_at, acknowledged_at, generation,
-         attempt, body_bytes, revision, late, message_id, body_sha256, acknowledged_by, reference
+         attempt, body_bytes, revision, late, message_id, body_sha256, acknowledged_by, reference, published_by,
+          key_id, reference_salt
        from willcall.acknowledgment where subscription_id = $1`,
       [queue.subscriptionId],
     );
@@ -89,7 +90,8 @@ describe('the runtime role', () => {
     await signDaily(1);
     const again = `insert into willcall.acknowledgment
       select topic_id, subscription_id, 2, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
-        attempt, body_bytes, revision, late, message_id, body_sha256, acknowledged_by, reference
+        attempt, body_bytes, revision, late, message_id, body_sha256, acknowledged_by, reference, published_by,
+          key_id, reference_salt
       from willcall.acknowledgment where subscription_id = $1`;
     const refused = { code: '23505', constraint: 'acknowledgment_once' };
     await expect(runtime.rows(again, [queue.subscriptionId])).rejects.toMatchObject(refused);

@@ -80,8 +80,8 @@ const signFor = () =>
   holder.rows(
     `with ended as (delete from willcall.lease where subscription_id = $2 returning delivery_no)
      insert into willcall.acknowledgment (topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at,
-       acknowledged_at, generation, attempt, body_bytes, late, message_id, body_sha256, acknowledged_by)
-     select $1, $2, 1, 1, delivery_no, now(), now(), now(), 1, 1, 1, false, '\\x01', sha256('a'), 'other' from ended`,
+       acknowledged_at, generation, attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, published_by)
+     select $1, $2, 1, 1, delivery_no, now(), now(), now(), 1, 1, 1, false, '\\x01', sha256('a'), 'other', 'p' from ended`,
     [queue.topicId, queue.subscriptionId],
   );
 

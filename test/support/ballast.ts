@@ -24,8 +24,8 @@ export function ballastOf(topic: number, subscription: number, last: number): st
      select ${key}, n, n, clock_timestamp(), n, 1, 'deliver', 'p', int8multirange(int8range(n, n + 1))
      from generate_series(1000, ${BALLAST_ROWS} + 1000) n`,
     `insert into willcall.acknowledgment (topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at,
-       acknowledged_at, generation, attempt, body_bytes, late, message_id, body_sha256, acknowledged_by)
-     select ${key}, 1000 + n, 1000000 + n, n, now(), now(), clock_timestamp(), 1, 1, 1, false, '\\x01', sha256('x'), 'p'
+       acknowledged_at, generation, attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, published_by)
+     select ${key}, 1000 + n, 1000000 + n, n, now(), now(), clock_timestamp(), 1, 1, 1, false, '\\x01', sha256('x'), 'p', 'p'
      from generate_series(1, ${BALLAST_ROWS}) n`,
     `insert into willcall.failure (topic_id, subscription_id, seq, generation, attempt, delivery_no, delivered_at, ended_at, ended)
      select ${key}, 1000000 + n, 1, 1, n, now(), now(), 'expired' from generate_series(1, ${BALLAST_ROWS}) n`,

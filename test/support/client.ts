@@ -38,6 +38,8 @@ export interface Settled {
   ack_no?: number | null;
   acknowledged_at?: string | null;
   visible_until?: string;
+  reference?: string | null;
+  reference_differs?: boolean;
 }
 
 export interface Received {

@@ -13,6 +13,7 @@ create function willcall.acknowledge_late(
   _attempt integer,
   _dead_letter_no bigint,
   _principal text,
+  _key_id text,
   _reference text
 ) returns boolean
 language plpgsql
@@ -25,14 +26,14 @@ begin
     set closed_at = _at, closed_by = _principal, closed_as = 'acknowledged'
     where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.dead_letter_no = _dead_letter_no
       and d.closed_at is null
-    returning d.published_at, d.body_bytes, d.message_id, d.body_sha256 into _copy;
+    returning d.published_at, d.published_by, d.body_bytes, d.message_id, d.body_sha256 into _copy;
   else
     delete from willcall.deferred f
     where f.topic_id = _topic_id and f.subscription_id = _subscription_id and f.seq = _seq and f.attempt = _attempt;
     if not found then
       return false;
     end if;
-    select m.published_at, m.body_bytes, m.message_id, m.body_sha256 into _copy
+    select m.published_at, m.published_by, m.body_bytes, m.message_id, m.body_sha256 into _copy
     from willcall.message m
     where m.topic_id = _topic_id and m.seq = _seq;
   end if;
@@ -42,11 +43,12 @@ begin
 
   insert into willcall.acknowledgment (
     topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation, attempt,
-    body_bytes, late, message_id, body_sha256, acknowledged_by, reference
+    body_bytes, late, message_id, body_sha256, acknowledged_by, key_id, published_by, reference, reference_salt
   )
   select
     _topic_id, _subscription_id, _ack_no, _seq, _delivery_no, _copy.published_at, d.at, _at, d.generation, _attempt,
-    _copy.body_bytes, true, _copy.message_id, _copy.body_sha256, _principal, _reference
+    _copy.body_bytes, true, _copy.message_id, _copy.body_sha256, _principal, _key_id, _copy.published_by, _reference,
+    willcall.make_salt(_reference)
   from willcall.delivery d
   where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no = _delivery_no;
   return true;

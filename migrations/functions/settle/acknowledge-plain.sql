@@ -4,7 +4,8 @@
 -- twice. Locks: settle, by id (take_locks). Indexes: subscription_key, delivery_key, lease_key,
 -- message_key; acknowledgment_key backwards, for the tail.
 -- Batch b is groups [_firsts[b], _lasts[b]]. A group is the receipts of one delivery in one call:
--- entries [_entry_firsts[g], _entry_lasts[g]] of _seqs and _refs. Returns one row per group: its
+-- entries [_entry_firsts[g], _entry_lasts[g]] of _seqs and _refs. _key_ids and _refs are null where none is
+-- given. Returns one row per group: its
 -- ids concatenated in the order of the entries, which have consecutive numbers in the ledger. It
 -- spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
 
@@ -16,6 +17,7 @@ create function willcall.acknowledge_plain(
   _delivery_nos bigint[],
   _nonces bigint[],
   _principals text[],
+  _key_ids text[],
   _entry_firsts integer[],
   _entry_lasts integer[],
   _seqs bigint[],
@@ -112,12 +114,12 @@ begin
     select
       held.no, held.topic_id, held.subscription_id, held.at, held.tail + entry.ord as ack_no, held.grp,
       entry.seq, entry.ref, held.delivered_at, held.generation, held.row_ctid, held.outstanding, held.attempt,
-      held.late, msg.published_at, msg.body_bytes, msg.message_id, msg.body_sha256
+      held.late, msg.published_at, msg.published_by, msg.body_bytes, msg.message_id, msg.body_sha256
     from held
     cross join lateral unnest(held.seqs, _refs[_entry_firsts[held.grp]:_entry_lasts[held.grp]])
       with ordinality entry (seq, ref, ord)
     left join lateral (
-      select msg.published_at, msg.body_bytes, msg.message_id, msg.body_sha256
+      select msg.published_at, msg.published_by, msg.body_bytes, msg.message_id, msg.body_sha256
       from willcall.message msg
       where msg.topic_id = held.topic_id and msg.seq = entry.seq
       limit 1
@@ -138,12 +140,14 @@ begin
   signed as (
     insert into willcall.acknowledgment (
       topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
-      attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
+      attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, key_id, published_by, reference,
+      reference_salt
     )
     select
       signing.topic_id, signing.subscription_id, signing.ack_no, signing.seq, _delivery_nos[signing.grp],
       signing.published_at, signing.delivered_at, signing.at, signing.generation, signing.attempt,
-      signing.body_bytes, signing.late, signing.message_id, signing.body_sha256, _principals[signing.grp], signing.ref
+      signing.body_bytes, signing.late, signing.message_id, signing.body_sha256, _principals[signing.grp],
+      _key_ids[signing.grp], signing.published_by, signing.ref, willcall.make_salt(signing.ref)
     from signing
   ),
   settled as materialized (

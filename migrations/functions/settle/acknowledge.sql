@@ -3,7 +3,7 @@
 -- acknowledgment_key backwards, for the tail.
 -- A group is the receipts of one delivery in one call: entries [_entry_firsts[g], _entry_lasts[g]]
 -- of _seqs and _refs. Returns one row per group for what was live, and one row per receipt for the
--- rest. _atomic (the flush is one call then): if one receipt fails, none is settled, and those that
+-- rest; `reference` is the kept one where the message was acknowledged before. _atomic (the flush is one call then): if one receipt fails, none is settled, and those that
 -- would have been are 'not_done'.
 
 create function willcall.acknowledge(
@@ -16,6 +16,7 @@ create function willcall.acknowledge(
   _delivery_nos bigint[],
   _nonces bigint[],
   _principals text[],
+  _key_ids text[],
   _entry_firsts integer[],
   _entry_lasts integer[],
   _seqs bigint[],
@@ -28,7 +29,8 @@ create function willcall.acknowledge(
   message_ids bytea[],
   ack_no bigint,
   acknowledged_at timestamptz,
-  late boolean
+  late boolean,
+  reference text
 )
 language plpgsql
 rows 10
@@ -98,6 +100,7 @@ begin
           outcome := coalesce(nullif(_verdicts[_entry], 'acknowledged_late'), 'not_done');
           grp := _g; entry := _e; message_ids := _ids[_entry:_entry];
           ack_no := _ack_nos[_entry]; acknowledged_at := _acknowledged_ats[_entry];
+          reference := willcall.kept_reference(_topic_id, _subscription_id, outcome, ack_no);
           return next;
         end loop;
       end loop;
@@ -128,15 +131,17 @@ begin
       signed as (
         insert into willcall.acknowledgment (
           topic_id, subscription_id, ack_no, seq, delivery_no, published_at, delivered_at, acknowledged_at, generation,
-          attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, reference
+          attempt, body_bytes, late, message_id, body_sha256, acknowledged_by, key_id, published_by, reference,
+          reference_salt
         )
         select
           _topic_id, _subscription_id, _tail + row_number() over (order by v.seq), v.seq, _delivery_nos[_g],
           m.published_at, _delivery.at, _at, _delivery.generation, v.attempt, m.body_bytes, v.expires_at <= _now,
-          m.message_id, m.body_sha256, _principals[_g], v.ref
+          m.message_id, m.body_sha256, _principals[_g], _key_ids[_g], m.published_by, v.ref,
+          willcall.make_salt(v.ref)
         from live v
         cross join lateral (
-          select m.published_at, m.body_bytes, m.message_id, m.body_sha256
+          select m.published_at, m.published_by, m.body_bytes, m.message_id, m.body_sha256
           from willcall.message m
           where m.topic_id = _topic_id and m.seq = v.seq
           limit 1
@@ -186,7 +191,7 @@ begin
         _verdict.acknowledged_at := _at;
         if willcall.acknowledge_late(
           _topic_id, _subscription_id, _at, _tail + 1, _delivery_nos[_g], _seqs[_entry], _verdict.attempt,
-          _verdict.dead_letter_no, _principals[_g], _refs[_entry]
+          _verdict.dead_letter_no, _principals[_g], _key_ids[_g], _refs[_entry]
         ) then
           _tail := _tail + 1;
         elsif _atomic then
@@ -200,8 +205,10 @@ begin
       outcome := _verdict.outcome;
       grp := _g; entry := _entry; seqs := null; message_ids := array[_verdict.message_id];
       ack_no := _verdict.ack_no; acknowledged_at := _verdict.acknowledged_at;
+      reference := willcall.kept_reference(_topic_id, _subscription_id, outcome, ack_no);
       return next;
       entry := null;
+      reference := null;
     end loop;
   end loop;
 end

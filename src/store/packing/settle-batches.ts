@@ -17,6 +17,8 @@ export interface SettleItem {
 
 export interface SettleCall {
   readonly principal: string;
+  /** The key that the call came with; null for the admin key. */
+  readonly keyId: string | null;
   readonly items: readonly SettleItem[];
   /** Only for extend; null: the subscription's own. */
   readonly visibilityTimeoutSeconds: number | null;
@@ -33,6 +35,8 @@ export interface ItemOutcome {
   readonly messageId: Buffer | null;
   readonly ackNo: number | null;
   readonly acknowledgedAt: Date | null;
+  /** What the ledger keeps with the acknowledgment; null without one. */
+  readonly reference: string | null;
   /**
    * After extend, the end of the lease; after release, when the message may be handed out again
    * (null: never).
@@ -57,6 +61,8 @@ export interface SettleRow {
   message_id?: Buffer | null;
   ack_no: number | null;
   acknowledged_at: Date | null;
+  /** Of a message that was acknowledged before. */
+  reference?: string | null;
   due_at?: Date | null;
 }
 
@@ -94,6 +100,7 @@ export interface Packed {
   readonly deliveryNos: number[];
   readonly nonces: bigint[];
   readonly principals: string[];
+  readonly keyIds: (string | null)[];
   readonly visibilityTimeouts: (number | null)[];
   readonly entryFirsts: number[];
   readonly entryLasts: number[];
@@ -110,6 +117,7 @@ export function pack(batches: readonly SettleBatch[]): Packed {
     deliveryNos: [],
     nonces: [],
     principals: [],
+    keyIds: [],
     visibilityTimeouts: [],
     entryFirsts: [],
     entryLasts: [],
@@ -119,7 +127,7 @@ export function pack(batches: readonly SettleBatch[]): Packed {
   };
   for (const [batch, { calls }] of batches.entries()) {
     packed.batchFirsts.push(packed.deliveryNos.length + 1);
-    for (const [call, { items, principal, visibilityTimeoutSeconds }] of calls.entries()) {
+    for (const [call, { items, principal, keyId, visibilityTimeoutSeconds }] of calls.entries()) {
       for (const group of groupByDelivery(items)) {
         packed.entryFirsts.push(packed.items.length + 1);
         for (const { item, index } of group) {
@@ -131,6 +139,7 @@ export function pack(batches: readonly SettleBatch[]): Packed {
         packed.deliveryNos.push(group[0]?.item.deliveryNo ?? 0);
         packed.nonces.push(group[0]?.item.nonce ?? 0n);
         packed.principals.push(principal);
+        packed.keyIds.push(keyId);
         packed.visibilityTimeouts.push(visibilityTimeoutSeconds);
       }
     }
@@ -170,6 +179,7 @@ function unpack(batches: readonly SettleBatch[], packed: Packed, rows: readonly 
         messageId: row.message_id ?? row.message_ids?.[0] ?? null,
         ackNo: row.ack_no,
         acknowledgedAt: row.acknowledged_at,
+        reference: row.reference ?? newReference(row.outcome, packed.items[row.entry - 1]),
         dueAt: row.due_at ?? null,
       });
     }
@@ -193,7 +203,13 @@ function placeRun(row: RunRow, packed: Packed, place: (entry: number, outcome: I
       messageId: row.message_ids?.[i] ?? null,
       ackNo: (row.ack_no ?? 0) + i,
       acknowledgedAt: row.acknowledged_at,
+      reference: newReference(row.outcome, packed.items[entry - 1]),
       dueAt: null,
     });
   }
+}
+
+/** The given reference, where it is in the ledger now. */
+export function newReference(outcome: string, item: SettleItem | undefined): string | null {
+  return outcome === 'acknowledged' || outcome === 'acknowledged_late' ? (item?.reference ?? null) : null;
 }

@@ -49,7 +49,11 @@ export interface AcknowledgmentTable {
   messageId: Buffer;
   bodySha256: Buffer;
   acknowledgedBy: string;
+  keyId: string | null;
+  publishedBy: string | null;
   reference: string | null;
+  referenceSalt: Buffer | null;
+  referenceDigest: Buffer | null;
 }
 
 export interface DeadLetterTable {

@@ -71,8 +71,12 @@ export function createAcknowledgedAnswer() {
     receipt: result.receipt,
     message_id: result.messageId,
     outcome: result.outcome,
+    topic: result.topic,
+    subscription: result.subscription,
     ack_no: result.ackNo,
     acknowledged_at: result.acknowledgedAt && acknowledgedAt(result.acknowledgedAt),
+    reference: result.reference,
+    reference_differs: result.referenceDiffers,
   });
 }
 
@@ -89,7 +93,12 @@ export function settledAnswer(result: SettleResult): z.input<typeof messageSchem
 }
 
 export function acknowledgmentAnswer(row: Acknowledgment) {
-  return wireShape(recordSchemas.acknowledgment, { ...row, bodySha256: row.bodySha256.toString('hex') });
+  return wireShape(recordSchemas.acknowledgment, {
+    ...row,
+    bodySha256: row.bodySha256.toString('hex'),
+    referenceSalt: row.referenceSalt?.toString('hex') ?? null,
+    referenceDigest: row.referenceDigest?.toString('hex') ?? null,
+  });
 }
 
 export function deadLetterAnswer(letter: DeadLetter) {

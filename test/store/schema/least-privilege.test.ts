@@ -295,7 +295,8 @@ describe('whoever has the password of the service', () => {
     const [last] = (await ledger()).slice(-1);
     const forged = `insert into willcall.acknowledgment
       select topic_id, subscription_id, ack_no + 1, seq + 1000, delivery_no, published_at, delivered_at, acknowledged_at,
-        generation, attempt, body_bytes, revision, late, message_id, body_sha256, 'somebody', reference
+        generation, attempt, body_bytes, revision, late, message_id, body_sha256, 'somebody', reference, published_by,
+        key_id, reference_salt
       from willcall.acknowledgment where topic_id = $1 and subscription_id = $2 and ack_no = $3`;
     const { rowCount } = await thief.query(forged, [last?.topic_id, last?.subscription_id, last?.ack_no]);
     expect(rowCount).toBe(1);

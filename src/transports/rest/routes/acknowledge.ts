@@ -32,7 +32,8 @@ export const acknowledge: Route = {
   handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');
     const wanted = parseBody(request, acknowledgeBody);
-    const settled = await engine.acknowledge({ subscription, ...wanted, caller: request.caller });
+    const { caller, access } = request;
+    const settled = await engine.acknowledge({ subscription, ...wanted, caller, keyId: access?.keyId });
     return sendSettled(reply, settled, createAcknowledgedAnswer());
   },
 };

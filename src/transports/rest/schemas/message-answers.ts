@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { outcomes } from '../../../domain/settling.ts';
 import { components } from './components.ts';
 import { exampleBody, exampleIds, exampleTimes } from './examples.ts';
-import { count, instant } from './fields.ts';
+import { count, instant, name } from './fields.ts';
 
 const NOT_IN_THE_LOG = 'null until a delayed message has entered the log.';
 
@@ -85,8 +85,17 @@ const acknowledgedAt = instant.describe('When it was acknowledged.');
 export const acknowledgeResult = z
   .object({
     ...settled,
+    topic: name.describe('The topic of the subscription.'),
+    subscription: name.describe('The subscription.'),
     ack_no: ackNo.nullable().describe('The number of the row in the ledger; null when there is none.'),
     acknowledged_at: acknowledgedAt.nullable().describe('When it was acknowledged; null when it was not.'),
+    reference: z
+      .string()
+      .nullable()
+      .describe('The transaction number in the ledger, which is the first one given; null when there is none.'),
+    reference_differs: z
+      .boolean()
+      .describe('The message was acknowledged before, and `reference` is another one than the request gave.'),
   })
   .register(components, {
     id: 'AcknowledgeResult',
@@ -114,12 +123,16 @@ const failed = count().describe('How many are not ok for the call.');
 export const acknowledgeResults = { results: z.array(acknowledgeResult).describe(ORDER), failed };
 export const settleResults = { results: z.array(settleResult).describe(ORDER), failed };
 
+const exampleSubscription = { topic: 'payments', subscription: 'acme-erp' };
 const exampleResult = { receipt: exampleIds.receipt, message_id: exampleIds.message };
 const exampleAcknowledged = {
   ...exampleResult,
   outcome: 'acknowledged' as const,
+  ...exampleSubscription,
   ack_no: 1,
   acknowledged_at: exampleTimes.acknowledged,
+  reference: 'BOOKING-4711',
+  reference_differs: false,
 };
 
 export const acknowledgeAnswer = z.object(acknowledgeResults).register(components, {
@@ -133,8 +146,11 @@ export const acknowledgeAnswer = z.object(acknowledgeResults).register(component
           receipt: exampleIds.oldReceipt,
           message_id: exampleIds.message,
           outcome: 'superseded',
+          ...exampleSubscription,
           ack_no: null,
           acknowledged_at: null,
+          reference: null,
+          reference_differs: false,
         },
       ],
       failed: 1,

@@ -50,7 +50,18 @@ export const settleProblem = z.object({ ...problemFields, ...settleResults }).re
 const refused = { receipt: exampleIds.oldReceipt, message_id: exampleIds.message };
 /** The members that examples of these problems have beyond every problem's. */
 export const acknowledgeProblemExample = {
-  results: [{ ...refused, outcome: 'superseded', ack_no: null, acknowledged_at: null }],
+  results: [
+    {
+      ...refused,
+      outcome: 'superseded',
+      topic: 'payments',
+      subscription: 'acme-erp',
+      ack_no: null,
+      acknowledged_at: null,
+      reference: null,
+      reference_differs: false,
+    },
+  ],
   failed: 1,
 };
 export const settleProblemExample = { results: [{ ...refused, outcome: 'superseded' }], failed: 1 };

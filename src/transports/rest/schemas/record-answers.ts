@@ -7,6 +7,14 @@ import { exampleBody, exampleIds, exampleTimes } from './examples.ts';
 import { count, instant } from './fields.ts';
 import { messageContent } from './message-answers.ts';
 
+const DIGEST_BYTES = 32;
+const SALT_BYTES = 16;
+
+/** Bytes as lower-case hexadecimal digits. */
+function digits(bytes: number) {
+  return z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
+}
+
 const nextNumber = count(1).nullable().describe('The `after` of the next page; null when there is none.');
 
 export const acknowledgment = z
@@ -16,10 +24,7 @@ export const acknowledgment = z
     sequence: count(1).describe('Its place in the log of the topic.'),
     generation: count(1).describe('Grows by one with each seek back.'),
     revision: count().describe('0 for the message as published.'),
-    body_sha256: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .describe('The SHA-256 digest of the body, in hexadecimal digits.'),
+    body_sha256: digits(DIGEST_BYTES).describe('The SHA-256 digest of the body, in hexadecimal digits.'),
     body_bytes: count().describe('The length of the body.'),
     published_at: instant.describe('When the message entered the log.'),
     delivery_no: count(1).describe('The delivery that it was acknowledged in.'),
@@ -27,7 +32,15 @@ export const acknowledgment = z
     attempt: count(1).describe('On which attempt.'),
     acknowledged_at: instant.describe('When it was acknowledged.'),
     acknowledged_by: z.string().describe('By whom.'),
+    key_id: z.string().nullable().describe('With which key; null for the admin key.'),
+    published_by: z.string().nullable().describe('Who published it; null in rows from before this was kept.'),
     reference: z.string().nullable().describe('The transaction number that the consumer gave.'),
+    reference_salt: digits(SALT_BYTES)
+      .nullable()
+      .describe('16 random bytes that the commitment to the reference is made with; null without a reference.'),
+    reference_digest: digits(DIGEST_BYTES)
+      .nullable()
+      .describe('The commitment to a reference that was erased: SHA-256 of the byte 2, the salt and the reference.'),
     late: z.boolean().describe('Whether the visibility timeout was over already.'),
   })
   .register(components, {
@@ -57,8 +70,12 @@ export const acknowledgmentPage = z
             delivered_at: exampleTimes.delivered,
             attempt: 1,
             acknowledged_at: exampleTimes.acknowledged,
-            acknowledged_by: 'admin',
+            acknowledged_by: 'acme',
+            key_id: 'wk_019cfa8e43d6a1b2c3d4',
+            published_by: 'billing',
             reference: 'BOOKING-4711',
+            reference_salt: '5b1f2c9e0a7d4e38b6c1d2e3f4a5b6c7',
+            reference_digest: null,
             late: false,
           },
         ],
