@@ -13,7 +13,7 @@ export default defineConfig({
     allowOnly: false,
     projects: [
       { extends: true, test: { name: 'short', include: ['test/**/*.test.ts'], exclude: [LONG] } },
-      { extends: true, test: { name: 'long', include: [LONG] } },
+      { extends: true, test: { name: 'long', include: [LONG], testTimeout: 1_800_000, hookTimeout: 600_000 } },
     ],
     globalSetup: ['test/support/global-setup.ts'],
     // These bounds end what would never end; no test that passes comes near them on a busy machine.

@@ -228,5 +228,5 @@ describe('the process with a PostgreSQL of its own', () => {
     again.child.kill('SIGTERM');
     expect((await again.ended).code).toBe(0);
     await rm(own, { recursive: true, force: true });
-  }, 60_000);
+  });
 });

@@ -110,7 +110,7 @@ function run(desk: Desk, options: Partial<ConsumeOptions> & Pick<ConsumeOptions,
   return { stop };
 }
 
-const until = (condition: () => boolean) => expect.poll(condition, { interval: 5, timeout: 10_000 }).toBe(true);
+const until = (condition: () => boolean) => expect.poll(condition, { interval: 5 }).toBe(true);
 
 describe('consuming', () => {
   it('signs for a batch with the next poll, references included', async () => {

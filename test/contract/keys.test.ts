@@ -230,9 +230,11 @@ describe('a revoked key', () => {
     const started = performance.now();
     await revoke(id);
     expect((await parked).json.messages).toEqual([]);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    // Long before its time was over.
+    expect(performance.now() - started).toBeLessThan(25_000);
     await client.publish(name, 'for somebody else');
-    expect(await client.receive(name)).toHaveLength(1);
+    // The revoked one may have been looking, and gives the message back.
+    expect(await client.receive(name, { wait_seconds: 20 })).toHaveLength(1);
     own.close();
   });
 
@@ -300,7 +302,7 @@ describe('pages of keys', () => {
     const { id, key } = await make();
     await withHeader(`Bearer ${key}`);
     const used = async () => (await client.get<Key>(`/v1/keys/${id}`)).json.last_used_at;
-    await expect.poll(used, { timeout: 10_000 }).not.toBeNull();
+    await expect.poll(used).not.toBeNull();
     expect(Math.abs(Date.parse((await used()) ?? '') - Date.now())).toBeLessThan(60_000);
   });
 });

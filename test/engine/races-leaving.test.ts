@@ -6,8 +6,8 @@ import { queueOf } from '../support/calls.ts';
 import { createLookout, createTestEngine, type Lookout, type TestEngine } from '../support/engine.ts';
 import { createRaceBench, type RaceBench, recordsOf } from '../support/race.ts';
 
-/** Shorter than the safety poll: what is only found by polling comes too late. */
-const PATIENCE_SECONDS = 3;
+/** No safety poll runs here: what nobody was woken for does not come, however long one waits. */
+const PATIENCE_SECONDS = 20;
 /** Longer than the test: who is not answered for another reason is not answered. */
 const FOREVER_SECONDS = 3600;
 

@@ -8,8 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, type Client, createClient, type Problem, type Received } from '../support/client.ts';
 import { type Lab, openLab } from './lab/lab.ts';
 
-const TEST_MS_MAX = 90_000;
-
 let lab: Lab;
 /** Of each instance. */
 let clients: [Client, Client];
@@ -18,11 +16,11 @@ beforeAll(async () => {
   lab = await openLab();
   const [first, second] = lab.instances;
   clients = [createClient(first.url, lab.adminKey), createClient(second.url, lab.adminKey)];
-}, TEST_MS_MAX);
+});
 afterAll(async () => {
   for (const client of clients ?? []) client.close();
   await lab?.end();
-}, TEST_MS_MAX);
+});
 
 /** A receive of the first instance that has looked and waits. */
 async function park(name: string, waitSeconds = 30): Promise<{ answer: Promise<Answer<Received>> }> {
@@ -106,9 +104,7 @@ const outages: readonly Outage[] = [
 ];
 
 describe.each(outages)('when the database $name', ({ begin }) => {
-  it('calls are refused, receives stay parked, and everything goes on by itself', {
-    timeout: TEST_MS_MAX,
-  }, async () => {
+  it('calls are refused, receives stay parked, and everything goes on by itself', {}, async () => {
     const [client, other] = clients;
     const [name, busy] = [await client.freshSubscription(), await client.freshSubscription()];
     await client.publish(busy, 'a');
@@ -130,7 +126,7 @@ describe.each(outages)('when the database $name', ({ begin }) => {
 });
 
 describe('an instance that alone cannot reach the database', () => {
-  it('misses nothing that others published meanwhile', { timeout: TEST_MS_MAX }, async () => {
+  it('misses nothing that others published meanwhile', async () => {
     const [client, other] = clients;
     const name = await client.freshSubscription();
     const parked = await park(name);
@@ -141,7 +137,7 @@ describe('an instance that alone cannot reach the database', () => {
     expect(bodiesOf(await parked.answer)).toEqual([200, ['meanwhile']]);
   });
 
-  it('answers a parked receive at the end of its time: there was nothing', { timeout: TEST_MS_MAX }, async () => {
+  it('answers a parked receive at the end of its time: there was nothing', async () => {
     const [client] = clients;
     const parked = await park(await client.freshSubscription(), 3);
     network()[0]?.behave({ how: 'swallow' });
@@ -151,7 +147,7 @@ describe('an instance that alone cannot reach the database', () => {
     await expect.poll(async () => (await client.get('/readyz')).status).toBe(200);
   });
 
-  it('stops in order', { timeout: TEST_MS_MAX }, async () => {
+  it('stops in order', async () => {
     const [client] = clients;
     const [instance] = lab.instances;
     const parked = await park(await client.freshSubscription());

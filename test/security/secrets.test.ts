@@ -46,7 +46,7 @@ beforeAll(async () => {
   adminKey = (await readFile(join(dataDir, 'admin-key'), 'utf8')).trim();
   client = createClient(stdout.trim().split(' ').at(-1) ?? '', adminKey);
   await useIt();
-}, 60_000);
+});
 afterAll(async () => {
   client?.close();
   if (child?.exitCode === null) {

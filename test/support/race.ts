@@ -5,13 +5,14 @@
 import type { SubscriptionChanges } from '../../src/engine/subscriptions.ts';
 import { createQueue, type Queue, queueOf } from './calls.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
-import { createLookout, createTestEngine, type Lookout, type TestEngine } from './engine.ts';
+import { createLookout, createTestEngine, hideFromPolls, type Lookout, type TestEngine } from './engine.ts';
 import { readRows } from './history-rows.ts';
 import { type LockClass, type Owner, openOwner } from './lock.ts';
 
 export interface RaceBench {
   readonly database: TestDatabase;
   readonly owner: Owner;
+  /** Both see wakeups and no safety poll. */
   readonly here: TestEngine;
   readonly there: TestEngine;
   /** Of `here`. */
@@ -35,8 +36,10 @@ export async function createRaceBench(): Promise<RaceBench> {
   const database = await createTestDatabase();
   const owner = await openOwner(database);
   const lookout = createLookout();
-  const here = await createTestEngine(database, { wrapStore: lookout.wrapStore });
-  const there = await createTestEngine(database);
+  const here = await createTestEngine(database, {
+    wrapStore: (store) => hideFromPolls(lookout.wrapStore(store)),
+  });
+  const there = await createTestEngine(database, { wrapStore: hideFromPolls });
   return {
     ...{ database, owner, here, there, lookout },
     openQueue: async (settings = {}) => {

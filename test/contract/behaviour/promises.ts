@@ -25,8 +25,6 @@ type Chapters = typeof chapters;
 export type PromiseName = { [Chapter in keyof Chapters]: keyof Chapters[Chapter] }[keyof Chapters];
 export type TransportAdapter = Adapter<PromiseName>;
 
-const TEST_MS_MAX = 60_000;
-
 /** Tests every promise that the adapter does not list under `cannot`. */
 export function describePromises(adapter: TransportAdapter): void {
   let transport: OpenTransport;
@@ -43,7 +41,7 @@ export function describePromises(adapter: TransportAdapter): void {
         for (const [name, hold] of made) {
           tests += 1;
           const title = `promise-${tests}`;
-          it(name, { timeout: TEST_MS_MAX }, ({ expect }) => hold(createScene(transport.client, title, expect)));
+          it(name, ({ expect }) => hold(createScene(transport.client, title, expect)));
         }
       });
     }

@@ -19,7 +19,7 @@ beforeAll(async () => {
   there = bench.openEngine(blind(bench.openStore(), () => (thereLooks += 1)));
   await here.start();
   await there.start();
-  await vi.waitFor(async () => expect(await listeners()).toHaveLength(2), { interval: 5, timeout: 20_000 });
+  await vi.waitFor(async () => expect(await listeners()).toHaveLength(2), { interval: 5, timeout: 90_000 });
 });
 afterAll(() => bench.stop());
 

@@ -51,7 +51,7 @@ const SETTINGS = {
   search_path: 'public',
   log_lock_waits: 'off',
 };
-const START_MS_MAX = 60_000;
+const START_MS_MAX = 300_000;
 const RETRY_MS = 100;
 const SHARED_DIR = '/var/lib/willcall';
 const DATABASE = 'willcall';

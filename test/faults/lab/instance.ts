@@ -45,9 +45,8 @@ export interface Instance {
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const CLOCK = join(import.meta.dirname, 'clock.ts');
-const START_MS_MAX = 60_000;
-const READY_MS_MAX = 2_000;
-const STOP_MS_MAX = 20_000;
+const READY_MS_MAX = 5_000;
+const STOP_MS_MAX = 120_000;
 
 /** Not started. */
 export async function createInstance(options: InstanceOptions): Promise<Instance> {
@@ -76,7 +75,7 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     url: `http://127.0.0.1:${clients.port}`,
     start: async () => {
       if (state.ended || isAlive()) return;
-      await until(launch, `${name} has started`, START_MS_MAX);
+      await until(launch, `${name} has started`);
     },
     signal: (signal) => void state.child?.kill(signal),
     isReady: async () => {

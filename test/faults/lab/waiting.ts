@@ -1,7 +1,8 @@
 // Waiting in a harness that lives among killed processes: everything has an end.
 
 const LOOK_MS = 20;
-const PATIENCE_MS = 60_000;
+/** Ends what would never end; far beyond what a busy machine needs. */
+const PATIENCE_MS = 300_000;
 
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -131,7 +131,7 @@ describe('the numbered migrations', () => {
       await rival.query(`begin; create role ${runtimeRole} nologin`);
       const migrated = migrateOwn({ runtimeRole });
       const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-      await vi.waitFor(async () => expect(await query(waiting)).toHaveLength(1), { timeout: 10_000 });
+      await vi.waitFor(async () => expect(await query(waiting)).toHaveLength(1), { timeout: 90_000 });
       await rival.query('commit');
       await expect(migrated).resolves.toMatchObject({ migrations: [] });
     } finally {
