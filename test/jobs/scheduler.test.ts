@@ -1,5 +1,5 @@
-// The scheduler on a clock that the test sets: when a run begins, that none begins beside itself, and
-// what a stop leaves.
+// The scheduler on a clock that the test sets: when a run begins, that none begins beside itself,
+// and what a stop leaves.
 
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';

@@ -1,4 +1,5 @@
-// The states of a waiter: the table in the header of waiter.ts is the machine, and what it promises.
+// The states of a waiter: the table in the header of waiter.ts is the machine, and what it
+// promises.
 
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
