@@ -1,10 +1,10 @@
 -- acknowledge: settles receipts of one subscription and writes the ledger. What leaves a lease is
 -- exactly what gets a ledger row. Lock: settle. Indexes: delivery_key, lease_key, message_key;
--- acknowledgment_key backwards, for the tail.
--- A group is the receipts of one delivery in one call: entries [_entry_firsts[g], _entry_lasts[g]]
--- of _seqs and _refs. Returns one row per group for what was live, and one row per receipt for the
--- rest; `reference` is the kept one where the message was acknowledged before. _atomic (the flush is one call then): if one receipt fails, none is settled, and those that
--- would have been are 'not_done'.
+-- acknowledgment_key backwards, for the tail. A group is the receipts of one delivery in one call:
+-- entries [_entry_firsts[g], _entry_lasts[g]] of _seqs and _refs. Returns one row per group for
+-- what was live, and one row per receipt for the rest; `reference` is the kept one where the
+-- message was acknowledged before. _atomic (the flush is one call then): if one receipt fails, none
+-- is settled, and those that would have been are 'not_done'.
 
 create function willcall.acknowledge(
   _topic_id integer,
