@@ -3,6 +3,7 @@
 
 import type { Config } from './config.ts';
 import type { Logger } from './domain/logger.ts';
+import type { Observer } from './domain/observer.ts';
 import { startEmbeddedPostgres } from './embedded/index.ts';
 import { createStore, type Store } from './store/index.ts';
 import { DatabaseSetupError } from './store/postgres/session.ts';
@@ -11,7 +12,7 @@ import { migrate } from './store/schema/migrate.ts';
 /** A database with this version's schema. */
 export interface Database {
   /** Opens no connection yet. */
-  createStore(): Store;
+  createStore(observer: Observer): Store;
   /** Where the data is, in words for a person; without credentials. */
   readonly description: string;
   /** Stops the embedded PostgreSQL, and nothing else. */
@@ -46,7 +47,7 @@ export async function openDatabase(config: Config, logger: Logger): Promise<Data
     return {
       description: access.description,
       stop: () => access.stop(),
-      createStore: () =>
+      createStore: (observer) =>
         createStore({
           url,
           schema,
@@ -55,6 +56,7 @@ export async function openDatabase(config: Config, logger: Logger): Promise<Data
           pooler: config.databasePooler,
           directUrl: access.directUrl,
           logger,
+          observer,
         }),
     };
   } catch (error) {

@@ -6,6 +6,7 @@ import { type AdminKey, openAdminKey } from './admin-key.ts';
 import type { Config } from './config.ts';
 import { checkDatabase, type Database, openDatabase } from './database.ts';
 import type { Logger } from './domain/logger.ts';
+import { type Observer, silentObserver } from './domain/observer.ts';
 import { ByteBudget } from './engine/fair-use/byte-budget.ts';
 import { createEngine } from './engine/index.ts';
 import { createScheduler } from './jobs/scheduler.ts';
@@ -23,7 +24,11 @@ export interface Willcall {
 }
 
 /** Starts everything; resolves when the transports take requests. */
-export async function startWillcall(config: Config, logger: Logger): Promise<Willcall> {
+export async function startWillcall(
+  config: Config,
+  logger: Logger,
+  observer: Observer = silentObserver,
+): Promise<Willcall> {
   const started: (() => Promise<void>)[] = [];
   const stopAll = () => stopInReverse(started);
   try {
@@ -34,7 +39,7 @@ export async function startWillcall(config: Config, logger: Logger): Promise<Wil
     }
     const database = await openDatabase(config, logger);
     started.push(() => database.stop());
-    const url = await startModules({ config, logger, database, adminKey: adminKey.key }, started);
+    const url = await startModules({ config, logger, observer, database, adminKey: adminKey.key }, started);
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= stopAll();
@@ -57,21 +62,22 @@ async function stopInReverse(started: (() => Promise<void>)[]): Promise<void> {
 interface ModuleDeps {
   readonly config: Config;
   readonly logger: Logger;
+  readonly observer: Observer;
   readonly database: Database;
   readonly adminKey: string;
 }
 
 /** Each module started leaves behind how to stop it. */
 async function startModules(deps: ModuleDeps, started: (() => Promise<void>)[]): Promise<string> {
-  const { config, logger, database, adminKey } = deps;
-  const store = database.createStore();
+  const { config, logger, observer, database, adminKey } = deps;
+  const store = database.createStore(observer);
   started.push(() => store.stop());
   await checkDatabase(store, config, logger);
   const byteBudget = new ByteBudget({ bytesMax: config.fairUse.trafficBytes });
-  const engine = createEngine({ store, logger, adminKey, byteBudget, fairUse: config.fairUse });
-  const scheduler = createScheduler({ upkeep: engine.upkeep, logger });
+  const engine = createEngine({ store, logger, observer, adminKey, byteBudget, fairUse: config.fairUse });
+  const scheduler = createScheduler({ upkeep: engine.upkeep, logger, observer });
   const settings = config.transports;
-  const [first, ...others] = createTransports({ engine, logger, byteBudget, settings });
+  const [first, ...others] = createTransports({ engine, logger, observer, byteBudget, settings });
   // The transports refuse new requests at once; stopping the engine answers what is still parked.
   started.push(async () => {
     const closed = Promise.all([first, ...others].map((each) => each.stop()));

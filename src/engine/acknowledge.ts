@@ -26,7 +26,9 @@ export interface AcknowledgeVerb {
 
 export function createAcknowledge(deps: SettleDeps): AcknowledgeVerb & Drainable {
   const { store, directory, wakeups, lockWaits } = deps;
-  const batcher = createSettleBatcher(deps, (batches, wait) => store.settling.acknowledge(batches, wait, false));
+  const batcher = createSettleBatcher('acknowledge', deps, (batches, wait) =>
+    store.settling.acknowledge(batches, wait, false),
+  );
 
   async function settleAlone(entry: SettleEntry): Promise<SettleReply> {
     const batch = { topicId: entry.topicId, subscriptionId: entry.subscriptionId, calls: [entry] };

@@ -16,7 +16,7 @@ export interface ExtendVerb {
 
 export function createExtend(deps: SettleDeps): ExtendVerb & Drainable {
   const { store, directory } = deps;
-  const batcher = createSettleBatcher(deps, (batches, wait) => store.settling.extend(batches, wait));
+  const batcher = createSettleBatcher('extend', deps, (batches, wait) => store.settling.extend(batches, wait));
 
   async function extend(request: ExtendRequest): Promise<SettleAnswer> {
     return settleReceipts(directory, {

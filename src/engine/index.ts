@@ -4,6 +4,7 @@
 import { WillcallError } from '../domain/errors.ts';
 import { type FairUse, fairUseDefaults } from '../domain/fair-use.ts';
 import type { Logger } from '../domain/logger.ts';
+import { type Observer, silentObserver } from '../domain/observer.ts';
 import type { Store } from '../store/index.ts';
 import { type AcknowledgeVerb, createAcknowledge } from './acknowledge.ts';
 import { type AdmissionVerbs, createAdmission } from './admission.ts';
@@ -13,6 +14,7 @@ import { createExtend, type ExtendVerb } from './extend.ts';
 import { ByteBudget } from './fair-use/byte-budget.ts';
 import { createKeyVerbs, type KeyVerbs } from './keys.ts';
 import { Directory } from './lookups/directory.ts';
+import { observeVerbs } from './observing.ts';
 import { createPublish, type PublishVerb } from './publish.ts';
 import { createReceive, type ReceiveVerb } from './receive.ts';
 import { createReject, type RejectVerb } from './reject.ts';
@@ -66,6 +68,8 @@ export interface EngineOptions {
   readonly fairUse?: FairUse | undefined;
   /** The byte budget that the transports count in; absent, one of the engine's own. */
   readonly byteBudget?: ByteBudget | undefined;
+  /** Absent: nothing is observed. */
+  readonly observer?: Observer | undefined;
 }
 
 export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
@@ -109,11 +113,11 @@ type Parts = ReturnType<typeof createParts>;
 
 /** What the verbs and the upkeep share. */
 function createParts(options: EngineOptions) {
-  const { store, logger, adminKey = null, fairUse = fairUseDefaults } = options;
+  const { store, logger, observer = silentObserver, adminKey = null, fairUse = fairUseDefaults } = options;
   const byteBudget = options.byteBudget ?? new ByteBudget({ bytesMax: fairUse.trafficBytes });
   const turns = new Slots(FLUSHES_MAX);
   const lockWaits = new Slots(Math.max(1, Math.floor(store.connectionsMax * LOCK_WAITS_SHARE)));
-  const dispatchers = new Dispatchers({ store, byteBudget, turns, lockWaits });
+  const dispatchers = new Dispatchers({ store, byteBudget, turns, lockWaits, observer });
   const admission = createAdmission({ store, logger, adminKey, fairUse });
   const wakeups = createWakeups({
     store,
@@ -129,7 +133,9 @@ function createParts(options: EngineOptions) {
     },
   });
   const directory = new Directory(store);
-  return { store, logger, turns, lockWaits, dispatchers, admission, wakeups, directory };
+  observer.gauge('parked_receives', () => dispatchers.waiting);
+  observer.gauge('reserved_bytes', () => byteBudget.bytes);
+  return { store, logger, observer, turns, lockWaits, dispatchers, admission, wakeups, directory };
 }
 
 /** Every verb but `checkReadiness`, and what is to be drained when the engine stops. */
@@ -143,9 +149,7 @@ function createVerbs(parts: Parts, isStopping: () => boolean) {
   const { reject, ...rejections } = createReject(parts);
   const { handBack } = releases;
   const { receive } = createReceive({ directory, dispatchers, acknowledge, handBack, parked, isStopping });
-  const verbs: Omit<Engine, 'checkReadiness'> = {
-    authenticate,
-    admit,
+  const observed = {
     ...createKeyVerbs(parts),
     ...createTopicVerbs(parts),
     ...createSubscriptionVerbs(parts),
@@ -157,5 +161,6 @@ function createVerbs(parts: Parts, isStopping: () => boolean) {
     extend,
     reject,
   };
+  const verbs: Omit<Engine, 'checkReadiness'> = { authenticate, admit, ...observeVerbs(observed, parts.observer) };
   return { verbs, drainables: [publishes, acknowledgments, releases, extensions, rejections] };
 }

@@ -7,11 +7,13 @@ import type { Principal } from '../domain/access.ts';
 import { type ErrorCode, type FieldFault, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { NewMessage, PublishedMessage } from '../domain/message.ts';
+import type { Observer } from '../domain/observer.ts';
 import type { Store } from '../store/index.ts';
 import type { PublishCall, PublishOutcome } from '../store/messages.ts';
 import { Batcher, type Drainable, type Group } from './batching/batcher.ts';
 import type { Slots } from './batching/slots.ts';
 import type { Directory } from './lookups/directory.ts';
+import { observeFlush } from './observing.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const MIB = 1024 * 1024;
@@ -54,6 +56,7 @@ export interface PublishDeps {
   readonly logger: Logger;
   readonly turns: Slots;
   readonly lockWaits: Slots;
+  readonly observer: Observer;
 }
 
 export function createPublish(deps: PublishDeps): PublishVerb & Drainable {
@@ -73,7 +76,7 @@ export function createPublish(deps: PublishDeps): PublishVerb & Drainable {
 }
 
 /** Joins the calls of a topic into flushes. */
-function createPublishBatcher({ store, wakeups, logger, turns, lockWaits }: PublishDeps) {
+function createPublishBatcher({ store, wakeups, logger, observer, turns, lockWaits }: PublishDeps) {
   const logFull = createFullLog(logger);
 
   async function flush(groups: readonly Group<PublishCall>[], wait: boolean) {
@@ -124,7 +127,7 @@ function createPublishBatcher({ store, wakeups, logger, turns, lockWaits }: Publ
   }
 
   return new Batcher<PublishCall, PublishReply>({
-    flush,
+    flush: observeFlush('publish', observer, flush),
     weigh: ({ messages }) => ({
       items: messages.length,
       bytes: messages.reduce((bytes, message) => bytes + message.body.length, 0),

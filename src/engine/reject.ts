@@ -14,7 +14,7 @@ export interface RejectVerb {
 
 export function createReject(deps: SettleDeps): RejectVerb & Drainable {
   const { store, directory, wakeups } = deps;
-  const batcher = createSettleBatcher(deps, (batches, wait) => store.settling.reject(batches, wait));
+  const batcher = createSettleBatcher('reject', deps, (batches, wait) => store.settling.reject(batches, wait));
 
   async function reject(request: RejectRequest): Promise<SettleAnswer> {
     return settleReceipts(directory, {

@@ -35,7 +35,7 @@ export interface ReleaseDeps extends SettleDeps {
 
 export function createRelease(deps: ReleaseDeps): ReleaseVerb & Drainable & { readonly handBack: HandBack } {
   const { store, directory, wakeups, logger } = deps;
-  const batcher = createSettleBatcher(deps, (batches, wait) => store.settling.release(batches, wait));
+  const batcher = createSettleBatcher('release', deps, (batches, wait) => store.settling.release(batches, wait));
 
   async function release(request: ReleaseRequest): Promise<SettleAnswer> {
     return settleReceipts(directory, {

@@ -2,15 +2,17 @@
 // It reads receipts, joins calls into batches, and puts outcomes back in the order of the request.
 
 import type { Principal } from '../domain/access.ts';
+import type { Observer } from '../domain/observer.ts';
 import { parseReceipt } from '../domain/receipt.ts';
 import type { ConsumerError, SettleAnswer, SettleResult, SettleVerb } from '../domain/settling.ts';
 import { isOk } from '../domain/settling.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import type { Store } from '../store/index.ts';
 import type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from '../store/settling.ts';
-import { Batcher } from './batching/batcher.ts';
+import { Batcher, type Group } from './batching/batcher.ts';
 import type { Slots } from './batching/slots.ts';
 import type { Directory } from './lookups/directory.ts';
+import { observeFlush } from './observing.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const GROUPS_MAX = 200;
@@ -32,6 +34,7 @@ export interface SettleDeps {
   readonly wakeups: Wakeups;
   readonly turns: Slots;
   readonly lockWaits: Slots;
+  readonly observer: Observer;
 }
 
 /** One call's share of a flush. */
@@ -57,23 +60,26 @@ export interface SettleInput {
 const UNREADABLE = { deliveryNo: 0, nonce: 0n, sequence: 0 };
 
 export function createSettleBatcher(
-  { turns, lockWaits }: Pick<SettleDeps, 'turns' | 'lockWaits'>,
+  verb: SettleVerb,
+  { turns, lockWaits, observer }: Pick<SettleDeps, 'turns' | 'lockWaits' | 'observer'>,
   settle: (batches: readonly SettleBatch[], wait: boolean) => Promise<readonly SettleOutcome[]>,
 ): SettleBatcher {
+  async function flush(groups: readonly Group<SettleEntry>[], wait: boolean) {
+    const batches = groups.map(({ entries }) => ({
+      topicId: entries[0]?.topicId ?? 0,
+      subscriptionId: entries[0]?.subscriptionId ?? 0,
+      calls: entries,
+    }));
+    const outcomes = await settle(batches, wait);
+    return outcomes.map((outcome, i) => {
+      if (outcome.outcome === 'busy') return 'busy';
+      if (outcome.outcome === 'settled') return outcome.calls;
+      return (groups[i]?.entries ?? []).map(() => 'gone' as const);
+    });
+  }
+
   return new Batcher<SettleEntry, SettleReply>({
-    flush: async (groups, wait) => {
-      const batches = groups.map(({ entries }) => ({
-        topicId: entries[0]?.topicId ?? 0,
-        subscriptionId: entries[0]?.subscriptionId ?? 0,
-        calls: entries,
-      }));
-      const outcomes = await settle(batches, wait);
-      return outcomes.map((outcome, i) => {
-        if (outcome.outcome === 'busy') return 'busy';
-        if (outcome.outcome === 'settled') return outcome.calls;
-        return (groups[i]?.entries ?? []).map(() => 'gone' as const);
-      });
-    },
+    flush: observeFlush(verb, observer, flush),
     weigh: ({ items }) => ({ items: items.length, bytes: 0 }),
     groupsMax: GROUPS_MAX,
     itemsMax: ITEMS_MAX,

@@ -5,7 +5,8 @@
 import cron, { type ScheduledTask } from 'node-cron';
 import { WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
-import type { UpkeepTask } from '../engine/upkeep/index.ts';
+import { type Observer, outcomeOf, silentObserver, type WorkOutcome } from '../domain/observer.ts';
+import type { UpkeepReport, UpkeepTask } from '../engine/upkeep/index.ts';
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
@@ -16,6 +17,8 @@ const JITTER = 0.1;
 export interface SchedulerOptions {
   readonly upkeep: readonly UpkeepTask[];
   readonly logger: Logger;
+  /** Absent: nothing is observed. */
+  readonly observer?: Observer | undefined;
 }
 
 export interface Scheduler {
@@ -23,18 +26,24 @@ export interface Scheduler {
   stop(): Promise<void>;
 }
 
-export function createScheduler({ upkeep, logger }: SchedulerOptions): Scheduler {
+export function createScheduler({ upkeep, logger, observer = silentObserver }: SchedulerOptions): Scheduler {
   const scheduled: ScheduledTask[] = [];
   const running = new Set<Promise<void>>();
 
-  async function runOnce({ name, run }: UpkeepTask): Promise<void> {
+  async function runOnce({ name: task, run }: UpkeepTask): Promise<void> {
+    const startedAt = performance.now();
+    const report = (outcome: WorkOutcome, done: UpkeepReport) => {
+      observer.task({ task, outcome, seconds: (performance.now() - startedAt) / 1000, done });
+    };
     try {
       const done = await run();
-      if (Object.values(done).some((count) => count > 0)) logger.debug({ task: name, ...done }, 'upkeep was done');
+      report('ok', done);
+      if (Object.values(done).some((count) => count > 0)) logger.debug({ task, ...done }, 'upkeep was done');
     } catch (err) {
       // That the database is unavailable has been logged, once for all.
       const level = isRefusal(err) ? 'debug' : 'warn';
-      logger[level]({ err, task: name }, 'upkeep failed; it is tried again at its next time');
+      logger[level]({ err, task }, 'upkeep failed; it is tried again at its next time');
+      report(outcomeOf(err), {});
     }
   }
 

@@ -1,6 +1,7 @@
 // The store: everything that speaks SQL, composed on one pool. Its only state is connections.
 
 import type { Logger } from '../domain/logger.ts';
+import type { Observer } from '../domain/observer.ts';
 import { createDeliveryStore } from './deliveries.ts';
 import { createFallingDueStore } from './due.ts';
 import { createKeyStore } from './keys.ts';
@@ -26,6 +27,8 @@ export interface StoreOptions {
   /** Where LISTEN works, when `url` leads through a transaction pooler. */
   readonly directUrl?: string | null;
   readonly logger: Logger;
+  /** Absent: nothing is observed. */
+  readonly observer?: Observer | undefined;
 }
 
 /** What the database lets the service's role do. */
@@ -45,6 +48,7 @@ export function createStore(options: StoreOptions) {
   const pooler = options.pooler ?? 'none';
   // A connection that only listens does not notice that it is dead.
   const db = createDb(options, () => listener.renew());
+  options.observer?.gauge('database_available', () => (db.health.isAvailable() ? 1 : 0));
   // Losing a wakeup in a crash does no harm, so its transaction does not wait for the disk.
   const notify = db.prepare(
     'notify',

@@ -2,6 +2,7 @@
 // mounted on the common HTTP listener, beside the listener if it brings its own.
 
 import type { Logger } from '../domain/logger.ts';
+import type { Observer } from '../domain/observer.ts';
 import type { ByteBudget } from '../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../engine/index.ts';
 import { tryAddresses } from './http/address.ts';
@@ -22,6 +23,8 @@ export interface Transport {
 export interface TransportsOptions {
   readonly engine: Engine;
   readonly logger: Logger;
+  /** Absent: nothing is observed. */
+  readonly observer?: Observer | undefined;
   /** The byte budget of the instance, in which every transport counts. */
   readonly byteBudget: ByteBudget;
   readonly settings: TransportSettings;
@@ -36,8 +39,8 @@ export async function tryTransports({ http }: TransportSettings): Promise<void> 
 
 /** Creates every transport, closed as yet. The address of the first is announced. */
 export function createTransports(options: TransportsOptions): readonly [Transport, ...Transport[]] {
-  const { engine, logger, byteBudget, settings, timeouts } = options;
+  const { engine, logger, observer, byteBudget, settings, timeouts } = options;
   const { host, port } = settings.http;
   const transports = [createRestTransport(engine)];
-  return [createHttpListener({ transports, engine, logger, byteBudget, host, port, timeouts })];
+  return [createHttpListener({ transports, engine, logger, observer, byteBudget, host, port, timeouts })];
 }

@@ -5,12 +5,14 @@ import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } fr
 import { WillcallError } from '../../src/domain/errors.ts';
 import type { UpkeepReport } from '../../src/engine/upkeep/index.ts';
 import { createScheduler, type Scheduler, toCronExpression } from '../../src/jobs/scheduler.ts';
+import { createRecordingObserver, type RecordingObserver } from '../support/observer.ts';
 
 let seconds: PromiseWithResolvers<UpkeepReport>[];
 let minutes: PromiseWithResolvers<UpkeepReport>[];
 let others: number;
 let logged: [level: string, message: string, fields: object][];
 let spies: MockInstance[];
+let observer: RecordingObserver;
 let scheduler: Scheduler;
 
 beforeEach(() => {
@@ -35,8 +37,10 @@ beforeEach(() => {
   };
   const log = (level: string) => (fields: object, message: string) => void logged.push([level, message, fields]);
   const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
+  observer = createRecordingObserver();
   scheduler = createScheduler({
     logger,
+    observer,
     upkeep: [
       { name: 'often', everyMs: 1_000, run: () => begin(seconds) },
       { name: 'seldom', everyMs: 60_000, run: () => begin(minutes) },
@@ -136,6 +140,24 @@ describe('a task', () => {
     await endRuns({ ended: 0, appended: 0 });
     const done = logged.filter(([, message]) => message === 'upkeep was done');
     expect(done).toEqual([['debug', 'upkeep was done', { task: 'often', ended: 3, appended: 0 }]]);
+    await scheduler.stop();
+  });
+});
+
+describe('an observer', () => {
+  it('is told of each run, of what it did and how it ended', async () => {
+    scheduler.start();
+    await pass(1500);
+    await endRuns({ ended: 3 });
+    await pass(1500);
+    seconds.at(-1)?.reject(new WillcallError('database_timeout', 'Slow.'));
+    await endRuns();
+    const often = observer.tasks.filter(({ task }) => task === 'often');
+    expect(often).toMatchObject([
+      { outcome: 'ok', done: { ended: 3 } },
+      { outcome: 'database_timeout', done: {} },
+    ]);
+    expect(often[1]?.seconds).toBeGreaterThanOrEqual(0);
     await scheduler.stop();
   });
 });

@@ -2,11 +2,13 @@
 // share: the statement that looks for many subscriptions at once, and the safety poll, which is the
 // truth that remains when wakeups get lost.
 
+import type { Observer } from '../../domain/observer.ts';
 import type { ReceiveOutcome } from '../../store/deliveries.ts';
 import type { Store } from '../../store/index.ts';
-import { Batcher } from '../batching/batcher.ts';
+import { Batcher, type Group } from '../batching/batcher.ts';
 import type { Slots } from '../batching/slots.ts';
 import type { ByteBudget } from '../fair-use/byte-budget.ts';
+import { observeFlush } from '../observing.ts';
 import { Dispatcher, type ReceiveQuery } from './dispatcher.ts';
 import type { SubscriptionIds } from './waiter.ts';
 
@@ -26,6 +28,7 @@ export interface DispatchersOptions {
   readonly byteBudget: ByteBudget;
   readonly turns: Slots;
   readonly lockWaits: Slots;
+  readonly observer: Observer;
 }
 
 type ReceiveEntry = ReceiveQuery & SubscriptionIds;
@@ -40,14 +43,15 @@ export class Dispatchers {
 
   constructor(options: DispatchersOptions) {
     this.#options = options;
+    const flush = async (groups: readonly Group<ReceiveEntry>[], wait: boolean) => {
+      // A dispatcher has one look on its way, so a group has one entry.
+      const queries = groups.flatMap(({ entries }) => entries);
+      const outcomes = await options.store.deliveries.receive(queries, wait, QUERY_BYTES_MAX);
+      options.byteBudget.countForTurn(countBytes(outcomes));
+      return outcomes.map((outcome) => (outcome.outcome === 'busy' ? ('busy' as const) : [outcome]));
+    };
     this.#batcher = new Batcher<ReceiveEntry, ReceiveOutcome>({
-      flush: async (groups, wait) => {
-        // A dispatcher has one look on its way, so a group has one entry.
-        const queries = groups.flatMap(({ entries }) => entries);
-        const outcomes = await options.store.deliveries.receive(queries, wait, QUERY_BYTES_MAX);
-        options.byteBudget.countForTurn(countBytes(outcomes));
-        return outcomes.map((outcome) => (outcome.outcome === 'busy' ? 'busy' : [outcome]));
-      },
+      flush: observeFlush('receive', options.observer, flush),
       weigh: ({ waiters, expectedBytes }) => ({ items: waiters.length, bytes: expectedBytes }),
       groupsMax: GROUPS_MAX,
       itemsMax: 2_000,

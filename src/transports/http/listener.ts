@@ -5,6 +5,7 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
+import { type Observer, silentObserver } from '../../domain/observer.ts';
 import type { ByteBudget } from '../../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../../engine/index.ts';
 import { answerHeaders } from './answer-headers.ts';
@@ -23,6 +24,8 @@ export interface HttpListenerOptions {
   readonly transports: readonly HttpTransport[];
   readonly engine: Pick<Engine, 'authenticate' | 'admit'>;
   readonly logger: Logger;
+  /** Absent: nothing is observed. */
+  readonly observer?: Observer | undefined;
   readonly byteBudget: Pick<ByteBudget, 'reserve'>;
   readonly host: string;
   /** 0 picks a free one. */
@@ -44,6 +47,7 @@ export interface HttpListener {
  */
 export function createHttpListener(options: HttpListenerOptions): HttpListener {
   const { transports, engine, logger, byteBudget, host, port, timeouts = defaultTimeouts } = options;
+  const { observer = silentObserver } = options;
   const openAnswers = createOpenAnswers();
   const findFramingFault = createFramingCheck();
   const app = createApplication(logger, findFramingFault);
@@ -52,6 +56,7 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
   const deps: ScopeDeps = {
     engine,
     logger,
+    observer,
     byteBudget,
     openAnswers,
     findFramingFault,

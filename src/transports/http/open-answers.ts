@@ -23,6 +23,8 @@ declare module 'fastify' {
 /** One answer under way. */
 export class OpenAnswer {
   readonly response: ServerResponse;
+  /** On the clock of `performance.now()`. */
+  readonly startedAt = performance.now();
   #state: 'open' | 'written' | 'lost' = 'open';
   #reservation: Reservation | null = null;
   #signal: LightAbortSignal | null = null;

@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { WillcallError } from '../../domain/errors.ts';
 import type { Logger } from '../../domain/logger.ts';
+import type { Observer } from '../../domain/observer.ts';
 import { type AdmissionDeps, admitRequest } from './admission.ts';
 import { answerHeaders } from './answer-headers.ts';
 import { readBody } from './body.ts';
@@ -16,6 +17,7 @@ import type { HttpTransport } from './transport.ts';
 
 export interface ScopeDeps extends AdmissionDeps {
   readonly logger: Logger;
+  readonly observer: Observer;
   readonly openAnswers: OpenAnswers;
   /** Of transports that set no time of their own. */
   readonly stallMs: number;
@@ -46,7 +48,7 @@ export function mountTransport(app: FastifyInstance, transport: HttpTransport, d
 }
 
 function addHooks(scope: FastifyInstance, transport: HttpTransport, deps: ScopeDeps): void {
-  const { logger, openAnswers, stallMs, isStopping } = deps;
+  const { logger, observer, openAnswers, stallMs, isStopping } = deps;
   const authentication = transport.authentication ?? deps.authentication;
   const admission: AdmissionDeps = { ...deps, authentication };
   const headers = { ...answerHeaders, ...transport.headers };
@@ -78,6 +80,12 @@ function addHooks(scope: FastifyInstance, transport: HttpTransport, deps: ScopeD
     addAnswer(request, reply, payload);
     if (isStopping()) reply.header('connection', 'close');
     logger.debug({ ...describeRequest(request), status: reply.statusCode }, 'answered a request');
+    observer.request({
+      transport: transport.name,
+      operation: request.routeOptions.config.operation ?? null,
+      status: reply.statusCode,
+      seconds: request.answer === null ? 0 : (performance.now() - request.answer.startedAt) / 1000,
+    });
     done();
   });
 }

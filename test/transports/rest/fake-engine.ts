@@ -5,6 +5,7 @@ import { adminAccess } from '../../../src/domain/access.ts';
 import { fairUseDefaults } from '../../../src/domain/fair-use.ts';
 import type { Logger } from '../../../src/domain/logger.ts';
 import type { ReceivedMessage } from '../../../src/domain/message.ts';
+import type { Observer } from '../../../src/domain/observer.ts';
 import { ByteBudget } from '../../../src/engine/fair-use/byte-budget.ts';
 import type { Engine } from '../../../src/engine/index.ts';
 import type { ReceiveAnswer } from '../../../src/engine/receive.ts';
@@ -25,7 +26,7 @@ export interface FakeDoor {
 const adminKey = 'k'.repeat(32);
 
 /** Opens the real transports before an engine that knows these verbs alone. */
-export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Promise<FakeDoor> {
+export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts, observer?: Observer): Promise<FakeDoor> {
   const errors: unknown[] = [];
   const ignore = () => {};
   const logger: Logger = {
@@ -43,7 +44,7 @@ export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts): Pro
   ) as Engine;
   const byteBudget = new ByteBudget({ bytesMax: fairUseDefaults.trafficBytes });
   const settings = { http: { host: '127.0.0.1', port: 0 } };
-  const [door] = createTransports({ engine, logger, byteBudget, settings, timeouts });
+  const [door] = createTransports({ engine, logger, observer, byteBudget, settings, timeouts });
   const url = await door.start();
   const client = createClient(url, adminKey, await callWitness(url));
   return {

@@ -1,9 +1,8 @@
-// release, extend and reject: when a message comes back, how long it stays away, and what is
-// recorded of it.
+// The verb release: when a message comes back, and what is recorded of it.
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createQueue, outcomesOf, type Queue, queueOf } from '../support/calls.ts';
+import { CALLER, createQueue, outcomesOf, type Queue, queueOf, receiveRequest } from '../support/calls.ts';
 import { openStoreBench, type StoreBench, type TestEngine } from '../support/store.ts';
 
 let bench: StoreBench;
@@ -40,20 +39,6 @@ function failuresOf(queue: Queue) {
      where subscription_id = $1 order by seq, attempt`,
     [queue.subscriptionId],
   );
-}
-
-function leasesOf(queue: Queue) {
-  return bench.rows<{ outstanding: string; attempt: number; seconds: number }>(
-    `select outstanding::text, attempt, round(extract(epoch from expires_at - clock_timestamp()))::integer as seconds
-     from willcall.lease where subscription_id = $1 order by lease_no`,
-    [queue.subscriptionId],
-  );
-}
-
-async function dueNow(queue: Queue): Promise<void> {
-  await bench.rows('update willcall.deferred set available_at = clock_timestamp() where subscription_id = $1', [
-    queue.subscriptionId,
-  ]);
 }
 
 describe('release', () => {
@@ -169,83 +154,61 @@ describe('the back-off', () => {
   });
 });
 
-describe('extend', () => {
-  it('moves the end of the lease and keeps the receipt good', async () => {
-    const queue = await createQueue(engine, { visibilityTimeoutSeconds: 30 });
-    await queue.publish('a');
-    const message = await queue.receiveOne();
-    const { results } = await queue.extend([message], 300);
-    expect(results[0]?.outcome).toBe('extended');
-    expect(await leasesOf(queue)).toEqual([{ outstanding: '{[1,2)}', attempt: 1, seconds: 300 }]);
-    const expiresAt = 'select expires_at from willcall.lease where subscription_id = $1';
-    expect(results[0]?.visibleUntil).toEqual(await bench.value(expiresAt, [queue.subscriptionId]));
-    expect(outcomesOf(await queue.acknowledge(message))).toEqual(['acknowledged']);
-  });
+describe('an answer that did not reach its client', () => {
+  const receive = (queue: Queue, idempotencyKey?: string) =>
+    engine.receive({ ...receiveRequest(queue.name), idempotencyKey });
 
-  it("without a time takes the subscription's, counted from now", async () => {
-    const queue = await createQueue(engine, { visibilityTimeoutSeconds: 40 });
-    await queue.publish('a');
-    const message = await queue.receiveOne({ visibilityTimeoutSeconds: 600 });
-    await queue.extend([message]);
-    expect(await leasesOf(queue)).toMatchObject([{ seconds: 40 }]);
-  });
-
-  it('of a whole batch leaves one lease', async () => {
-    const queue = await createQueue(engine);
-    await queue.publish('a', 'b', 'c');
-    await queue.extend(await queue.receive(), 300);
-    expect(await leasesOf(queue)).toEqual([{ outstanding: '{[1,4)}', attempt: 1, seconds: 300 }]);
-  });
-
-  it('of some messages splits the lease; each part ends on its own', async () => {
-    const queue = await createQueue(engine, { visibilityTimeoutSeconds: 30, minBackoffSeconds: 0 });
-    await queue.publish('a', 'b', 'c', 'd');
-    const [a, b, c, d] = await queue.receive();
-    await queue.extend([b?.receipt ?? '', d?.receipt ?? ''], 300);
-    expect(await leasesOf(queue)).toEqual([
-      { outstanding: '{[1,2),[3,4)}', attempt: 1, seconds: 30 },
-      { outstanding: '{[2,3),[4,5)}', attempt: 1, seconds: 300 },
+  it('has its messages released at once, and has counted as no failed attempt', async () => {
+    const queue = await createQueue(engine, { maxAttempts: 1 });
+    await queue.publish('a', 'b');
+    const { messages, lost } = await receive(queue);
+    lost();
+    await engine.drained();
+    expect(await failuresOf(queue)).toMatchObject([
+      { seq: 1, attempt: 1, ended: 'released', ended_by: CALLER, error_code: null },
+      { seq: 2, attempt: 1, ended: 'released', ended_by: CALLER, error_code: null },
     ]);
-    await bench.letTimePass(31);
-    await bench.openEngine().sweep();
-    expect((await queue.receive()).map(({ sequence }) => sequence)).toEqual([1, 3]);
-    const answer = await queue.acknowledge(...[a, b, c, d].map((message) => message?.receipt ?? ''));
-    expect(outcomesOf(answer)).toEqual(['superseded', 'acknowledged', 'superseded', 'acknowledged']);
+    expect(await queue.receive()).toMatchObject([{ attempt: 2 }, { attempt: 2 }]);
+    const receipts = messages.map(({ receipt }) => receipt);
+    expect(outcomesOf(await queue.acknowledge(...receipts))).toEqual(['already_released', 'already_released']);
   });
 
-  it('of messages with different attempts in one delivery keeps them apart', async () => {
+  it('wakes whoever waits for the messages', async () => {
+    const queue = await createQueue(engine);
+    await queue.publish('a');
+    const { lost } = await receive(queue);
+    const waiting = queue.receive({ waitSeconds: 20 });
+    lost();
+    expect(await waiting).toMatchObject([{ sequence: 1, attempt: 2 }]);
+  });
+
+  it('keeps what was settled meanwhile, and may be reported twice', async () => {
     const queue = await createQueue(engine);
     await queue.publish('a', 'b');
-    const [a] = await queue.receive({ maxMessages: 1 });
-    await queue.release(a?.receipt ?? '');
-    const both = await queue.receive();
-    await queue.extend(both, 300);
-    expect(await leasesOf(queue)).toEqual(
-      expect.arrayContaining([
-        { outstanding: '{[1,2)}', attempt: 2, seconds: 300 },
-        { outstanding: '{[2,3)}', attempt: 1, seconds: 300 },
-      ]),
-    );
+    const { messages, lost } = await receive(queue);
+    await queue.acknowledge(messages[0]?.receipt ?? '');
+    lost();
+    lost();
+    await engine.drained();
+    expect(await queue.receive()).toMatchObject([{ sequence: 2, attempt: 2 }]);
   });
-});
 
-describe('reject', () => {
-  it('sends a live message to the dead letters at once, with the error', async () => {
+  it('keeps its receipts good when its client can ask for it again', async () => {
     const queue = await createQueue(engine);
     await queue.publish('a');
-    expect(outcomesOf(await queue.reject(await queue.receiveOne(), error))).toEqual(['rejected']);
-    await dueNow(queue);
+    const { lost } = await receive(queue, 'key');
+    lost();
+    await engine.drained();
     expect(await queue.receive()).toEqual([]);
-    const { deadLetters } = await engine.listDeadLetters({ subscription: queue.name, limit: 10 });
-    expect(deadLetters).toMatchObject([{ reason: 'rejected', attempts: 1, sequence: 1 }]);
-    expect(deadLetters[0]?.history).toMatchObject([{ ended: 'rejected', errorCode: 'E42', errorMessage: 'no stock' }]);
+    const again = await receive(queue, 'key');
+    expect(outcomesOf(await queue.acknowledge(again.messages[0]?.receipt ?? ''))).toEqual(['acknowledged']);
   });
 
-  it('of some messages of a batch leaves the others in flight', async () => {
+  it('and that was empty changes nothing', async () => {
     const queue = await createQueue(engine);
-    await queue.publish('a', 'b', 'c');
-    const [, b] = await queue.receive();
-    await queue.reject(b?.receipt ?? '');
-    expect(await leasesOf(queue)).toMatchObject([{ outstanding: '{[1,2),[3,4)}' }]);
+    const { lost } = await receive(queue);
+    lost();
+    await engine.drained();
+    expect(await failuresOf(queue)).toEqual([]);
   });
 });
