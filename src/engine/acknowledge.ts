@@ -1,6 +1,6 @@
-// The verb acknowledge: signs for messages.
-// Each receipt's outcome is a value; what was acknowledged is in the ledger when the caller is answered.
-// An atomic call is a flush of its own: all or nothing needs a transaction that is its alone.
+// The verb acknowledge: signs for messages. Each receipt's outcome is a value; what was
+// acknowledged is in the ledger when the caller is answered. An atomic call is a flush of its own:
+// all or nothing needs a transaction that is its alone.
 
 import type { AcknowledgeEntry, SettleAnswer } from '../domain/settling.ts';
 import type { Subscription } from '../domain/subscription.ts';

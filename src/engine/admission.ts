@@ -1,5 +1,6 @@
 // Admission: who is calling, whether the call is counted, and which receives wait under which key.
-// A key that is revoked or expires ends its waits; when keys were used is written down in the background.
+// A key that is revoked or expires ends its waits; when keys were used is written down in the
+// background.
 
 import type { Access } from '../domain/access.ts';
 import type { Credentials } from '../domain/api-key.ts';
@@ -12,15 +13,15 @@ import { ParkedReceives } from './waiting/parked-receives.ts';
 
 export interface AdmissionVerbs {
   /**
-   * Whose credentials these are, and what they open; null when nobody's, or when the key was revoked or
-   * has expired. Answers without a promise where the instance remembers the key. What a caller may do
-   * is for the transport to check (`checkAccess`), before it calls a verb.
+   * Whose credentials these are, and what they open; null when nobody's, or when the key was
+   * revoked or has expired. Answers without a promise where the instance remembers the key. What a
+   * caller may do is for the transport to check (`checkAccess`), before it calls a verb.
    */
   authenticate(credentials: Credentials): Access | null | Promise<Access | null>;
   /**
-   * Counts a call against the rate of its key; null where calls are not counted. A transport asks once
-   * per request, before it reads more than it must, says what is left, and refuses what is not admitted
-   * (`rate_limited`).
+   * Counts a call against the rate of its key; null where calls are not counted. A transport asks
+   * once per request, before it reads more than it must, says what is left, and refuses what is not
+   * admitted (`rate_limited`).
    */
   admit(access: Access): Allowance | null;
 }
@@ -39,7 +40,10 @@ export interface Admission extends AdmissionVerbs {
   onKey(keyId: string): void;
   /** On notification that changes may have been missed. */
   forgetAll(): void;
-  /** Ends the waits of ended keys, writes down when keys were used, forgets rates that are whole again. */
+  /**
+   * Ends the waits of ended keys, writes down when keys were used, forgets rates that are whole
+   * again.
+   */
   tend(): Promise<void>;
   stop(): Promise<void>;
 }

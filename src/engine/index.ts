@@ -1,5 +1,5 @@
-// The engine: the verbs, composed. It knows the domain and the store, neither a transport nor a wire.
-// Any number of engines may work on one database; nothing is owned by one.
+// The engine: the verbs, composed. It knows the domain and the store, neither a transport nor a
+// wire. Any number of engines may work on one database; nothing is owned by one.
 
 import { WillcallError } from '../domain/errors.ts';
 import { type FairUse, fairUseDefaults } from '../domain/fair-use.ts';
@@ -25,12 +25,20 @@ import { createUpkeep, type UpkeepTask } from './upkeep/index.ts';
 import { Dispatchers } from './waiting/dispatchers.ts';
 import { createWakeups } from './waiting/wakeups.ts';
 
-/** Flushes of the hot verbs at once: more than one, so that tens of megabytes do not stop the others. */
+/**
+ * Flushes of the hot verbs at once: more than one, so that tens of megabytes do not stop the
+ * others.
+ */
 const FLUSHES_MAX = 2;
-/** Connections that may wait for a busy lock: a busy topic leaves the others enough to work with. */
+/**
+ * Connections that may wait for a busy lock: a busy topic leaves the others enough to work with.
+ */
 const LOCK_WAITS_SHARE = 1 / 2;
 
-/** The verbs. All may throw WillcallError; each says which codes beyond `database_*` and `overloaded`. */
+/**
+ * The verbs. All may throw WillcallError; each says which codes beyond `database_*` and
+ * `overloaded`.
+ */
 export interface Engine
   extends AdmissionVerbs,
     KeyVerbs,
@@ -51,7 +59,10 @@ export interface Engine
 export interface EngineLifecycle {
   /** Begins to listen for wakeups. */
   start(): Promise<void>;
-  /** Refuses new receives, answers those that wait with what there is, and flushes what was accepted. */
+  /**
+   * Refuses new receives, answers those that wait with what there is, and flushes what was
+   * accepted.
+   */
   stop(): Promise<void>;
   /** Resolves when nothing is under way; to be awaited when no transport is open any more. */
   drained(): Promise<void>;

@@ -1,6 +1,5 @@
-// API keys: create, get, list, revoke.
-// A secret leaves this file once, in the answer to its creation; a hash is kept. A revoked key keeps
-// its row, and revoking it again changes nothing.
+// API keys: create, get, list, revoke. A secret leaves this file once, in the answer to its
+// creation; a hash is kept. A revoked key keeps its row, and revoking it again changes nothing.
 
 import { randomBytes } from 'node:crypto';
 import { type Grant, type Principal, roleScopes } from '../domain/access.ts';

@@ -1,7 +1,7 @@
-// The verb publish: appends a call's messages to a topic's log, all of them or none.
-// The caller is answered after the commit; many callers share one. A call whose every message has a
-// dedupe key is tried again when its connection was lost, because then a repetition publishes nothing
-// twice; any other is not, because nobody knows whether it was done.
+// The verb publish: appends a call's messages to a topic's log, all of them or none. The caller is
+// answered after the commit; many callers share one. A call whose every message has a dedupe key is
+// tried again when its connection was lost, because then a repetition publishes nothing twice; any
+// other is not, because nobody knows whether it was done.
 
 import type { Principal } from '../domain/access.ts';
 import { type ErrorCode, type FieldFault, WillcallError } from '../domain/errors.ts';
@@ -158,7 +158,10 @@ async function submitSafely<T>(submit: () => Promise<T>, { messages }: PublishCa
   }
 }
 
-/** What is due already enters the log at once; of a time the database decides, whose clock is the one that counts. */
+/**
+ * What is due already enters the log at once; of a time the database decides, whose clock is the
+ * one that counts.
+ */
 function withoutPastDelay(message: NewMessage): NewMessage {
   return message.delaySeconds === 0 ? { ...message, delaySeconds: null } : message;
 }

@@ -28,13 +28,15 @@ export interface ReceiveRequest {
   /** Receipts of the last batch, settled (and committed) before the receive parks. */
   readonly acknowledge: readonly AcknowledgeEntry[];
   /**
-   * For a repetition whose first answer was lost. While a lease of the delivery lives that the caller
-   * got under this key, what is outstanding of it is handed out again, with the same receipts and a
-   * new visibility timeout.
+   * For a repetition whose first answer was lost. While a lease of the delivery lives that the
+   * caller got under this key, what is outstanding of it is handed out again, with the same
+   * receipts and a new visibility timeout.
    */
   readonly idempotencyKey?: string | undefined;
   readonly caller: Principal;
-  /** The key that was presented: when it ends, so does the wait. Absent or null: it does not end. */
+  /**
+   * The key that was presented: when it ends, so does the wait. Absent or null: it does not end.
+   */
   readonly keyId?: string | null | undefined;
   /** Aborted when the client went away: it is forgotten before anything is leased to it. */
   readonly signal: CallerSignal;
@@ -44,9 +46,9 @@ export interface ReceiveAnswer {
   readonly messages: readonly ReceivedMessage[];
   readonly acknowledged: readonly SettleResult[];
   /**
-   * To be called when the answer did not reach its caller: what was leased for it is released, without
-   * a count against the messages. After a receive with an idempotency key it does nothing, because the
-   * caller asks again and its receipts stay good. Never throws.
+   * To be called when the answer did not reach its caller: what was leased for it is released,
+   * without a count against the messages. After a receive with an idempotency key it does nothing,
+   * because the caller asks again and its receipts stay good. Never throws.
    */
   lost(): void;
 }

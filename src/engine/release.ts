@@ -26,7 +26,10 @@ export interface LostMessages {
   readonly principal: Principal;
 }
 
-/** Begins to release them without a count against the messages. Never throws: a lease ends by itself too. */
+/**
+ * Begins to release them without a count against the messages. Never throws: a lease ends by itself
+ * too.
+ */
 export type HandBack = (lost: LostMessages) => void;
 
 export interface ReleaseDeps extends SettleDeps {

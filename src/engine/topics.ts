@@ -20,7 +20,9 @@ export interface CreateTopicRequest {
 }
 
 export interface TopicVerbs {
-  /** Creates, or returns the existing topic if each given setting agrees. Throws `topic_conflict`. */
+  /**
+   * Creates, or returns the existing topic if each given setting agrees. Throws `topic_conflict`.
+   */
   createTopic(request: CreateTopicRequest): Promise<{ topic: Topic; created: boolean }>;
   /** Throws `topic_not_found`. */
   getTopic(name: string): Promise<Topic>;

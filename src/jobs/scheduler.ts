@@ -1,6 +1,5 @@
-// The scheduler: runs the engine's upkeep, each task at its interval, on node-cron.
-// A run that is still going is not started again. A stop waits for runs that are under way, and lets
-// none begin.
+// The scheduler: runs the engine's upkeep, each task at its interval, on node-cron. A run that is
+// still going is not started again. A stop waits for runs that are under way, and lets none begin.
 
 import cron, { type ScheduledTask } from 'node-cron';
 import { WillcallError } from '../domain/errors.ts';
@@ -11,7 +10,9 @@ import type { UpkeepReport, UpkeepTask } from '../engine/upkeep/index.ts';
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-/** Each run is put off by up to this share of its interval, so that instances do not run in step. */
+/**
+ * Each run is put off by up to this share of its interval, so that instances do not run in step.
+ */
 const JITTER = 0.1;
 
 export interface SchedulerOptions {

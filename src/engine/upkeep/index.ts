@@ -1,5 +1,6 @@
-// The periodic work of an engine. Every instance does all of it; nothing is owned by one, so it does
-// not matter how many do. When it runs is for src/jobs; a new task is one row of the list below.
+// The periodic work of an engine. Every instance does all of it; nothing is owned by one, so it
+// does not matter how many do. When it runs is for src/jobs; a new task is one row of the list
+// below.
 
 import type { Logger } from '../../domain/logger.ts';
 import type { Store } from '../../store/index.ts';

@@ -1,7 +1,8 @@
-// Retention: records and passes over what outlived its topic's retention, and prunes what is settled.
-// Queries, of a thousand subscriptions or topics each, find where there is something to do; bounded steps
-// do it there and check again under their locks. So an idle subscription costs no statement of its own.
-// See migrations/functions/retention/due-retention.sql and docs/decisions/0017-retention-looks-first.md.
+// Retention: records and passes over what outlived its topic's retention, and prunes what is
+// settled. Queries, of a thousand subscriptions or topics each, find where there is something to
+// do; bounded steps do it there and check again under their locks. So an idle subscription costs no
+// statement of its own. See migrations/functions/retention/due-retention.sql and
+// docs/decisions/0017-retention-looks-first.md.
 
 import { WillcallError } from '../../domain/errors.ts';
 import type { Logger } from '../../domain/logger.ts';
@@ -14,9 +15,9 @@ const STEPS_MAX = 200;
 /** Subscriptions or topics of one query. */
 const QUERY_KEYS_MAX = 1_000;
 /**
- * At the start and after so long the floors are forgotten, so that the queries see everything and what
- * is gone is not remembered for ever. These full queries include subscriptions that were deleted long
- * ago, for the ledgers that they left.
+ * At the start and after so long the floors are forgotten, so that the queries see everything and
+ * what is gone is not remembered for ever. These full queries include subscriptions that were
+ * deleted long ago, for the ledgers that they left.
  */
 const FULL_QUERY_MS = 3_600_000;
 
@@ -38,7 +39,10 @@ interface Run {
   attempt<T>(work: Promise<T>): Promise<T | null>;
 }
 
-/** Remembers floors between runs, so that neither queries nor steps walk over what earlier ones removed. */
+/**
+ * Remembers floors between runs, so that neither queries nor steps walk over what earlier ones
+ * removed.
+ */
 export function createRetention({ store, logger }: { readonly store: Store; readonly logger: Logger }) {
   const subscriptions = createSubscriptionRounds(store);
   const topics = createTopicRounds(store);
@@ -99,7 +103,8 @@ function createSubscriptionRounds(store: Store) {
     for (let step = 0; step < STEPS_MAX; step += 1) {
       const pruned = await store.retention.pruneLedger(key, STEP_ROWS_MAX);
       const floors = known.get(key.subscriptionId) ?? UNKNOWN;
-      // Numbers are dense and the lowest go first, so at least so many numbers from the floor on are gone.
+      // Numbers are dense and the lowest go first, so at least so many numbers from the floor on
+      // are gone.
       known.set(key.subscriptionId, { ...floors, ackNo: floors.ackNo + pruned });
       if (pruned < STEP_ROWS_MAX) break;
     }

@@ -1,5 +1,5 @@
-// The sweep: ends expired leases, appends scheduled messages, and plans the next seconds.
-// What falls due before the next sweep happens on time and not a second late. The functions check again
+// The sweep: ends expired leases, appends scheduled messages, and plans the next seconds. What
+// falls due before the next sweep happens on time and not a second late. The functions check again
 // under their lock, so two instances that sweep at once do nothing twice.
 
 import type { Logger } from '../../domain/logger.ts';
@@ -13,7 +13,9 @@ import type { Wakeups } from '../waiting/wakeups.ts';
 const AHEAD_MS = 2_000;
 const ROWS_MAX = 1_000;
 const ROUNDS_MAX = 50;
-/** How far the floor stays behind the last complete query: longer than a running statement may take. */
+/**
+ * How far the floor stays behind the last complete query: longer than a running statement may take.
+ */
 const FLOOR_MARGIN_MS = 12_000;
 /** A deferred message that is committed later than that is found by the next receive or poll. */
 const DEFERRED_FLOOR_MARGIN_MS = 2_000;
@@ -78,7 +80,10 @@ export function createSweeper(deps: SweepDeps): Sweeper {
     return report(tally);
   }
 
-  /** Plans what falls due in the next seconds, to the millisecond, as far as a waiter here awaits it. */
+  /**
+   * Plans what falls due in the next seconds, to the millisecond, as far as a waiter here awaits
+   * it.
+   */
   function planAhead(due: FallingDue, first: boolean): void {
     const now = due.checkedAt.getTime();
     for (const { subscriptionId, dueAt } of due.deferred) {
@@ -171,8 +176,8 @@ async function expireLeases(
       const { ended, dead } = await expiries.submit(lease.subscriptionId, lease);
       tally.ended += ended;
       tally.dead += dead;
-      // Whatever became of the messages, there is room now under max_in_flight. A receive that finds
-      // nothing due yet learns from the database when to ask again.
+      // Whatever became of the messages, there is room now under max_in_flight. A receive that
+      // finds nothing due yet learns from the database when to ask again.
       if (ended > 0) wakeups.wakeSubscription(lease.subscriptionId);
     } catch (error) {
       tally.faults.push(error);
@@ -207,7 +212,9 @@ function isWhole(rows: readonly { dueAt: Date }[], now: number): boolean {
   return rows.length < ROWS_MAX || (rows.at(-1)?.dueAt.getTime() ?? 0) > now;
 }
 
-/** By milliseconds from now, coalesced to hundredths of a second; what is due already is left out. */
+/**
+ * By milliseconds from now, coalesced to hundredths of a second; what is due already is left out.
+ */
 function upcoming<T extends { dueAt: Date }>(rows: readonly T[], now: number): Map<number, T[]> {
   const future = rows.filter((row) => row.dueAt.getTime() > now);
   return Map.groupBy(future, (row) => Math.ceil((row.dueAt.getTime() - now) / 10) * 10 + EARLY_MS);

@@ -1,8 +1,8 @@
 // Alarm: wakes at the earliest of the moments it was set for.
 
 /**
- * Timers fire up to a millisecond early, and instants are cut to the millisecond: to wake then would
- * be in vain.
+ * Timers fire up to a millisecond early, and instants are cut to the millisecond: to wake then
+ * would be in vain.
  */
 const EARLY_MS = 2;
 

@@ -2,16 +2,16 @@
 //
 //   state   | ask   | expire | leave | find | findNothing | refuse |
 //   --------+-------+--------+-------+------+-------------+--------+
-//   urgent  | last  | done   | done  |      | done        | done   | does not wait; not asked for yet
+//   urgent  | last  | done   | done  |      | done        | done   | not to wait, not asked for yet
 //   new     | asked | done   | done  |      | parked      | done   | waits; not asked for yet
 //   parked  | asked | done   | done  |      |             |        | nothing was found; waits on
 //   asked   |       | last   | left  | done | parked      | done   | in the query on its way
 //   last    |       |        | left  | done | done        | done   | the same, and its time is over
-//   left    |       |        |       | done | done        | done   | the same, and its client is gone
+//   left    |       |        |       | done | done        | done   | the same; its client is gone
 //   done    |       |        |       |      |             |        |
 //
-// It is answered when it becomes `left` or `done`. What a query finds for one that left is lost, and
-// handed back. `expire`: the time is over, the instance stops, or a repetition takes its place.
+// It is answered when it becomes `left` or `done`. What a query finds for one that left is lost,
+// and handed back. `expire`: the time is over, the instance stops, or a repetition takes its place.
 
 import type { WaiterRow } from '../../store/deliveries.ts';
 import type { HandedMessage } from '../../store/packing/handed-messages.ts';

@@ -21,7 +21,9 @@ export interface HandedMessage {
   readonly body: Buffer;
 }
 
-/** A delivery as receive and receive_plain return it; receive_plain leaves out the optional columns. */
+/**
+ * A delivery as receive and receive_plain return it; receive_plain leaves out the optional columns.
+ */
 export interface DeliveryRow {
   readonly waiter: number;
   readonly delivery_no: number;

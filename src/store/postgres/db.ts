@@ -65,7 +65,8 @@ export function createDb(options: DbOptions, onAvailable = () => {}): Db {
     dialect: new PostgresDialect({
       pool: { connect: connect as unknown as PostgresPool['connect'], end: () => pool.end() },
     }),
-    // The names within a JSON value are its own: those of a message's attributes are the publisher's.
+    // The names within a JSON value are its own: those of a message's attributes are the
+    // publisher's.
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true }), new WithSchemaPlugin(options.schema)],
   });
 
