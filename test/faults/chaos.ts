@@ -12,6 +12,8 @@ import { openLab } from './lab/lab.ts';
 import { playRound } from './round.ts';
 
 const HOUR_MS = 3_600_000;
+/** After the database is back, the service must work by itself within seconds. */
+const RECOVERY_MS_MAX = 20_000;
 const USAGE = 'npm run chaos -- [--minutes N] [--rounds N] [--seed N] [--only PATTERN] [--alone] [--quiet]';
 
 const { values } = parseArgs({
@@ -57,7 +59,10 @@ process.exit(failed ? 1 : 0);
 async function runRound(seed: number): Promise<boolean> {
   say(`round of seed ${seed}`);
   const report = await playRound(lab, {
-    ...{ seed, faults: chosen, alone: values.alone },
+    seed,
+    faults: chosen,
+    alone: values.alone,
+    recoveryMsMax: RECOVERY_MS_MAX,
     onFault: (name) => values.quiet || say(`  ${Math.round((performance.now() - begun) / 1000)} s: ${name}`),
   });
   tally.add(report);

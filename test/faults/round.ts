@@ -11,7 +11,7 @@ import { readRows } from '../support/history-rows.ts';
 import type { Fault } from './faults/index.ts';
 import type { Lab } from './lab/lab.ts';
 import { createRandom, type Random } from './lab/random.ts';
-import { pause, until } from './lab/waiting.ts';
+import { pause, until, whileMoving } from './lab/waiting.ts';
 
 export interface RoundOptions {
   readonly seed: number;
@@ -19,6 +19,11 @@ export interface RoundOptions {
   readonly faults: readonly Fault[];
   /** One fault at a time, and none before every instance serves again. */
   readonly alone?: boolean;
+  /**
+   * How long the service may take to work again after a fault: by default until nobody would wait
+   * any longer, for other processes may have the processor.
+   */
+  readonly recoveryMsMax?: number;
   readonly onFault?: (name: string) => void;
   /** Is given what will be recorded, as it grows. */
   readonly onStart?: (calls: readonly Call[]) => void;
@@ -42,9 +47,10 @@ const size = {
   ...{ topics: topics.length, subscriptions: subscriptions.length },
   ...{ publishers: 4, publishesEach: 12, consumersEach: 2, roundsEach: 24 },
 };
-const RECOVERY_MS_MAX = 20_000;
+/** A round hangs when no call begins and no fault either for so long. */
+const STILL_MS_MAX = 180_000;
 
-/** Leaves the lab healed. */
+/** Leaves the lab healed. Throws when the round hangs; a slow machine only makes it longer. */
 export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundReport> {
   const random = createRandom(options.seed);
   const subjects = await createSubjects(lab, `seed-${options.seed}`);
@@ -52,18 +58,28 @@ export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundR
   options.onStart?.(recorder.calls);
   let over = false;
   const stage = await openStage(lab, { recorder, goOn: () => !over, ...subjects });
+  const begun: string[] = [];
+  const onFault = (name: string) => {
+    begun.push(name);
+    options.onFault?.(name);
+  };
   const playing = playPlan(drawPlan(options.seed, size), stage);
   const sides = options.alone === true ? [['service', 'database']] : [['service'], ['database']];
   const inflicting = sides.map((side) => {
     const faults = options.faults.filter((fault) => side.includes(fault.side));
-    return inflictAll(lab, random.fork(side.join()), { ...options, faults });
+    return inflictAll(lab, random.fork(side.join()), { ...options, onFault, faults });
   });
   // A harness that fails must not leave the players waiting.
-  const inflicted = await Promise.all(inflicting).finally(() => {
+  const inflictedAll = Promise.all(inflicting).finally(() => {
     over = true;
   });
-  await lab.heal();
-  await playing;
+  const whole = inflictedAll.then(() => lab.heal()).then(() => playing);
+  await whileMoving(whole, {
+    measure: () => recorder.calls.length + begun.length,
+    state: () => `${recorder.calls.length} calls were made, the faults were ${begun.join(', ')}`,
+    stillMsMax: STILL_MS_MAX,
+  });
+  const inflicted = await inflictedAll;
   stage.close();
   const history = { calls: recorder.calls, rows: await readRows(lab.cluster, subjects.topicIds), disturbed: true };
   return {
@@ -74,17 +90,14 @@ export async function playRound(lab: Lab, options: RoundOptions): Promise<RoundR
   };
 }
 
-async function inflictAll(lab: Lab, random: Random, { faults, onFault, alone = false }: RoundOptions) {
+async function inflictAll(lab: Lab, random: Random, options: RoundOptions) {
+  const { faults, onFault, recoveryMsMax, alone = false } = options;
   const inflicted: { name: string; recoveredMs: number }[] = [];
   for (const fault of random.shuffle(faults)) {
     await pause(random.whole(100, 700));
     onFault?.(fault.name);
     await fault.inflict(lab, random);
-    const recoveredMs = await until(
-      () => serves(lab, alone),
-      `the service works after: ${fault.name}`,
-      RECOVERY_MS_MAX,
-    );
+    const recoveredMs = await until(() => serves(lab, alone), `the service works after: ${fault.name}`, recoveryMsMax);
     inflicted.push({ name: fault.name, recoveredMs });
   }
   return inflicted;

@@ -363,14 +363,16 @@ function forge(receipt: string): string {
   return parts === null ? 'made up' : formatReceipt({ ...parts, nonce: parts.nonce ^ 1n });
 }
 
-const DRAIN_ROUNDS_MAX = 200;
+/** Rounds in which nothing comes, each a tenth of a second or longer. */
+const IDLE_ROUNDS_MAX = 200;
 
-/** Ends when nothing is left, or gives up; the checker sees which. */
+/** Ends when nothing is left, or nothing comes any more; the checker sees which. */
 async function drain(subscription: string, stage: Stage): Promise<void> {
   const client = stage.clientOf(0, 'drain');
-  for (let round = 0; round < DRAIN_ROUNDS_MAX; round += 1) {
+  for (let idle = 0; idle < IDLE_ROUNDS_MAX; idle += 1) {
     const { receive } = await client.receive(subscription, { maxMessages: 100, waitSeconds: 0.1 });
     const wishes = (receive.answer ?? []).map(({ receipt }) => ({ receipt }));
+    if (wishes.length > 0) idle = 0;
     if (wishes.length > 0) await client.settle('acknowledge', subscription, wishes);
     if (receive.answer === null) await pause(UNANSWERED_PAUSE_MS);
     if ((await stage.countLeft(subscription)) === 0) return;

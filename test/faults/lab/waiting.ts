@@ -9,6 +9,27 @@ export function pause(ms: number): Promise<void> {
 }
 
 /**
+ * The work's result, however long it takes, as long as `measure` changes; throws with `state` when
+ * it has stood still for too long.
+ */
+export async function whileMoving<T>(
+  work: Promise<T>,
+  { measure, state, stillMsMax }: { measure: () => number; state: () => string; stillMsMax: number },
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const standstill = new Promise<never>((_, reject) => {
+    let last = measure();
+    let changedAt = performance.now();
+    timer = setInterval(() => {
+      if (measure() !== last) changedAt = performance.now();
+      last = measure();
+      if (performance.now() - changedAt > stillMsMax) reject(new Error(`nothing moves any more: ${state()}`));
+    }, LOOK_MS);
+  });
+  return Promise.race([work, standstill]).finally(() => clearInterval(timer));
+}
+
+/**
  * Resolves once the condition holds, with how long that took; one that throws does not hold yet.
  */
 export async function until(
