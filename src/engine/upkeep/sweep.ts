@@ -9,6 +9,7 @@ import { Batcher } from '../batching/batcher.ts';
 import { Slots } from '../batching/slots.ts';
 import type { Dispatchers } from '../waiting/dispatchers.ts';
 import type { Wakeups } from '../waiting/wakeups.ts';
+import { ClockWatch } from './clock-watch.ts';
 
 const AHEAD_MS = 2_000;
 const ROWS_MAX = 1_000;
@@ -53,6 +54,7 @@ export function createSweeper(deps: SweepDeps): Sweeper {
   const { store, logger, dispatchers } = deps;
   let stopped = false;
   const floors = { leases: null as Date | null, deferred: null as Date | null, fullQueryAt: 0 };
+  const clock = new ClockWatch();
   const expiries = createExpiryBatcher(store, deps.lockWaits);
   const context = { ...deps, expiries };
 
@@ -63,8 +65,14 @@ export function createSweeper(deps: SweepDeps): Sweeper {
     }
     const tally = createTally();
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      const beforeMs = performance.now();
       const due = await store.fallingDue.find(floors.leases, floors.deferred, AHEAD_MS, ROWS_MAX);
       const now = due.checkedAt.getTime();
+      const setBackMs = clock.read({ databaseMs: now, beforeMs, afterMs: performance.now() });
+      if (setBackMs > 0) {
+        onClockSetBack(setBackMs);
+        continue;
+      }
       const isDue = ({ dueAt }: { dueAt: Date }) => dueAt.getTime() <= now;
       await expireLeases(context, due.leases.filter(isDue), tally);
       await appendScheduled(deps, due.scheduled.filter(isDue), tally);
@@ -78,6 +86,16 @@ export function createSweeper(deps: SweepDeps): Sweeper {
     }
     if (tally.dead > 0) logger.info({ dead: tally.dead }, 'messages became dead letters after their last attempt');
     return report(tally);
+  }
+
+  /**
+   * Floors that are ahead of the clock would hide what falls due until the clock has passed them.
+   */
+  function onClockSetBack(setBackMs: number): void {
+    logger.warn({ setBackMs: Math.round(setBackMs) }, "the database's clock was set back");
+    floors.leases = null;
+    floors.deferred = null;
+    dispatchers.forgetFloors();
   }
 
   /**

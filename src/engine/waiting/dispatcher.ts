@@ -10,7 +10,7 @@ import type { DatabaseHealth } from '../../store/postgres/health.ts';
 import type { ByteBudget } from '../fair-use/byte-budget.ts';
 import type { CallerSignal } from './abort-signal.ts';
 import { Alarm } from './alarm.ts';
-import { QueryFloors } from './query-floors.ts';
+import { type Floors, QueryFloors } from './query-floors.ts';
 import {
   createWaiter,
   type Handed,
@@ -114,6 +114,12 @@ export class Dispatcher {
     if (delayMs <= NEXT_AT_MS_MAX && !this.#stopped) this.#alarm.setIn(delayMs);
   }
 
+  /** Nothing that was learnt of times holds any more: the next query is about everything. */
+  forgetFloors(): void {
+    this.#floors.forget();
+    this.wake();
+  }
+
   /** Answers every waiter with what there is: nothing. */
   stop(): void {
     this.#stopped = true;
@@ -159,8 +165,9 @@ export class Dispatcher {
       const { asked, behind } = this.#askNext();
       if (asked.length === 0) break;
       try {
-        const outcome = await this.#options.receive(this.#query(asked));
-        this.#learn(outcome);
+        const floors = this.#floors.next();
+        const outcome = await this.#options.receive(this.#query(asked, floors));
+        this.#learn(outcome, floors);
         const distributed = this.#distribute(asked, outcome);
         this.#goOn(distributed, behind);
         // Transports reserve large answers first, so that no key gets more than its share.
@@ -195,16 +202,17 @@ export class Dispatcher {
     return { asked, behind };
   }
 
-  #query(asked: readonly Waiter[]): ReceiveQuery {
+  #query(asked: readonly Waiter[], { deferredFloor, leaseFloor }: Floors): ReceiveQuery {
     return {
       expectedBytes: this.#expectedBytes,
-      ...this.#floors.next(),
+      deferredFloor,
+      leaseFloor,
       waiters: asked.map((waiter) => waiter.row),
     };
   }
 
-  #learn(outcome: ReceiveOutcome): void {
-    this.#floors.learn(outcome);
+  #learn(outcome: ReceiveOutcome, floors: Floors): void {
+    this.#floors.learn(outcome, floors);
     const { checkedAt, nextAt } = outcome;
     if (checkedAt !== null && nextAt !== null) this.wakeIn(nextAt.getTime() - checkedAt.getTime());
   }

@@ -110,6 +110,11 @@ export class Dispatchers {
     for (const { dispatcher } of this.#all.values()) dispatcher.wake();
   }
 
+  /** The database's clock was set back: nothing that was learnt of times holds any more. */
+  forgetFloors(): void {
+    for (const { dispatcher } of this.#all.values()) dispatcher.forgetFloors();
+  }
+
   /** Answers every waiter, and waits for receives that are on their way. */
   async stop(): Promise<void> {
     this.#stopped = true;

@@ -30,13 +30,18 @@ interface Look {
   found: FallingDue;
 }
 
-/** A store that notes what a sweep asked for and found. */
-function watch(store: Store): { store: Store; looks: Look[] } {
+/**
+ * A store that notes what a sweep asked for and found; the database's clock passes as the test's
+ * does, and is moved by as much as the test says.
+ */
+function watch(store: Store, moveMs = () => 0): { store: Store; looks: Look[] } {
   const looks: Look[] = [];
+  const begunAt = new Date();
   const find: Store['fallingDue']['find'] = async (floor, deferredFloor, ...rest) => {
     const found = await store.fallingDue.find(floor, deferredFloor, ...rest);
-    looks.push({ floor, deferredFloor, found });
-    return found;
+    const checkedAt = new Date(begunAt.getTime() + performance.now() + moveMs());
+    looks.push({ floor, deferredFloor, found: { ...found, checkedAt } });
+    return { ...found, checkedAt };
   };
   return { store: { ...store, fallingDue: { ...store.fallingDue, find } }, looks };
 }
@@ -124,6 +129,20 @@ describe('the floor of a look', () => {
     vi.advanceTimersByTime(11_000);
     await sweeping.sweep();
     expect(watched.looks.map(({ floor }) => floor === null)).toEqual([true, false, true]);
+  });
+
+  it('is absent again, at once, when the clock was set back', async () => {
+    let movedMs = 0;
+    const watched = watch(bench.store, () => movedMs);
+    const sweeping = bench.openEngine(watched.store);
+    await sweeping.sweep();
+    await sweeping.sweep();
+    movedMs = -30_000;
+    await sweeping.sweep();
+    await sweeping.sweep();
+    expect(watched.looks.map(({ floor }) => floor === null)).toEqual([true, false, false, true, false]);
+    expect(watched.looks.map(({ deferredFloor }) => deferredFloor === null)).toEqual([true, false, false, true, false]);
+    expect(bench.complaints.splice(0)).toEqual(["the database's clock was set back"]);
   });
 
   it('keeps what lies below it out of sight until then', async () => {
