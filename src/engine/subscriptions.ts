@@ -4,6 +4,7 @@
 
 import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
+import { isSameInstant } from '../domain/instant.ts';
 import { type Changes, differences, given } from '../domain/settings.ts';
 import {
   type StartPosition,
@@ -134,5 +135,5 @@ function agreeing(existing: Subscription, { name, topic, start, settings }: Crea
 }
 
 function sameStart(a: StartPosition, b: StartPosition): boolean {
-  return a instanceof Date && b instanceof Date ? a.getTime() === b.getTime() : a === b;
+  return a instanceof Date && b instanceof Date ? isSameInstant(a, b) : a === b;
 }

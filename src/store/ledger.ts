@@ -1,6 +1,7 @@
 // The ledger and the dead letters, read page by page along their keys.
 
 import { sql } from 'kysely';
+import { readInstant } from '../domain/instant.ts';
 import type { Acknowledgment, DeadLetter, DeadLetterReason, FailedAttempt } from '../domain/ledger.ts';
 import { limits } from '../domain/limits.ts';
 import type { Db } from './postgres/db.ts';
@@ -150,8 +151,8 @@ function toFailedAttempt(entry: HistoryEntry): FailedAttempt {
   return {
     attempt: entry.attempt,
     ended: entry.ended,
-    deliveredAt: new Date(entry.delivered_at),
-    endedAt: new Date(entry.ended_at),
+    deliveredAt: readInstant(entry.delivered_at, (text) => new Date(text)),
+    endedAt: readInstant(entry.ended_at, (text) => new Date(text)),
     endedBy: entry.ended_by,
     errorCode: entry.error_code,
     errorMessage: entry.error_message,

@@ -56,7 +56,7 @@ describe('a new key', () => {
         { role: 'consumer', topics: [], subscriptions: [name, 'x-*'] },
         { role: 'publisher', topics: ['t'], subscriptions: [] },
       ],
-      expires_at: '2998-12-31T23:00:00.000Z',
+      expires_at: '2998-12-31T23:00:00.000000Z',
       requests_per_second: null,
       created_at: expect.stringMatching(/Z$/),
       created_by: 'admin',

@@ -124,6 +124,20 @@ describe('pages of the ledger', () => {
     expect(await numbers(`from=2001-01-01T00:00:00+02:00&until=${later.replace('Z', '%2B00:00')}`)).toEqual([1, 2, 3]);
   });
 
+  it('show times with microseconds, by which they can be narrowed exactly', async () => {
+    const name = await acknowledged(1);
+    const path = `/v1/subscriptions/${name}/acknowledgments`;
+    const [row] = (await get(path)).acknowledgments;
+    const at = row?.acknowledged_at ?? '';
+    expect(at).toMatch(/\.\d{6}Z$/);
+    const next = `${at.slice(0, -7)}${String(Number(at.slice(-7, -1)) + 1).padStart(6, '0')}Z`;
+    const count = async (query: string) => (await get(`${path}?${query}`)).acknowledgments.length;
+    expect(await count(`from=${at}`)).toBe(1);
+    expect(await count(`until=${at}`)).toBe(0);
+    expect(await count(`until=${next}`)).toBe(1);
+    expect(await count(`from=${next}`)).toBe(0);
+  });
+
   it('stay readable when the subscription has been deleted', async () => {
     const name = await acknowledged(1);
     await client.call('DELETE', `/v1/subscriptions/${name}`);

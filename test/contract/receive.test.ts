@@ -52,8 +52,8 @@ describe('receiving', () => {
       content_type: null,
       attributes: null,
       ordering_key: null,
-      published_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
-      visible_until: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      published_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+      visible_until: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
     });
     const leased = Date.parse(message?.visible_until ?? '') - asked;
     expect(leased).toBeGreaterThan(95_000);

@@ -36,7 +36,7 @@ describe('acknowledging', () => {
         message_id: id,
         outcome: 'acknowledged',
         ack_no: index + 1,
-        acknowledged_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        acknowledged_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
         topic: name,
         subscription: name,
         reference: index === 1 ? 'booking 8' : null,

@@ -38,7 +38,7 @@ describe('a topic', () => {
       dedupe_window_seconds: 86_400,
       max_message_bytes: 1_048_576,
       max_backlog: null,
-      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
       created_by: 'admin',
     });
     expect(Math.abs(Date.parse(json.created_at) - before)).toBeLessThan(60_000);

@@ -75,9 +75,14 @@ export function createConnect(
       );
     }
     return {
-      query: (query, values) => run(() => client.query(query, [...(values ?? [])])),
+      query: (query, values) => run(() => client.query(query, (values ?? []).map(toParameter))),
       call: (statement, values) => run(() => runHot(client, statement, values)),
       release: () => client.release(broken),
     };
   };
+}
+
+/** pg writes dates to the millisecond. */
+function toParameter(value: unknown): unknown {
+  return value instanceof Date ? value.toISOString() : value;
 }

@@ -1,6 +1,7 @@
 // Type parsers: how values of PostgreSQL's types are read, mostly as pg reads them.
 
 import pg from 'pg';
+import { readInstant } from '../../domain/instant.ts';
 
 const INT8 = 20;
 const INT4_ARRAY = 1007;
@@ -58,13 +59,14 @@ function parsePlainList<T>(text: string, parse: Parser<T>): (T | null)[] {
 
 /** Messages of a batch were often published, and are always leased, at one instant: read once. */
 function createInstantParser(): Parser<unknown> {
-  const parseInstant = parserOfPg(TIMESTAMPTZ);
+  const parseDate = parserOfPg(TIMESTAMPTZ) as Parser<Date>;
   const known = new Map<string, unknown>();
   return (text) => {
     const found = known.get(text);
     if (found !== undefined) return found;
     if (known.size === INSTANTS_MAX) known.clear();
-    const instant = parseInstant(text);
+    // 'infinity' is no date.
+    const instant = /^\d/.test(text) ? readInstant(text, parseDate) : parseDate(text);
     known.set(text, instant);
     return instant;
   };

@@ -1,10 +1,11 @@
 // Answers: plain objects with the wire's names, of the types that their schemas give them.
-// JSON.stringify writes them; a Date becomes RFC 3339 in UTC with milliseconds by its own toJSON.
+// JSON.stringify writes them; a Date becomes RFC 3339 in UTC with microseconds by its own toJSON.
 
 import { isUtf8 } from 'node:buffer';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { ApiKey } from '../../domain/api-key.ts';
+import { isSameInstant } from '../../domain/instant.ts';
 import type { Acknowledgment, DeadLetter } from '../../domain/ledger.ts';
 import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
@@ -142,12 +143,11 @@ type TimeFormat = (at: Date) => string;
  * theirs.
  */
 function createTimeFormat(): TimeFormat {
-  let lastMs = Number.NaN;
+  let last = new Date(Number.NaN);
   let text = '';
   return (at) => {
-    const ms = at.getTime();
-    if (ms !== lastMs) {
-      lastMs = ms;
+    if (!isSameInstant(at, last)) {
+      last = at;
       text = at.toISOString();
     }
     return text;

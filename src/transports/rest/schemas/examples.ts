@@ -9,11 +9,11 @@ export const exampleIds = {
 } as const;
 
 export const exampleTimes = {
-  created: '2026-03-17T06:40:02.118Z',
-  published: '2026-03-17T06:42:11.250Z',
-  delivered: '2026-03-17T06:42:11.262Z',
-  acknowledged: '2026-03-17T06:42:12.004Z',
-  visibleUntil: '2026-03-17T06:43:11.262Z',
+  created: '2026-03-17T06:40:02.118305Z',
+  published: '2026-03-17T06:42:11.250417Z',
+  delivered: '2026-03-17T06:42:11.262093Z',
+  acknowledged: '2026-03-17T06:42:12.004871Z',
+  visibleUntil: '2026-03-17T06:43:11.262093Z',
 } as const;
 
 /** The body that the examples publish, and what the ledger says of it. */

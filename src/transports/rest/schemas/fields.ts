@@ -4,6 +4,7 @@
 // (docs/decisions/0021-openapi-from-zod.md).
 
 import { z } from 'zod';
+import { readInstant } from '../../../domain/instant.ts';
 import { limits } from '../../../domain/limits.ts';
 
 export const NAME_RULE =
@@ -101,7 +102,7 @@ export const timeText = z
   .meta(DATE_TIME);
 
 /**
- * An instant in an answer: RFC 3339 in UTC with milliseconds, which is how JSON.stringify writes a
+ * An instant in an answer: RFC 3339 in UTC with microseconds, which is how JSON.stringify writes a
  * Date.
  */
 export const instant = z.custom<Date | string>().meta(DATE_TIME);
@@ -112,8 +113,10 @@ export function count(min = 0) {
 }
 
 function readTime(value: unknown, context: z.RefinementCtx): Date {
-  const at = typeof value === 'string' && RFC_3339.safeParse(value).success ? Date.parse(value) : Number.NaN;
-  if (at >= 0 && at <= TIME_MAX) return new Date(at);
+  if (typeof value === 'string' && RFC_3339.safeParse(value).success) {
+    const at = readInstant(value, (text) => new Date(text));
+    if (at.getTime() >= 0 && at.getTime() <= TIME_MAX) return at;
+  }
   context.addIssue({ code: 'custom', message: 'must be an RFC 3339 time such as 2026-01-31T09:30:00Z' });
   return z.NEVER;
 }

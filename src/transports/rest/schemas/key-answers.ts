@@ -17,7 +17,7 @@ const exampleKey = {
   id: 'wk_019cfa8e43d6a1b2c3d4',
   client: 'acme',
   roles: [{ role: 'consumer' as const, topics: [], subscriptions: ['acme-*'] }],
-  expires_at: '2099-12-31T00:00:00.000Z',
+  expires_at: '2099-12-31T00:00:00.000000Z',
   requests_per_second: null,
   created_at: exampleTimes.created,
   created_by: 'admin',

@@ -139,7 +139,7 @@ export const deadLetterPage = z
           {
             dead_letter_no: 1,
             reason: 'max_attempts',
-            dead_at: '2026-03-17T06:44:01.100Z',
+            dead_at: '2026-03-17T06:44:01.100700Z',
             sequence: 7,
             sequence_last: 7,
             message_count: 1,
@@ -150,13 +150,13 @@ export const deadLetterPage = z
             content_type: 'application/xml',
             attributes: null,
             ordering_key: null,
-            published_at: '2026-03-17T06:44:00.000Z',
+            published_at: '2026-03-17T06:44:00.000000Z',
             history: [
               {
                 attempt: 1,
                 ended: 'released',
-                delivered_at: '2026-03-17T06:44:00.012Z',
-                ended_at: '2026-03-17T06:44:01.100Z',
+                delivered_at: '2026-03-17T06:44:00.012444Z',
+                ended_at: '2026-03-17T06:44:01.100700Z',
                 ended_by: 'admin',
                 error: { code: 'ERP_DOWN', message: 'no answer' },
               },
