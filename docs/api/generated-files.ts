@@ -18,7 +18,9 @@ const CLIENT_HEADER = `// Settings of topics and subscriptions in requests.
 
 `;
 
-/** The copy of /openapi.json, the client's types of settings, and the guide with its field tables. */
+/**
+ * The copy of /openapi.json, the client's types of settings, and the guide with its field tables.
+ */
 export async function generatedFiles(): Promise<GeneratedFile[]> {
   const client = [
     writeSettingTypes('TopicSettings', topicTable),

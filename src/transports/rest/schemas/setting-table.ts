@@ -48,7 +48,9 @@ type AnswerFields<Table extends AnyTable, Names extends keyof Table & string> = 
   [Name in Names as SnakeCase<Name>]: Table[Name]['answer'];
 };
 
-/** `groupWords` describes each object that settings stand in; `defaults` go into the description. */
+/**
+ * `groupWords` describes each object that settings stand in; `defaults` go into the description.
+ */
 export function requestShape<Table extends AnyTable>(
   table: Table,
   groupWords: Readonly<Record<string, string>> = {},
