@@ -37,6 +37,18 @@ function noLocks(ids: string): string {
   return `array(select ids.no from generate_subscripts(${ids}, 1) ids (no) where pg_sleep(0.02) is not null)`;
 }
 
+/** Leases are over for expire while they still last so long. */
+function endTooSoon(early: string): Mutant['edits'] {
+  return [
+    ['and lease.expires_at <= _at\n', `and lease.expires_at <= _at + interval '${early}'\n`, 'upkeep/expire.sql'],
+    [
+      '(lease.expires_at <= _at) = _over',
+      `(lease.expires_at <= _at + case when _over then interval '${early}' else interval '0' end) = _over`,
+      'settle/find-leased.sql',
+    ],
+  ];
+}
+
 const ACKNOWLEDGE_PLAIN = 'settle/acknowledge-plain.sql';
 const PUBLISH_PLAIN = 'publish/publish-plain.sql';
 
@@ -133,16 +145,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'receive promises a longer lease than it gives',
     file: 'upkeep/expire.sql',
-    edits: [['and l.expires_at <= _at', `and l.expires_at <= _at + interval '700 milliseconds'`]],
+    edits: endTooSoon('700 milliseconds'),
     caughtBy: ['leasesLastTheirTime', 'outcomesAreAllowed'],
   },
   {
     name: 'expire takes no lock and does not look again',
     file: 'upkeep/expire.sql',
-    edits: [
-      [SETTLE_LOCK, NO_LOCK],
-      ['and l.expires_at <= _at', `and l.expires_at <= _at + interval '400 milliseconds'`],
-    ],
+    edits: [[SETTLE_LOCK, NO_LOCK], ...endTooSoon('400 milliseconds')],
     caughtBy: ['leasesLastTheirTime', 'everyMessageIsInOnePlace', 'calls fail'],
   },
   {
@@ -183,7 +192,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'acknowledge takes a receipt for the whole delivery',
     file: 'settle/acknowledge.sql',
-    edits: [['        where l.outstanding @> e.seq\n', '']],
+    edits: [['        where _leased.seqs[place.index] = entry.seq\n', '        where place.index > 0\n']],
     caughtBy: ['receiptsFence', 'answersHaveRecords', 'everyMessageIsInOnePlace', 'outcomesAreAllowed', 'calls fail'],
   },
   {
@@ -264,8 +273,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a lease that is over can be given back',
-    file: 'settle/judge-receipt.sql',
-    edits: [['    if _expires_at <= _at then', `    if _expires_at <= _at - interval '10 seconds' then`]],
+    file: 'settle/find-leased.sql',
+    edits: [['(lease.expires_at <= _at) = _over', 'not _over or lease.expires_at <= _at']],
     caughtBy: ['endsAreInTime', 'outcomesAreAllowed'],
     sweepPauseMs: 4_000,
   },
@@ -273,7 +282,10 @@ export const mutants: readonly Mutant[] = [
     name: 'failed attempts are not counted',
     file: 'settle/end-attempts.sql',
     edits: [
-      [`l.failures + (_ended = 'expired' or e.error_code is not null)::integer as failures`, 'l.failures as failures'],
+      [
+        `_leased.failures[given.index] + (_ended = 'expired' or given.error_code is not null)::integer as failures`,
+        '_leased.failures[given.index] as failures',
+      ],
     ],
     caughtBy: ['failuresAreCounted'],
   },
@@ -282,8 +294,8 @@ export const mutants: readonly Mutant[] = [
     file: 'settle/end-attempts.sql',
     edits: [
       [
-        '    select _topic_id, _subscription_id, v.seq, v.due_at, v.attempt, v.failures\n    from verdict v\n    where v.reason is null',
-        '    select _topic_id, _subscription_id, v.seq, v.due_at, v.attempt, v.failures\n    from verdict v',
+        'verdict.due_at, verdict.attempt, verdict.failures\n    from verdict\n    where verdict.reason is null',
+        'verdict.due_at, verdict.attempt, verdict.failures\n    from verdict',
       ],
     ],
     caughtBy: ['everyMessageIsInOnePlace', 'failuresAreCounted', 'calls fail'],
@@ -291,13 +303,16 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'there is no back-off',
     file: 'settle/end-attempts.sql',
-    edits: [['        when e.failed then least(', '        when false then least(']],
+    edits: [['        when ended.failed then least(', '        when false then least(']],
     caughtBy: ['redeliveryWaits'],
   },
   {
     name: 'extend promises and does nothing',
     file: 'settle/extend.sql',
-    edits: [['        set expires_at = _until\n', '        set expires_at = l.expires_at\n']],
+    edits: [
+      ['set expires_at = _until\n', 'set expires_at = lease.expires_at\n'],
+      ['set expires_at = _until, outstanding', 'set expires_at = lease.expires_at, outstanding'],
+    ],
     caughtBy: ['leasesLastTheirTime'],
   },
   {

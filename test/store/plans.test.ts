@@ -371,6 +371,7 @@ async function measure({ run }: Trial): Promise<Counters> {
     pages: growth(before?.pages ?? {}, after.pages),
     seqScans,
     indexScans: growth(before?.indexScans ?? {}, after.indexScans),
+    entriesRead: growth(before?.entriesRead ?? {}, after.entriesRead),
   };
 }
 

@@ -8,6 +8,8 @@ export interface Counters {
   pages: Record<string, number>;
   seqScans: Record<string, number>;
   indexScans: Record<string, number>;
+  /** Of indexes: entries that scans returned. */
+  entriesRead: Record<string, number>;
 }
 
 /**
@@ -32,6 +34,9 @@ export async function readCounters(db: Db, bench: StoreBench): Promise<Counters>
     ),
     indexScans: await by(
       `select indexrelname as name, idx_scan as count from pg_stat_user_indexes where schemaname = 'willcall'`,
+    ),
+    entriesRead: await by(
+      `select indexrelname as name, idx_tup_read as count from pg_stat_user_indexes where schemaname = 'willcall'`,
     ),
   };
 }

@@ -129,12 +129,11 @@ begin
       limit 1;
       continue when not found;
       perform willcall.take_lock(willcall.lock_settle(), _subscription_id);
-      update willcall.lease l
-      set expires_at = checked_at
-        + coalesce(_visibility_timeout_seconds[_waiter], _sub.visibility_timeout_seconds) * interval '1 second'
-      where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _again.delivery_no
-        and l.expires_at > checked_at;
-      if found then
+      if willcall.extend_leases(
+        _topic_id, _subscription_id, _again.delivery_no, checked_at,
+        checked_at + coalesce(_visibility_timeout_seconds[_waiter], _sub.visibility_timeout_seconds) * interval '1 second',
+        '{(,)}'
+      ) is not null then
         _again_waiters := _again_waiters || _waiter;
         _again_nos := _again_nos || _again.delivery_no;
         _again_nonces := _again_nonces || _again.nonce;

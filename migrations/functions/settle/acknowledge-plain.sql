@@ -78,57 +78,61 @@ begin
       limit 1
     ) tail on true
   ),
-  held as materialized (
+  -- Each lease is read once: what is taken out of it, and what stays.
+  share as materialized (
     select
-      part.no, part.topic_id, part.subscription_id, part.at,
-      part.tail + _entry_firsts[share.no] - _entry_firsts[part.first] as tail,
-      _entry_lasts[part.last] - _entry_firsts[part.first] + 1 as wanted, share.no as grp, share.seqs, live.found,
-      delivery.at as delivered_at, delivery.generation, lease.row_ctid, lease.outstanding, lease.attempt, lease.late
-    from batch part
+      batch.no, batch.topic_id, batch.subscription_id, batch.at, batch.last - batch.first + 1 as shares,
+      batch.tail + _entry_firsts[share.no] - _entry_firsts[batch.first] as tail, share.no as grp,
+      delivery.at as delivered_at, delivery.generation, leased.*
+    from batch
+    cross join lateral generate_series(batch.first, batch.last) share (no)
     cross join lateral (
-      select share.no, _seqs[_entry_firsts[share.no]:_entry_lasts[share.no]] as seqs
-      from generate_series(part.first, part.last) share (no)
-    ) share
+      select range_agg(int8range(entry.seq, entry.seq, '[]')) as seqs
+      from unnest(_seqs[_entry_firsts[share.no]:_entry_lasts[share.no]]) entry (seq)
+    ) asked
     cross join lateral (
       select delivery.at, delivery.generation
       from willcall.delivery
-      where delivery.topic_id = part.topic_id and delivery.subscription_id = part.subscription_id
+      where delivery.topic_id = batch.topic_id and delivery.subscription_id = batch.subscription_id
         and delivery.delivery_no = _delivery_nos[share.no]
         and delivery.nonce = _nonces[share.no]
       limit 1
     ) delivery
     cross join lateral (
-      select lease.ctid as row_ctid, lease.outstanding, lease.attempt, lease.expires_at <= _now as late
+      select
+        array_agg(lease.ctid) as row_ctids, array_agg(lease.outstanding - asked.seqs) as rests,
+        min(lease.attempt) as attempt, max(lease.expires_at) <= _now as late,
+        range_agg(lease.outstanding) @> asked.seqs and min(lease.attempt) = max(lease.attempt)
+          and (min(lease.expires_at) > _now or max(lease.expires_at) <= _now) as plain
       from willcall.lease
-      where lease.topic_id = part.topic_id and lease.subscription_id = part.subscription_id
-        and lease.delivery_no = _delivery_nos[share.no]
-      offset 0
-    ) lease
-    cross join lateral (
-      select count(*) as found from unnest(share.seqs) entry (seq) where lease.outstanding @> entry.seq
-    ) live
-    where live.found > 0
+      where lease.topic_id = batch.topic_id and lease.subscription_id = batch.subscription_id
+        and lease.delivery_no = _delivery_nos[share.no] and lease.outstanding && asked.seqs
+    ) leased
+  ),
+  -- Groups that are partly late or whose attempts differ are left to willcall.acknowledge.
+  plain as materialized (
+    select share.no
+    from share
+    where share.plain
+    group by share.no, share.shares
+    having count(*) = share.shares
   ),
   looked_up as materialized (
     select
-      held.no, held.topic_id, held.subscription_id, held.at, held.tail + entry.ord as ack_no, held.grp,
-      entry.seq, entry.ref, held.delivered_at, held.generation, held.row_ctid, held.outstanding, held.attempt,
-      held.late, msg.published_at, msg.published_by, msg.body_bytes, msg.message_id, msg.body_sha256
-    from held
-    cross join lateral unnest(held.seqs, _refs[_entry_firsts[held.grp]:_entry_lasts[held.grp]])
-      with ordinality entry (seq, ref, ord)
+      share.no, share.topic_id, share.subscription_id, share.at, share.tail + entry.ord as ack_no, share.grp,
+      entry.seq, entry.ref, share.delivered_at, share.generation, share.late, share.attempt, msg.published_at,
+      msg.published_by, msg.body_bytes, msg.message_id, msg.body_sha256
+    from share
+    cross join lateral unnest(
+      _seqs[_entry_firsts[share.grp]:_entry_lasts[share.grp]], _refs[_entry_firsts[share.grp]:_entry_lasts[share.grp]]
+    ) with ordinality entry (seq, ref, ord)
     left join lateral (
       select msg.published_at, msg.published_by, msg.body_bytes, msg.message_id, msg.body_sha256
       from willcall.message msg
-      where msg.topic_id = held.topic_id and msg.seq = entry.seq
+      where msg.topic_id = share.topic_id and msg.seq = entry.seq
       limit 1
     ) msg on true
-    where held.outstanding @> entry.seq
-      -- A group that is partly late would need two rows: willcall.acknowledge does it.
-      and held.no = any (array(
-        select other.no from held other group by other.no, other.wanted
-        having sum(other.found) = other.wanted and (bool_and(other.late) or not bool_or(other.late))
-      ))
+    where share.no = any (array(select plain.no from plain))
   ),
   -- Of a message that the log lost, nothing can be signed.
   signing as materialized (
@@ -149,10 +153,13 @@ begin
       _key_ids[signing.grp], signing.published_by, signing.ref, willcall.make_salt(signing.ref)
     from signing
   ),
+  -- Two groups may take out of the same lease.
   settled as materialized (
-    select signing.row_ctid, signing.outstanding - range_agg(int8range(signing.seq, signing.seq, '[]')) as rest
-    from signing
-    group by signing.row_ctid, signing.outstanding
+    select lease.row_ctid, range_intersect_agg(lease.rest) as rest
+    from share
+    cross join lateral unnest(share.row_ctids, share.rests) lease (row_ctid, rest)
+    where share.no = any (array(select distinct signing.no from signing))
+    group by lease.row_ctid
   ),
   gone as (
     delete from willcall.lease

@@ -48,6 +48,7 @@ declare
   _now timestamptz;
   _at timestamptz;
   _delivery record;
+  _leased record;
   _done bigint[];
   _ids bytea[];
   _lates boolean[];
@@ -83,13 +84,17 @@ begin
   _at := greatest(_now, _at);
 
   if _atomic then
-    select array_agg(j.outcome), array_agg(j.message_id) , array_agg(j.ack_no), array_agg(j.acknowledged_at)
+    select
+      array_agg(judged.outcome order by share.no, judged.entry),
+      array_agg(judged.message_id order by share.no, judged.entry),
+      array_agg(judged.ack_no order by share.no, judged.entry),
+      array_agg(judged.acknowledged_at order by share.no, judged.entry)
     into _verdicts, _ids, _ack_nos, _acknowledged_ats
-    from generate_series(_first, _last) g (no)
-    cross join lateral generate_series(_entry_firsts[g.no], _entry_lasts[g.no]) e (no)
-    cross join lateral willcall.judge_receipt(
-      'acknowledge', _topic_id, _subscription_id, _now, _delivery_nos[g.no], _nonces[g.no], _seqs[e.no]
-    ) j;
+    from generate_series(_first, _last) share (no)
+    cross join lateral willcall.judge_receipts(
+      'acknowledge', _topic_id, _subscription_id, _now, _delivery_nos[share.no], _nonces[share.no],
+      _seqs[_entry_firsts[share.no]:_entry_lasts[share.no]]
+    ) judged;
     if exists (
       select from unnest(_verdicts) v (outcome)
       where v.outcome is not null and v.outcome not in ('acknowledged_late', 'already_acknowledged')
@@ -115,18 +120,18 @@ begin
       and d.nonce = _nonces[_g];
 
     if found then
-      with lease as materialized (
-        select l.attempt, l.expires_at, l.outstanding
-        from willcall.lease l
-        where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_nos[_g]
-      ),
-      live as (
-        select distinct on (e.seq) e.seq, e.ref, l.attempt, l.expires_at
-        from lease l
-        cross join unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]])
-          with ordinality e (seq, ref, ord)
-        where l.outstanding @> e.seq
-        order by e.seq, e.ord
+      select leased.* into _leased
+      from willcall.find_leased(
+        _topic_id, _subscription_id, _delivery_nos[_g], _seqs[_entry_firsts[_g]:_entry_lasts[_g]], _now, null
+      ) leased;
+      with live as (
+        select distinct on (entry.seq)
+          entry.seq, entry.ref, _leased.attempts[place.index] as attempt, _leased.expiries[place.index] as expires_at
+        from unnest(_seqs[_entry_firsts[_g]:_entry_lasts[_g]], _refs[_entry_firsts[_g]:_entry_lasts[_g]])
+          with ordinality entry (seq, ref, ord)
+        cross join lateral (select width_bucket(entry.seq, _leased.seqs) as index offset 0) place
+        where _leased.seqs[place.index] = entry.seq
+        order by entry.seq, entry.ord
       ),
       signed as (
         insert into willcall.acknowledgment (
@@ -175,16 +180,17 @@ begin
     continue when cardinality(_done) = _entry_lasts[_g] - _entry_firsts[_g] + 1;
 
     -- The rest: duplicates of what was just settled, and receipts without a live lease.
-    select array_agg(m.entry order by m.entry) into _missed
+    select array_agg(given.entry order by given.entry) into _missed
     from (
-      select e.no as entry, row_number() over (partition by _seqs[e.no] order by e.no) as nth
-      from generate_series(_entry_firsts[_g], _entry_lasts[_g]) e (no)
-    ) m
-    where _done is null or not _seqs[m.entry] = any (_done) or m.nth > 1;
+      select entry.no as entry, row_number() over (partition by _seqs[entry.no] order by entry.no) as nth
+      from generate_series(_entry_firsts[_g], _entry_lasts[_g]) entry (no)
+    ) given
+    where given.nth > 1
+      or _done[width_bucket(_seqs[given.entry], coalesce(_done, '{}'))] is distinct from _seqs[given.entry];
 
     foreach _entry in array _missed loop
       select * into _verdict from willcall.judge_receipt(
-        'acknowledge', _topic_id, _subscription_id, _now, _delivery_nos[_g], _nonces[_g], _seqs[_entry]
+        'acknowledge', _topic_id, _subscription_id, _delivery_nos[_g], _nonces[_g], _seqs[_entry]
       );
       if _verdict.outcome = 'acknowledged_late' then
         _verdict.ack_no := _tail + 1;

@@ -3,7 +3,9 @@
 -- attempt, becomes a dead letter with a full copy and its history. Called under the settle lock and
 -- its caller's planner settings. Expiry and release with an error are failed attempts; a release
 -- without an error counts as a delivery only.
--- Returns each sequence with its position in _seqs and when it is due again (null: a dead letter).
+-- Of the given messages it takes those in leases that are over ('expired') or live (the others),
+-- each once. Returns them with their position in _seqs and when they are due again (null: a dead
+-- letter).
 
 create function willcall.end_attempts(
   _topic_id integer,
@@ -16,13 +18,14 @@ create function willcall.end_attempts(
   _delay_seconds double precision[],
   _error_codes text[],
   _error_messages text[]
-) returns table (ord bigint, seq bigint, message_id bytea, available_at timestamptz)
+) returns table (entry integer, message_id bytea, available_at timestamptz)
 language plpgsql
 as $$
 #variable_conflict use_column
 declare
   _sub record;
   _delivery record;
+  _leased record;
 begin
   select s.max_attempts, s.max_deliveries, s.min_backoff_seconds, s.max_backoff_seconds into _sub
   from willcall.subscription s
@@ -32,41 +35,43 @@ begin
   from willcall.delivery d
   where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.delivery_no = _delivery_no;
 
+  select leased.* into _leased
+  from willcall.find_leased(_topic_id, _subscription_id, _delivery_no, _seqs, _at, _ended = 'expired') leased;
+
   return query
-  with ended as (
+  with ended as materialized (
     select
-      e.ord, e.seq, e.delay_seconds, e.error_code, e.error_message, l.attempt,
-      l.failures + (_ended = 'expired' or e.error_code is not null)::integer as failures,
-      _ended = 'expired' or e.error_code is not null as failed
-    from unnest(_seqs, _delay_seconds, _error_codes, _error_messages)
-      with ordinality e (seq, delay_seconds, error_code, error_message, ord)
-    cross join lateral (
-      select l.attempt, l.failures
-      from willcall.lease l
-      where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_no
-        and l.outstanding @> e.seq
-      limit 1
-    ) l
+      given.*, _leased.attempts[given.index] as attempt,
+      _leased.failures[given.index] + (_ended = 'expired' or given.error_code is not null)::integer as failures,
+      _ended = 'expired' or given.error_code is not null as failed
+    from (
+      select entry.*, place.index, row_number() over (partition by entry.seq order by entry.ord) as nth
+      from unnest(_seqs, _delay_seconds, _error_codes, _error_messages)
+        with ordinality entry (seq, delay_seconds, error_code, error_message, ord)
+      cross join lateral (select width_bucket(entry.seq, _leased.seqs) as index offset 0) place
+      where _leased.seqs[place.index] = entry.seq
+    ) given
+    where given.nth = 1
   ),
-  verdict as (
+  verdict as materialized (
     select
-      e.*,
+      ended.*,
       case
         when _ended = 'rejected' then 'rejected'
-        when e.failed and e.failures >= _sub.max_attempts then 'max_attempts'
-        when e.attempt >= _sub.max_deliveries then 'max_deliveries'
+        when ended.failed and ended.failures >= _sub.max_attempts then 'max_attempts'
+        when ended.attempt >= _sub.max_deliveries then 'max_deliveries'
       end as reason,
       _at + interval '1 second' * case
-        when e.delay_seconds is not null then e.delay_seconds
+        when ended.delay_seconds is not null then ended.delay_seconds
         -- Exponential, and up to half as much again at random, so that messages which failed
         -- together do not return together.
-        when e.failed then least(
+        when ended.failed then least(
           _sub.max_backoff_seconds,
-          _sub.min_backoff_seconds * power(2::double precision, least(e.failures - 1, 40)) * (1 + random() / 2)
+          _sub.min_backoff_seconds * power(2::double precision, least(ended.failures - 1, 40)) * (1 + random() / 2)
         )
         else 0
       end as due_at
-    from ended e
+    from ended
   ),
   dead as (
     insert into willcall.dead_letter (
@@ -74,24 +79,29 @@ begin
       published_at, published_by, content_type, attributes, ordering_key, body_bytes, body_sha256, body, history
     )
     select
-      _topic_id, _subscription_id, v.reason, _at, v.seq, v.seq, 1, _delivery.generation, v.attempt, m.message_id,
-      m.published_at, m.published_by, m.content_type, m.attributes, m.ordering_key, m.body_bytes, m.body_sha256, m.body,
-      willcall.failure_history(_topic_id, _subscription_id, v.seq, _delivery.generation) || jsonb_build_object(
-        'attempt', v.attempt, 'ended', _ended, 'delivered_at', _delivery.at, 'ended_at', _at, 'ended_by', _ended_by,
-        'error_code', v.error_code, 'error_message', v.error_message
+      _topic_id, _subscription_id, verdict.reason, _at, verdict.seq, verdict.seq, 1, _delivery.generation,
+      verdict.attempt, msg.message_id, msg.published_at, msg.published_by, msg.content_type, msg.attributes,
+      msg.ordering_key, msg.body_bytes, msg.body_sha256, msg.body,
+      willcall.failure_history(_topic_id, _subscription_id, verdict.seq, _delivery.generation) || jsonb_build_object(
+        'attempt', verdict.attempt, 'ended', _ended, 'delivered_at', _delivery.at, 'ended_at', _at,
+        'ended_by', _ended_by, 'error_code', verdict.error_code, 'error_message', verdict.error_message
       )
-    from verdict v
+    from verdict
     cross join lateral (
-      select m.* from willcall.message m where m.topic_id = _topic_id and m.seq = v.seq limit 1
-    ) m
-    where v.reason is not null
+      select msg.* from willcall.message msg where msg.topic_id = _topic_id and msg.seq = verdict.seq limit 1
+    ) msg
+    where verdict.reason is not null
     returning dead_letter_no, seq
+  ),
+  numbered as materialized (
+    select array_agg(dead.seq order by dead.seq) as seqs, array_agg(dead.dead_letter_no order by dead.seq) as nos
+    from dead
   ),
   waiting as (
     insert into willcall.deferred (topic_id, subscription_id, seq, available_at, attempt, failures)
-    select _topic_id, _subscription_id, v.seq, v.due_at, v.attempt, v.failures
-    from verdict v
-    where v.reason is null
+    select _topic_id, _subscription_id, verdict.seq, verdict.due_at, verdict.attempt, verdict.failures
+    from verdict
+    where verdict.reason is null
   ),
   recorded as (
     insert into willcall.failure (
@@ -99,17 +109,18 @@ begin
       error_code, error_message, dead_letter_no
     )
     select
-      _topic_id, _subscription_id, v.seq, _delivery.generation, v.attempt, _delivery_no, _delivery.at, _at, _ended,
-      _ended_by, v.error_code, v.error_message, d.dead_letter_no
-    from verdict v
-    left join lateral (select d.dead_letter_no from dead d where v.reason is not null and d.seq = v.seq limit 1) d on true
+      _topic_id, _subscription_id, verdict.seq, _delivery.generation, verdict.attempt, _delivery_no, _delivery.at,
+      _at, _ended, _ended_by, verdict.error_code, verdict.error_message,
+      case when verdict.reason is not null then numbered.nos[width_bucket(verdict.seq, numbered.seqs)] end
+    from verdict
+    cross join numbered
   )
-  select v.ord, v.seq, m.message_id, case when v.reason is null then v.due_at end
-  from verdict v
+  select verdict.ord::integer, msg.message_id, case when verdict.reason is null then verdict.due_at end
+  from verdict
   cross join lateral (
-    select m.message_id from willcall.message m where m.topic_id = _topic_id and m.seq = v.seq limit 1
-  ) m;
+    select msg.message_id from willcall.message msg where msg.topic_id = _topic_id and msg.seq = verdict.seq limit 1
+  ) msg;
 
-  perform willcall.shrink_lease(_topic_id, _subscription_id, _delivery_no, _seqs);
+  perform willcall.shrink_lease(_topic_id, _subscription_id, _delivery_no, _leased.seqs);
 end
 $$;

@@ -33,7 +33,8 @@ as $$
 declare
   _ended text := case _verb when 'release' then 'released' else 'rejected' end;
   _at timestamptz;
-  _live integer[];
+  _left integer;
+  _done boolean[];
   _rest integer[];
 begin
   if not willcall.take_lock(willcall.lock_settle(), _subscription_id, _wait) then
@@ -54,38 +55,40 @@ begin
   _at := clock_timestamp();
 
   for _g in _first.._last loop
-    select array_agg(r.entry) filter (where r.live and r.nth = 1),
-      array_agg(r.entry order by r.entry) filter (where not r.live or r.nth > 1)
-    into _live, _rest
-    from (
-      select
-        e.no as entry, j.outcome is null as live, row_number() over (partition by _seqs[e.no] order by e.no) as nth
-      from generate_series(_entry_firsts[_g], _entry_lasts[_g]) e (no)
-      cross join lateral willcall.judge_receipt(
-        _verb, _topic_id, _subscription_id, _at, _delivery_nos[_g], _nonces[_g], _seqs[e.no]
-      ) j
-    ) r;
-
-    if _live is not null then
-      return query
-      select _ended, _live[r.ord], r.message_id, null::bigint, null::timestamptz, r.available_at
-      from willcall.end_attempts(
-        _topic_id, _subscription_id, _at, _delivery_nos[_g], _ended, _principals[_g],
-        (select array_agg(_seqs[l.entry]) from unnest(_live) l (entry)),
-        (select array_agg(_delay_seconds[l.entry]) from unnest(_live) l (entry)),
-        (select array_agg(_error_codes[l.entry]) from unnest(_live) l (entry)),
-        (select array_agg(_error_messages[l.entry]) from unnest(_live) l (entry))
-      ) r;
+    _left := _entry_lasts[_g] - _entry_firsts[_g] + 1;
+    _done := array_fill(false, array[_left]);
+    perform from willcall.delivery
+    where delivery.topic_id = _topic_id and delivery.subscription_id = _subscription_id
+      and delivery.delivery_no = _delivery_nos[_g] and delivery.nonce = _nonces[_g];
+    if found then
+      outcome := _ended;
+      for entry, message_id, available_at in
+        select ended.entry, ended.message_id, ended.available_at
+        from willcall.end_attempts(
+          _topic_id, _subscription_id, _at, _delivery_nos[_g], _ended, _principals[_g],
+          _seqs[_entry_firsts[_g]:_entry_lasts[_g]], _delay_seconds[_entry_firsts[_g]:_entry_lasts[_g]],
+          _error_codes[_entry_firsts[_g]:_entry_lasts[_g]], _error_messages[_entry_firsts[_g]:_entry_lasts[_g]]
+        ) ended
+      loop
+        _done[entry] := true;
+        _left := _left - 1;
+        entry := _entry_firsts[_g] + entry - 1;
+        return next;
+      end loop;
     end if;
 
-    if _rest is not null then
-      return query
-      select j.outcome, e.entry, j.message_id, j.ack_no, j.acknowledged_at, null::timestamptz
-      from unnest(_rest) e (entry)
-      cross join lateral willcall.judge_receipt(
-        _verb, _topic_id, _subscription_id, _at, _delivery_nos[_g], _nonces[_g], _seqs[e.entry]
-      ) j;
-    end if;
+    -- The rest: receipts without a live lease, and duplicates of what was just ended.
+    continue when _left = 0;
+    _rest := array(
+      select _entry_firsts[_g] + place.no - 1 from generate_subscripts(_done, 1) place (no) where not _done[place.no]
+    );
+    return query
+    select
+      judged.outcome, _rest[judged.entry], judged.message_id, judged.ack_no, judged.acknowledged_at, null::timestamptz
+    from willcall.judge_receipts(
+      _verb, _topic_id, _subscription_id, _at, _delivery_nos[_g], _nonces[_g],
+      array(select _seqs[rest.entry] from unnest(_rest) rest (entry))
+    ) judged;
   end loop;
 end
 $$;

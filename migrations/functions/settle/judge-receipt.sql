@@ -1,17 +1,15 @@
--- judge_receipt: what became of one receipt, without changing anything. Called under the settle
--- lock by acknowledge, release, extend and reject for receipts that are not simply live, so it may
--- be slow. outcome is null when the receipt's lease is live; otherwise it is the outcome of the
--- table in docs/message-life.md, in that order. An expired lease of which nobody was handed the
--- message since is 'acknowledged_late' for acknowledge and 'gone' for the others; then `attempt` is
--- that of the failure row (null: the sweep has not ended the lease yet).
--- Runs under its caller's planner settings. Indexes: delivery_key, lease_key, acknowledgment_once,
+-- judge_receipt: what became of one receipt whose message is in no lease of its delivery, without
+-- changing anything. Called under the settle lock by judge_receipts and acknowledge, so it may be
+-- slow. outcome is that of the table in docs/message-life.md, in that order. A message whose lease
+-- expired and that nobody was handed since is 'acknowledged_late' for acknowledge and 'gone' for
+-- the others; then `attempt` is that of its failure row.
+-- Runs under its caller's planner settings. Indexes: delivery_key, acknowledgment_once,
 -- failure_key, deferred_key, dead_letter_key, message_key.
 
 create function willcall.judge_receipt(
   _verb text,
   _topic_id integer,
   _subscription_id integer,
-  _at timestamptz,
   _delivery_no bigint,
   _nonce bigint,
   _seq bigint,
@@ -30,7 +28,6 @@ declare
   _ack record;
   _failure record;
   _generation integer;
-  _expires_at timestamptz;
   _dead record;
 begin
   select d.nonce, d.generation, d.handed into _delivery
@@ -64,19 +61,6 @@ begin
     outcome := 'already_acknowledged';
     ack_no := _ack.ack_no;
     acknowledged_at := _ack.acknowledged_at;
-    return;
-  end if;
-
-  select l.expires_at into _expires_at
-  from willcall.lease l
-  where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = _delivery_no
-    and l.outstanding @> _seq
-  order by l.lease_no
-  limit 1;
-  if found then
-    if _expires_at <= _at then
-      outcome := case _verb when 'acknowledge' then 'acknowledged_late' else 'gone' end;
-    end if;
     return;
   end if;
 

@@ -25,7 +25,7 @@ as $$
 #variable_conflict use_column
 declare
   _at timestamptz;
-  _lease record;
+  _delivery record;
   _ended bigint;
   _dead bigint;
 begin
@@ -64,27 +64,24 @@ begin
     return;
   end if;
 
-  for _lease in
-    select l.delivery_no, l.outstanding
+  for _delivery in
+    select due_lease.delivery_no, array_agg(msg.seq) as seqs
     from unnest(_delivery_nos[_first:_last], _lease_nos[_first:_last]) due (delivery_no, lease_no)
     cross join lateral (
-      select l.delivery_no, l.outstanding
-      from willcall.lease l
-      where l.topic_id = _topic_id and l.subscription_id = _subscription_id and l.delivery_no = due.delivery_no
-        and l.lease_no = due.lease_no and l.expires_at <= _at
+      select lease.delivery_no, lease.outstanding
+      from willcall.lease
+      where lease.topic_id = _topic_id and lease.subscription_id = _subscription_id
+        and lease.delivery_no = due.delivery_no and lease.lease_no = due.lease_no and lease.expires_at <= _at
       limit 1
-    ) l
+    ) due_lease
+    cross join lateral unnest(due_lease.outstanding) run
+    cross join lateral generate_series(lower(run), upper(run) - 1) msg (seq)
+    group by due_lease.delivery_no
   loop
-    select count(*), count(*) filter (where e.available_at is null) into _ended, _dead
+    select count(*), count(*) filter (where ended.available_at is null) into _ended, _dead
     from willcall.end_attempts(
-      _topic_id, _subscription_id, _at, _lease.delivery_no, 'expired', null,
-      (
-        select array_agg(s.seq)
-        from unnest(_lease.outstanding) r
-        cross join lateral generate_series(lower(r), upper(r) - 1) s (seq)
-      ),
-      null, null, null
-    ) e;
+      _topic_id, _subscription_id, _at, _delivery.delivery_no, 'expired', null, _delivery.seqs, null, null, null
+    ) ended;
     ended := ended + _ended;
     dead := dead + _dead;
   end loop;
