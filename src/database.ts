@@ -15,6 +15,8 @@ export interface Database {
   createStore(observer: Observer): Store;
   /** Where the data is, in words for a person; without credentials. */
   readonly description: string;
+  /** Resolves when an embedded PostgreSQL has ended for good; never for another. */
+  readonly givenUp: Promise<Error>;
   /** Stops the embedded PostgreSQL, and nothing else. */
   stop(): Promise<void>;
 }
@@ -31,6 +33,7 @@ interface Access {
   /** The role to take on after login; null when the login itself is the service's. */
   readonly runtimeRole: string | null;
   readonly description: string;
+  readonly givenUp: Promise<Error>;
   stop(): Promise<void>;
 }
 
@@ -46,6 +49,7 @@ export async function openDatabase(config: Config, logger: Logger): Promise<Data
     const url = await access.openUrl();
     return {
       description: access.description,
+      givenUp: access.givenUp,
       stop: () => access.stop(),
       createStore: (observer) =>
         createStore({
@@ -87,13 +91,15 @@ export async function checkDatabase(store: Store, config: Config, logger: Logger
 
 async function openEmbedded(config: Config, logger: Logger): Promise<Access> {
   const log = (line: string) => logger.info({ module: 'embedded' }, line);
-  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log });
+  const warn = (line: string) => logger.warn({ module: 'embedded' }, line);
+  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log, warn });
   return {
     ownerUrl: postgres.localUrl,
     openUrl: () => postgres.openServiceUrl(config.runtimeRole),
     directUrl: null,
     runtimeRole: config.runtimeRole,
     description: `${postgres.dataDir} (PostgreSQL ${postgres.version})`,
+    givenUp: postgres.givenUp,
     stop: () => postgres.stop(),
   };
 }
@@ -109,6 +115,7 @@ function useGiven(config: Config, databaseUrl: string): Access {
     directUrl: config.databaseDirectUrl,
     runtimeRole: takesRole ? config.runtimeRole : null,
     description: `PostgreSQL at ${host}${pathname}, schema ${config.schema}`,
+    givenUp: new Promise(() => {}),
     stop: async () => {},
   };
 }

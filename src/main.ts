@@ -16,9 +16,11 @@ try {
   const config = parseConfig(process.env);
   const starting = startWillcall(config, createLogger(config.logLevel));
   stopOnSignals(starting);
-  printBanner(await starting);
+  const willcall = await starting;
+  printBanner(willcall);
+  void willcall.failed.then((error) => endAfterFailure(willcall, error));
 } catch (error) {
-  process.stderr.write(`willcall could not start: ${describeStartError(error)}\n`);
+  process.stderr.write(`willcall could not start: ${describeError(error)}\n`);
   process.exit(1);
 }
 
@@ -36,12 +38,20 @@ function stopOnSignals(starting: Promise<Willcall>): void {
       await (await starting).stop();
       process.exit(0);
     } catch (error) {
-      process.stderr.write(`willcall could not stop in order: ${describeStartError(error)}\n`);
+      process.stderr.write(`willcall could not stop in order: ${describeError(error)}\n`);
       process.exit(1);
     }
   };
   process.on('SIGTERM', () => void stop());
   process.on('SIGINT', () => void stop());
+}
+
+/** Ends with 1, on which a supervisor starts the service again. */
+async function endAfterFailure(willcall: Willcall, error: Error): Promise<void> {
+  process.stderr.write(`willcall ended: ${describeError(error)}\n`);
+  setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+  await willcall.stop().catch(() => {});
+  process.exit(1);
 }
 
 /** Programs read the last line: it says that requests are taken, and at which address. */
@@ -63,7 +73,7 @@ function quote(path: string): string {
 }
 
 /** A sentence where an operator can mend it, else the stack. */
-function describeStartError(error: unknown): string {
+function describeError(error: unknown): string {
   if (isForOperators(error)) return error.message;
   const { code } = error as NodeJS.ErrnoException;
   if (code === 'EADDRINUSE') return 'The port is taken: set WILLCALL_PORT to a free one, or to 0 to have one picked.';

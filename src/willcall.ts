@@ -19,6 +19,8 @@ export interface Willcall {
   readonly adminKey: AdminKey;
   /** Where the data is, in words for a person; without credentials. */
   readonly database: string;
+  /** Resolves to the reason when the service cannot go on, and should be stopped. */
+  readonly failed: Promise<Error>;
   /** Refuses new work, answers parked calls, finishes the rest, and stops; repeated calls join. */
   stop(): Promise<void>;
 }
@@ -45,7 +47,7 @@ export async function startWillcall(
       stopping ??= stopAll();
       return stopping;
     };
-    return { url, adminKey, database: database.description, stop };
+    return { url, adminKey, database: database.description, failed: database.givenUp, stop };
   } catch (error) {
     await stopAll().catch((err: unknown) => logger.error({ err }, 'stopping after a failed start failed too'));
     throw error;

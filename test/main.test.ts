@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, chmod, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -204,10 +204,7 @@ describe('the process with a PostgreSQL of its own', () => {
   });
 
   it('keeps what was published through a SIGKILL, and refuses a second one on its directory', async () => {
-    const own = await mkdtemp(join(tmpdir(), 'willcall-main-own-'));
-    // Root's temporary directories are closed to the account that runs PostgreSQL; it would put its
-    // data elsewhere.
-    await chmod(own, 0o755);
+    const own = await makeOwnDirectory();
     const env = { WILLCALL_DATA_DIR: own };
     const killed = start(env);
     const client = createClient(await killed.url(), await keyOf(own));
@@ -229,4 +226,58 @@ describe('the process with a PostgreSQL of its own', () => {
     expect((await again.ended).code).toBe(0);
     await rm(own, { recursive: true, force: true });
   });
+
+  it('goes on when its PostgreSQL was killed: parked receives wait on, and leases stay', async () => {
+    const own = await makeOwnDirectory();
+    const willcall = start({ WILLCALL_DATA_DIR: own });
+    const client = createClient(await willcall.url(), await keyOf(own));
+    for (const name of ['leased', 'parked']) {
+      expect((await client.call('PUT', `/v1/subscriptions/${name}`)).status).toBe(201);
+    }
+    await client.publish('leased', 'a');
+    const [message] = await client.receive('leased');
+    const parked = client.post<{ messages: { body: string }[] }>('/v1/subscriptions/parked/receive', {
+      wait_seconds: 30,
+    });
+    await client.receive('parked');
+    await killPostgres(own);
+    const publish = () => client.post('/v1/topics/parked/messages', { messages: [{ body: 'after the kill' }] });
+    await expect.poll(async () => (await publish()).status).toBe(201);
+    const answer = await parked;
+    expect(answer.json.messages[0]?.body).toBe('after the kill');
+    const settled = await client.post<{ results: { outcome: string }[] }>('/v1/subscriptions/leased/acknowledge', {
+      receipts: [message?.receipt],
+    });
+    expect(settled.json.results).toMatchObject([{ outcome: 'acknowledged' }]);
+    client.close();
+    willcall.child.kill('SIGTERM');
+    const { code, stderr } = await willcall.ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('the embedded PostgreSQL has ended: it is started again');
+    await rm(own, { recursive: true, force: true });
+  });
+
+  it('ends with 1 and a sentence when its PostgreSQL cannot be started again', async () => {
+    const own = await makeOwnDirectory();
+    const willcall = start({ WILLCALL_DATA_DIR: own, WILLCALL_LOG_LEVEL: 'silent' });
+    await willcall.url();
+    const control = join(own, 'postgres/global/pg_control');
+    await rename(control, `${control}.away`);
+    await killPostgres(own);
+    const { code, stderr } = await willcall.ended;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^willcall ended: The database in .* has ended and /)]);
+    await rm(own, { recursive: true, force: true });
+  });
 });
+
+/** Root's temporary directories are closed to the account that runs PostgreSQL. */
+async function makeOwnDirectory(): Promise<string> {
+  const own = await mkdtemp(join(tmpdir(), 'willcall-main-own-'));
+  await chmod(own, 0o755);
+  return own;
+}
+
+async function killPostgres(own: string): Promise<void> {
+  const text = await readFile(join(own, 'postgres/postmaster.pid'), 'utf8');
+  process.kill(Number.parseInt(text, 10), 'SIGKILL');
+}

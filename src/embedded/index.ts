@@ -20,6 +20,7 @@ import {
   startPostmaster,
   stopPostmaster,
 } from './postmaster.ts';
+import { supervise } from './supervisor.ts';
 import { chooseProcessUser } from './user.ts';
 
 export { EmbeddedPostgresError } from './command.ts';
@@ -36,6 +37,8 @@ export interface EmbeddedPostgresOptions {
    */
   sharedDir?: string;
   log?: (line: string) => void;
+  /** For what an operator should notice; `log` unless given. */
+  warn?: (line: string) => void;
 }
 
 /** A running server of ours. */
@@ -56,6 +59,8 @@ export interface EmbeddedPostgres {
   version: string;
   /** Whether the server already ran, left behind by a service that was killed. */
   adopted: boolean;
+  /** Resolves when the server has ended and cannot be started again, or lost its directory. */
+  givenUp: Promise<EmbeddedPostgresError>;
   /** Stops the server in good order, within bounds; repeated calls join the first. */
   stop(): Promise<void>;
 }
@@ -65,6 +70,8 @@ interface Start {
   binaries: Binaries;
   settings: Record<string, string>;
   log: (line: string) => void;
+  /** Whether a restart has become pointless. */
+  isStopped?: () => boolean;
 }
 
 interface Connected {
@@ -104,9 +111,26 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const sync = settings.fsync !== 'off';
   const cluster = await openCluster({ dataDir: options.dataDir, sharedDir, user, binaries, sync });
   const { client, target, adopted } = await connect({ cluster, binaries, settings, log });
-  const lock = await holdDirectoryLock(client, target, log).catch(async (error: unknown) => {
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<EmbeddedPostgresError>();
+  const lock = await holdDirectoryLock(client, {
+    target,
+    onDisconnect: () => supervisor.check(),
+    onTaken: giveUp,
+  }).catch(async (error: unknown) => {
     await client.end().catch(() => {});
     throw error;
+  });
+  const supervisor = supervise({
+    isServing: () => isClusterServing(cluster.clusterDir),
+    restart: async (isStopped) => {
+      const port = String(target.port);
+      const again = await connect({ cluster, binaries, settings: { ...settings, port }, log, isStopped });
+      await again.client.end().catch(() => {});
+      await lock.reopen();
+    },
+    log,
+    warn: options.warn ?? log,
+    onGivenUp: (error) => giveUp(toGivenUp(error, cluster)),
   });
   await removeDrafts(cluster.dataDir);
   const version = await readVersion(client);
@@ -116,6 +140,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
+    await supervisor.stop();
     // The lock goes down with the server: nobody can take over one that is about to stop.
     await stopPostmaster(cluster, binaries).finally(() => lock.release());
   };
@@ -127,6 +152,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     dataDir: cluster.clusterDir,
     version,
     adopted,
+    givenUp,
     stop: () => {
       stopping ??= stop();
       return stopping;
@@ -134,13 +160,26 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
+async function isClusterServing(clusterDir: string): Promise<boolean> {
+  const running = await readPostmaster(clusterDir);
+  return running !== undefined && (await isServing(running, clusterDir));
+}
+
+function toGivenUp(error: Error, cluster: Cluster): EmbeddedPostgresError {
+  return new EmbeddedPostgresError(
+    `The database in ${cluster.clusterDir} has ended and cannot be started again: ${error.message}. ` +
+      `Its log is ${cluster.logFile}.`,
+    { cause: error },
+  );
+}
+
 /** Finds a running server or starts one, again and again, until one answers or patience ends. */
-async function connect({ cluster, binaries, settings, log }: Start): Promise<Connected> {
+async function connect({ cluster, binaries, settings, log, isStopped }: Start): Promise<Connected> {
   let adopted = true;
   let complaint = '';
   let refusals = 0;
   let deadline = Date.now() + PATIENCE_MS;
-  while (Date.now() < deadline && refusals < REFUSALS_MAX) {
+  while (Date.now() < deadline && refusals < REFUSALS_MAX && isStopped?.() !== true) {
     const running = await readPostmaster(cluster.clusterDir);
     const serving = running !== undefined && (await isServing(running, cluster.clusterDir));
     const before = complaint;

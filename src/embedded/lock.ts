@@ -2,7 +2,8 @@
 // PostgreSQL frees it the moment the process is gone, for whatever reason. Should the connection
 // break while the service lives on, it is opened and locked again.
 
-import { Client, DatabaseError } from 'pg';
+import { type Client, DatabaseError } from 'pg';
+import { openSession, sessionConfig } from '../store/postgres/session.ts';
 import { codeOf } from '../store/schema/migration-error.ts';
 import { CLUSTER_DATABASE, CLUSTER_USER } from './cluster.ts';
 import { EmbeddedPostgresError } from './command.ts';
@@ -14,8 +15,18 @@ export interface LockTarget {
   dataDir: string;
 }
 
+export interface DirectoryLockOptions {
+  readonly target: LockTarget;
+  /** Called when the connection with the lock has ended, before it is opened again. */
+  readonly onDisconnect: () => void;
+  /** Called when another service took the lock meanwhile. */
+  readonly onTaken: (error: EmbeddedPostgresError) => void;
+}
+
 /** A held lock. */
 export interface DirectoryLock {
+  /** Takes the lock again at once, if it was lost; what fails is tried again soon. */
+  reopen(): Promise<void>;
   /** Closes the connection and with it the lock. */
   release(): Promise<void>;
 }
@@ -43,14 +54,11 @@ export function clusterUrl(address: ClusterAddress, database: string): string {
 
 /** Opens a connection to the cluster; it never throws by itself once open. */
 export async function connectToCluster(target: LockTarget, database: string): Promise<Client> {
-  const client = new Client({
-    connectionString: clusterUrl(target, database),
+  return await openSession({
+    ...sessionConfig({ url: clusterUrl(target, database), runtimeRole: null }),
     connectionTimeoutMillis: CONNECT_MS,
     application_name: `willcall, process ${process.pid}`,
   });
-  client.on('error', () => {});
-  await client.connect();
-  return client;
 }
 
 /**
@@ -59,14 +67,23 @@ export async function connectToCluster(target: LockTarget, database: string): Pr
  */
 export async function holdDirectoryLock(
   opened: Client,
-  target: LockTarget,
-  log: (line: string) => void,
+  { target, onDisconnect, onTaken }: DirectoryLockOptions,
 ): Promise<DirectoryLock> {
   let client = opened;
   let released = false;
-  let reopening: NodeJS.Timeout | undefined;
+  let isHeld = false;
+  let timer: NodeJS.Timeout | undefined;
+  let reopening: Promise<void> | null = null;
 
-  const reopen = async () => {
+  const reopen = () => {
+    clearTimeout(timer);
+    if (isHeld || released) return Promise.resolve();
+    reopening ??= tryReopen().finally(() => {
+      reopening = null;
+    });
+    return reopening;
+  };
+  const tryReopen = async () => {
     let next: Client | undefined;
     try {
       next = await connectToCluster(target, CLUSTER_DATABASE);
@@ -74,18 +91,22 @@ export async function holdDirectoryLock(
       keep(next);
     } catch (error) {
       await next?.end().catch(() => {});
-      if (error instanceof EmbeddedPostgresError) log(error.message);
-      else reopenSoon();
+      if (!(error instanceof EmbeddedPostgresError)) reopenSoon();
+      else if (!released) onTaken(error);
     }
   };
   const reopenSoon = () => {
     if (released) return;
-    reopening = setTimeout(() => void reopen(), REOPEN_MS);
-    reopening.unref();
+    timer = setTimeout(() => void reopen(), REOPEN_MS).unref();
   };
   const keep = (locked: Client) => {
     client = locked;
-    client.once('end', reopenSoon);
+    isHeld = true;
+    client.once('end', () => {
+      isHeld = false;
+      reopenSoon();
+      if (!released) onDisconnect();
+    });
     // Released while this connection was being made: then nobody else will close it.
     if (released) void client.end().catch(() => {});
   };
@@ -93,9 +114,10 @@ export async function holdDirectoryLock(
   await takeLock(client, target.dataDir);
   keep(client);
   return {
+    reopen,
     async release() {
       released = true;
-      clearTimeout(reopening);
+      clearTimeout(timer);
       await client.end().catch(() => {});
     },
   };

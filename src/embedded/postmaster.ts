@@ -104,14 +104,14 @@ function socketSetting(clusterDir: string): Record<string, string> {
   return { unix_socket_directories: possible ? clusterDir : '' };
 }
 
-/** Starts a server on a free port; returns undefined when it serves, else the reason it gave. */
+/** Starts a server on a free port, or that of the settings; returns undefined when it serves, else the reason it gave. */
 export async function startPostmaster(
   cluster: Cluster,
   binaries: Binaries,
   settings: Record<string, string>,
 ): Promise<string | undefined> {
   checkPaths(cluster, binaries);
-  const port = String(await findFreePort());
+  const port = settings.port ?? String(await findFreePort());
   const extras = { ...(await supportedCompression(cluster, binaries)), ...settings, port };
   await writeSettings(cluster, { ...SETTINGS, ...socketSetting(cluster.clusterDir), ...extras });
   const logStart = await openLog(cluster);

@@ -55,7 +55,7 @@ export function createAdmission({ store, logger, adminKey, fairUse }: AdmissionD
 
   function onKey(keyId: string): void {
     keyring.forget(keyId);
-    parked.onKey(keyId);
+    parked.hear(keyId);
   }
 
   async function tend(): Promise<void> {

@@ -173,24 +173,55 @@ it('recovers what was committed when the server was killed', async () => {
   expect(await query(second.url, 'select value from kept')).toEqual([{ value: 42 }]);
 });
 
-it('waits for the processes that a killed server left behind before it starts a new one', async () => {
+it('is started again on its port when it was killed, with what was committed and the directory still its own', async () => {
   const dataDir = await makeDirectory();
-  const first = await start(dataDir);
-  const client = new Client({ connectionString: first.url });
-  client.on('error', () => {});
-  await client.connect();
-  const backend = (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid ?? 0;
-  process.kill(backend, 'SIGSTOP');
-  await killServer(first);
+  const server = await start(dataDir);
+  await remember(server.url);
+  const before = await readPid(server.dataDir);
+  await killServer(server);
+  await expect.poll(() => query(server.url, 'select value from kept').catch(() => null)).toEqual([{ value: 42 }]);
+  expect(await readPid(server.dataDir)).not.toBe(before);
+  await expect(start(dataDir)).rejects.toThrow(/already runs on the data directory/);
+});
+
+it('is started again when somebody else stopped it in good order', async () => {
+  const server = await start(await makeDirectory());
+  const before = await readPid(server.dataDir);
+  process.kill(before, 'SIGINT');
+  await expect.poll(() => readPid(server.dataDir).catch(() => before)).not.toBe(before);
+  await expect.poll(() => query(server.url, 'select 1 as one').catch(() => null)).toEqual([{ one: 1 }]);
+});
+
+it('waits for the processes that a killed server left behind before it starts a new one', async () => {
   const lines: string[] = [];
-  const second = await start(dataDir, {
+  let backend = 0;
+  const server = await start(await makeDirectory(), {
     log(line) {
+      if (!line.includes('does not serve yet')) return;
       lines.push(line);
-      if (lines.length === 1) process.kill(backend, 'SIGKILL');
+      process.kill(backend, 'SIGKILL');
     },
   });
+  const client = new Client({ connectionString: server.url });
+  client.on('error', () => {});
+  await client.connect();
+  backend = (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid ?? 0;
+  process.kill(backend, 'SIGSTOP');
+  await killServer(server);
+  await expect.poll(() => lines.length).toBe(1);
   expect(lines[0]).toMatch(/does not serve yet: .*still in use/s);
-  expect(await query(second.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+  await expect.poll(() => query(server.url, 'select 1 as one').catch(() => null)).toEqual([{ one: 1 }]);
+});
+
+it('is given up with a sentence when it cannot be started again', async () => {
+  const server = await start(await makeDirectory());
+  const control = join(server.dataDir, 'global', 'pg_control');
+  await rename(control, `${control}.away`);
+  await killServer(server);
+  const { message } = await server.givenUp;
+  expect(message).toContain(`The database in ${server.dataDir} has ended and cannot be started again: `);
+  expect(message).toMatch(/pg_control.*\. Its log is .*postgres\.log\.$/s);
+  await rename(`${control}.away`, control);
 });
 
 it('takes over the server that a killed service left running', async () => {

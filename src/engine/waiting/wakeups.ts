@@ -1,16 +1,17 @@
-// Wakeups: notifications that a message may be receivable, or that a key has changed. This instance
-// gets one at once, the others through the store: at once when none was sent lately, else several
-// in one message every few milliseconds. A lost one costs latency, never a message: each instance
-// polls now and then, and looks up its keys again.
+// Wakeups: whatever makes a message receivable, or changes a key, says so here; this instance hears
+// it at once, the others through the store: at once when nothing was said lately, else coalesced to
+// one message per few milliseconds. Losing one costs latency, never a message: each instance polls
+// now and then, and looks at its keys again.
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../domain/logger.ts';
 import type { Store } from '../../store/index.ts';
 
-/** Between two messages: each is a transaction, which costs as much as a small flush. */
+/** Between two messages: each is a transaction, which costs as much as a flush of few. */
 const PAUSE_MS = 10;
 const PAYLOAD_BYTES_MAX = 7_500;
 
+/** Who hears. */
 export interface WakeupHandlers {
   readonly onTopic: (topicId: number) => void;
   readonly onSubscription: (subscriptionId: number) => void;
@@ -29,80 +30,71 @@ export interface Wakeups {
   stop(): void;
 }
 
-export interface WakeupOptions {
-  readonly store: Store;
-  readonly logger: Logger;
-  readonly handlers: WakeupHandlers;
-}
-
-export function createWakeups({ store, logger, handlers }: WakeupOptions): Wakeups {
-  const instance = randomUUID().slice(0, 8);
+export function createWakeups(options: { store: Store; logger: Logger; handlers: WakeupHandlers }): Wakeups {
+  const { store, logger, handlers } = options;
+  const self = randomUUID().slice(0, 8);
   const outgoing = new Set<string>();
-  /** The next message, or the end of the pause after the last one. */
-  let timer: NodeJS.Timeout | null = null;
-  let sending = false;
-  let stopped = false;
+  /** `timer`: the next message, or the end of the pause after the last one. */
+  const state = { timer: null as NodeJS.Timeout | null, sending: false, stopped: false };
 
-  async function flush(): Promise<void> {
-    timer = null;
+  const flush = async (): Promise<void> => {
+    state.timer = null;
     if (outgoing.size === 0) return;
-    sending = true;
+    state.sending = true;
     try {
-      await store.wakeups.send(takePayload(instance, outgoing));
+      await store.wakeups.send(takePayload(self, outgoing));
     } catch (err) {
       logger.debug({ err }, 'a wakeup was not sent; the other instances poll');
     }
-    sending = false;
+    state.sending = false;
     schedule(PAUSE_MS);
-  }
-
-  function schedule(ms: number): void {
-    if (timer === null && !sending && !stopped) timer = setTimeout(() => void flush(), ms);
-  }
-
-  function notify(word: string): void {
+  };
+  const schedule = (ms: number): void => {
+    if (state.timer === null && !state.sending && !state.stopped) state.timer = setTimeout(() => void flush(), ms);
+  };
+  const tell = (word: string): void => {
     outgoing.add(word);
-    // Not before the present turn of the event loop is over, in which there may be more to send.
+    // Not before the present turn of the event loop is over, in which there may be more to say.
     schedule(0);
-  }
+  };
 
   return {
     wakeTopic: (topicId) => {
       handlers.onTopic(topicId);
-      notify(`t${topicId}`);
+      tell(`t${topicId}`);
     },
     wakeSubscription: (subscriptionId) => {
       handlers.onSubscription(subscriptionId);
-      notify(`s${subscriptionId}`);
+      tell(`s${subscriptionId}`);
     },
     wakeKey: (keyId) => {
       handlers.onKey(keyId);
-      notify(`k${keyId}`);
+      tell(`k${keyId}`);
     },
     start: () => {
       store.wakeups.listen({
-        onWakeup: (payload) => onPayload(payload, instance, handlers),
-        // What was sent while this instance did not listen is lost.
+        onWakeup: (payload) => hear(payload, self, handlers),
+        // What was sent while nobody listened is lost: everybody looks.
         onConnect: handlers.onEverybody,
       });
     },
     stop: () => {
-      stopped = true;
-      if (timer !== null) clearTimeout(timer);
+      state.stopped = true;
+      if (state.timer !== null) clearTimeout(state.timer);
     },
   };
 }
 
-/** `<instance> t1 s2 kwk_… …`; `*` when that is too long. */
-function takePayload(instance: string, outgoing: Set<string>): string {
+/** `<instance> t1 s2 kwk_… …`; `*` when there is too much to say. */
+function takePayload(self: string, outgoing: Set<string>): string {
   const words = [...outgoing].join(' ');
   outgoing.clear();
-  return words.length <= PAYLOAD_BYTES_MAX ? `${instance} ${words}` : `${instance} *`;
+  return words.length <= PAYLOAD_BYTES_MAX ? `${self} ${words}` : `${self} *`;
 }
 
-function onPayload(payload: string, instance: string, handlers: WakeupHandlers): void {
+function hear(payload: string, self: string, handlers: WakeupHandlers): void {
   const [from, ...words] = payload.split(' ');
-  if (from === instance) return;
+  if (from === self) return;
   for (const word of words) {
     const id = Number(word.slice(1));
     if (word === '*') handlers.onEverybody();

@@ -14,10 +14,10 @@ const STATUS_MAX = 599;
 
 const problemFields = {
   type: z.string().describe('A URN that ends in the code.'),
-  title: z.string().describe('A short description of the code, for people.'),
+  title: z.string().describe('The code in words, for people.'),
   status: z.int().min(STATUS_MIN).max(STATUS_MAX).describe('The status of the answer.'),
-  detail: z.string().describe('What is wrong and what to do next, for people.'),
-  code: z.enum(problemCodes).describe('What is wrong, for programs. Codes never change their meaning.'),
+  detail: z.string().describe('What was wrong and what to do next, for people.'),
+  code: z.enum(problemCodes).describe('What was wrong, for programs. Codes never change their meaning.'),
 };
 
 export const problem = z
@@ -26,24 +26,24 @@ export const problem = z
     errors: z
       .array(
         z.object({
-          field: z.string().describe('The path of the field, such as `messages[3].body`.'),
-          message: z.string().describe('What is allowed, with its limit.'),
+          field: z.string().describe('Where, as in `messages[3].body`.'),
+          message: z.string().describe('What would be right, limit included.'),
         }),
       )
       .optional()
-      .describe('What is wrong with the request, by field; at most 20 entries.'),
+      .describe('What is wrong with the request, field by field; the first 20.'),
   })
-  .register(components, { id: 'Problem', description: 'What is wrong with a request.', examples: {} });
+  .register(components, { id: 'Problem', description: 'What was wrong with a request.', examples: {} });
 
 export const acknowledgeProblem = z.object({ ...problemFields, ...acknowledgeResults }).register(components, {
   id: 'AcknowledgeProblem',
-  description: 'No receipt was acknowledged; the reason is given for each.',
+  description: 'Nothing was acknowledged, and why, receipt by receipt.',
   examples: {},
 });
 
 export const settleProblem = z.object({ ...problemFields, ...settleResults }).register(components, {
   id: 'SettleProblem',
-  description: 'No receipt was settled; the reason is given for each.',
+  description: 'Nothing was settled, and why, receipt by receipt.',
   examples: {},
 });
 
