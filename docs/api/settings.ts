@@ -1,20 +1,9 @@
-// Settings of topics and subscriptions, written out: tables for the guide, types for the client.
+// Settings of topics and subscriptions as types for the client.
 
 import { z } from 'zod';
 import type { AnyTable } from '../../src/transports/rest/schemas/setting-table.ts';
-import { settingPath } from '../../src/transports/rest/schemas/setting-table.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
-
-/** A table in Markdown: path, default, bounds and meaning of each setting. */
-export function writeSettingRows(table: AnyTable, defaults: object): string {
-  const rows = Object.entries(table).map(([name, { request, words }]) => {
-    const path = settingPath(table, name).join('.');
-    const value = JSON.stringify(defaults[name as keyof typeof defaults]);
-    return `| \`${path}\` | ${value} | ${describeBounds(jsonSchemaOf(request))} | ${words} |`;
-  });
-  return ['| field | default | bounds | meaning |', '| --- | ---: | --- | --- |', ...rows].join('\n');
-}
 
 /** A TypeScript interface: each setting in camelCase, none of them required. */
 export function writeSettingTypes(interfaceName: string, table: AnyTable): string {
@@ -32,13 +21,6 @@ export function writeSettingTypes(interfaceName: string, table: AnyTable): strin
 
 function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-}
-
-function describeBounds(schema: JsonSchema): string {
-  if (schema.anyOf !== undefined) return schema.anyOf.map((each) => describeBounds(each as JsonSchema)).join(', or ');
-  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(', ');
-  if (schema.minimum !== undefined) return `${schema.minimum} to ${schema.maximum}`;
-  return String(schema.type);
 }
 
 function typeOf(schema: JsonSchema): string {

@@ -2,28 +2,28 @@
 // Written by docs/api/write-openapi.ts from the schemas of the API.
 
 export interface TopicSettings {
-  /** How long a message that somebody has not acknowledged is kept. */
+  /** How long a message is kept that some subscription has not settled. */
   readonly retentionSeconds?: number;
-  /** How long a message that every subscription settled stays in the log. */
+  /** How long a message stays in the log after every subscription has settled it. */
   readonly retainAcknowledgedSeconds?: number;
-  /** How long messages that expired undelivered stay in the log. */
+  /** How long messages that expired undelivered stay in the log after that was recorded. */
   readonly expiredRetentionSeconds?: number;
   /** How long a `dedupe_key` is remembered. */
   readonly dedupeWindowSeconds?: number;
   /** The largest body that publish accepts. */
   readonly maxMessageBytes?: number;
-  /** The backlog beyond which no publish may bring any subscription; null is no bound. */
+  /** The largest backlog of any subscription that a publish may cause; null means no limit. */
   readonly maxBacklog?: number | null;
 }
 
 export interface SubscriptionSettings {
-  /** How long a consumer has for a message before it goes to somebody else. */
+  /** How long a consumer has a message before it may be delivered to another one. */
   readonly visibilityTimeoutSeconds?: number;
-  /** Messages become receivable when they are this old. */
+  /** The age at which messages become receivable. */
   readonly delaySeconds?: number;
-  /** Failed attempts until a message is a dead letter. */
+  /** Number of failed attempts after which a message becomes a dead letter. */
   readonly maxAttempts?: number;
-  /** Deliveries, failed or not, until a message is a dead letter. */
+  /** Number of deliveries, failed or not, after which a message becomes a dead letter. */
   readonly maxDeliveries?: number;
   readonly retry?: {
     /** The shortest back-off. */
@@ -31,6 +31,6 @@ export interface SubscriptionSettings {
     /** The longest back-off; not below the shortest. */
     readonly maxBackoffSeconds?: number;
   };
-  /** Messages that may be in flight at once; null is no bound. */
+  /** Messages that may be in flight at once; null means no limit. */
   readonly maxInFlight?: number | null;
 }

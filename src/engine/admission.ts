@@ -55,7 +55,7 @@ export function createAdmission({ store, logger, adminKey, fairUse }: AdmissionD
 
   function onKey(keyId: string): void {
     keyring.forget(keyId);
-    parked.hear(keyId);
+    parked.onKey(keyId);
   }
 
   async function tend(): Promise<void> {

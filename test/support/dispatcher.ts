@@ -1,4 +1,4 @@
-// A dispatcher with looks that the test answers by hand and a clock that it sets.
+// A dispatcher with queries that the test answers by hand and a clock that it sets.
 
 import { vi } from 'vitest';
 import { WillcallError } from '../../src/domain/errors.ts';
@@ -12,8 +12,8 @@ import { createRandom64 } from '../../src/store/postgres/random.ts';
 export const BYTES_MAX = 1000;
 export const BUDGET_BYTES = 100_000;
 
-interface PendingLook {
-  look: ReceiveQuery;
+interface PendingQuery {
+  query: ReceiveQuery;
   answer: (outcome: Partial<ReceiveOutcome>) => void;
   fail: (error: Error) => void;
 }
@@ -29,7 +29,7 @@ export type DispatcherBench = ReturnType<typeof openDispatcherBench>;
 /** Sets the clock still; to be called before each test, and `vi.useRealTimers` after it. */
 export function openDispatcherBench() {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
-  const looks: PendingLook[] = [];
+  const queries: PendingQuery[] = [];
   const handedBack: number[] = [];
   const byteBudget = new ByteBudget({ bytesMax: BUDGET_BYTES });
   const database = { away: null as Set<() => void> | null };
@@ -44,9 +44,9 @@ export function openDispatcherBench() {
     },
     isListening: () => false,
     bytesMax: BYTES_MAX,
-    receive: (look) => {
+    receive: (query) => {
       const { promise, resolve, reject } = Promise.withResolvers<ReceiveOutcome>();
-      looks.push({ look, answer: (outcome) => resolve({ ...nothing(), ...outcome }), fail: reject });
+      queries.push({ query, answer: (outcome) => resolve({ ...nothing(), ...outcome }), fail: reject });
       return promise;
     },
   });
@@ -71,12 +71,12 @@ export function openDispatcherBench() {
   };
 
   return {
-    ...{ looks, handedBack, byteBudget, dispatcher, wait },
+    ...{ queries, handedBack, byteBudget, dispatcher, wait },
     /** Who is called when the database is back; null while it is there. */
     database,
-    /** Answers the look of that number, and lets everything that follows from it happen. */
-    answerLook: async (number: number, outcome: Partial<ReceiveOutcome> = {}): Promise<void> => {
-      looks[number - 1]?.answer(outcome);
+    /** Answers the query of that number, and lets everything that follows from it happen. */
+    answerQuery: async (number: number, outcome: Partial<ReceiveOutcome> = {}): Promise<void> => {
+      queries[number - 1]?.answer(outcome);
       await vi.advanceTimersByTimeAsync(0);
     },
   };

@@ -1,29 +1,26 @@
-// Up to where nothing deferred of a subscription is left, so that looks need not walk over what was
-// taken there already: while somebody holds an old snapshot, those dead rows cannot be vacuumed
-// away. A look sees what is committed; a transaction that was under way may still bring something
-// that was due before the look. So the floor stays behind the looks:
+// Low-water mark of the deferred queue: nothing that was due before it is left, so queries start
+// here and need not walk over index entries that are dead: while a session keeps an old snapshot,
+// those cannot be vacuumed away. A query sees what is committed; a transaction that was under way
+// may still bring something that was due before the query. So the floor stays behind the queries:
 // - by a margin that is longer than any statement may run; or
 // - where transactions prove it, hardly at all. Whatever defers a message takes its transaction's
-//   number first and reads the clock then; a look that hands something out reads the clock first.
-//   Let a later look find nothing due, and every number up to the earlier look's be over. Then it
-//   has seen all that was due before the earlier look: what has a lower number is over, and what
-//   has a higher one read the clock later than the earlier look did. See docs/architecture.md,
-//   "Floors".
+//   number first and reads the clock then; a query that hands something out reads the clock first.
+//   Let a later query find nothing due, and every number up to the earlier query's be over. Then it
+//   has seen all that was due before the earlier query: what has a lower number is over, and what
+//   has a higher one read the clock later than the earlier query did. See docs/architecture.md,
+//   "Floors", and docs/decisions/0015.
 
 import type { ReceiveOutcome } from '../../store/deliveries.ts';
 
 /** Longer than any statement of ours may still run. */
 const MARGIN_MS = 12_000;
-/**
- * So far the database's clock may be set back; if it is set back further, the next look at
- * everything finds the rest.
- */
+/** The database's clock may be set back by so much and nothing is missed. */
 const CLOCK_MARGIN_MS = 250;
 
-/** What a look tells of the floor. */
-export type Seen = Pick<ReceiveOutcome, 'checkedAt' | 'deferredDrained' | 'snapshot' | 'transactionNo'>;
+/** What a query tells of the floor. */
+export type QueryOutcome = Pick<ReceiveOutcome, 'checkedAt' | 'deferredDrained' | 'snapshot' | 'transactionNo'>;
 
-/** A look that handed something out. */
+/** A query that handed something out. */
 interface Mark {
   readonly transactionNo: number;
   readonly atMs: number;
@@ -31,26 +28,26 @@ interface Mark {
 
 export class DeferredFloor {
   #at: Date | null = null;
-  /** The look that is to be proved next. */
+  /** The query that is to be proved next. */
   #mark: Mark | null = null;
   /**
-   * A look that is getting old, and the number of one that is: what still runs from before it is
-   * nobody of ours.
+   * A query that is getting old, and the number of the last one that was: a transaction from before
+   * it that still runs is none of Willcall's.
    */
   #ageing: Mark | null = null;
   #foreignUpTo = 0;
 
-  /** Nothing deferred up to there is left; null: unknown, look at everything. */
+  /** Nothing that was due up to there is left; null: unknown, query everything. */
   get at(): Date | null {
     return this.#at;
   }
 
-  /** The next look is at everything. */
+  /** The next query is about everything. */
   forget(): void {
     this.#at = null;
   }
 
-  learn({ checkedAt, deferredDrained, snapshot, transactionNo }: Seen): void {
+  learn({ checkedAt, deferredDrained, snapshot, transactionNo }: QueryOutcome): void {
     if (checkedAt === null || !deferredDrained) return;
     const atMs = checkedAt.getTime();
     this.#raise(atMs - MARGIN_MS);
@@ -73,7 +70,7 @@ export class DeferredFloor {
   }
 }
 
-/** Whether every transaction up to this number is over, but for those that are not ours. */
+/** Whether every transaction up to this number is over, except those that are not Willcall's. */
 function isOver(transactionNo: number, snapshot: string, foreignUpTo: number): boolean {
   const [, next, running = ''] = snapshot.split(':');
   if (Number(next) <= transactionNo) return false;

@@ -1,6 +1,6 @@
-// The dispatchers of this instance, one per subscription that was asked for lately, and what they
-// share: the statement that looks for many subscriptions at once, and the safety poll, which is the
-// truth that remains when wakeups get lost.
+// Dispatchers of this instance, one per subscription that was used lately, and what they share: the
+// receive statement for many subscriptions at once, and the safety poll, which finds what a lost
+// wakeup would have told.
 
 import type { Observer } from '../../domain/observer.ts';
 import type { ReceiveOutcome } from '../../store/deliveries.ts';
@@ -12,14 +12,14 @@ import { observeFlush } from '../observing.ts';
 import { Dispatcher, type ReceiveQuery } from './dispatcher.ts';
 import type { SubscriptionIds } from './waiter.ts';
 
-/** Bodies that one look may bring, so that no lock is held while tens of megabytes travel. */
+/** Bodies that one query may bring, so that no lock is held while tens of megabytes travel. */
 const QUERY_BYTES_MAX = 4 * 1024 * 1024;
-/** What the looks of one statement may be expected to bring together. */
+/** What the queries of one statement may be expected to bring together. */
 const FLUSH_BYTES_MAX = 64 * 1024 * 1024;
 const GROUPS_MAX = 200;
 const IDLE_MS_MAX = 120_000;
 const POLL_KEYS_MAX = 1_000;
-/** What is deferred longer than that is looked for in every POLLS_FULL-th poll only. */
+/** What has been due for longer than that is polled for in every POLLS_FULL-th poll only. */
 const POLL_FLOOR_MS = 60_000;
 const POLLS_FULL = 12;
 
@@ -44,7 +44,7 @@ export class Dispatchers {
   constructor(options: DispatchersOptions) {
     this.#options = options;
     const flush = async (groups: readonly Group<ReceiveEntry>[], wait: boolean) => {
-      // A dispatcher has one look on its way, so a group has one entry.
+      // A dispatcher has one query on its way, so a group has one entry.
       const queries = groups.flatMap(({ entries }) => entries);
       const outcomes = await options.store.deliveries.receive(queries, wait, QUERY_BYTES_MAX);
       options.byteBudget.countForTurn(countBytes(outcomes));
@@ -122,7 +122,10 @@ export class Dispatchers {
     await this.#batcher.drained();
   }
 
-  /** Asks the database about everybody who waits, and wakes those who need not. */
+  /**
+   * Asks the database about every subscription with waiters, and wakes those with something
+   * receivable.
+   */
   async poll(): Promise<{ woken: number }> {
     this.#polls += 1;
     let woken = 0;

@@ -1,7 +1,7 @@
-// The receives of this instance that are under way, most of them parked. They are bounded, in all
-// and by key, because each takes memory for up to half a minute; what is beyond is refused before
-// anything is settled or leased. And a key that is revoked or expires ends its waits with an empty
-// answer: at once when a wakeup says so, else within about a second.
+// Parked receives: the receives of this instance that are under way, most of them waiting.
+// They are bounded, in all and by key, because each takes memory for up to half a minute; what is
+// beyond is refused before anything is settled or leased. When a key is revoked or expires, its
+// waits end with an empty answer: at once on a notification, else within about a second.
 
 import { WillcallError } from '../../domain/errors.ts';
 import type { FairUse } from '../../domain/fair-use.ts';
@@ -9,7 +9,7 @@ import type { Logger } from '../../domain/logger.ts';
 import type { Keyring } from '../lookups/keyring.ts';
 import { type CallerSignal, LightAbortSignal } from './abort-signal.ts';
 
-/** Nobody knows when one of the others ends; half a minute is the longest. */
+/** When another receive ends is not known; half a minute is the longest. */
 const RETRY_AFTER_SECONDS = 5;
 
 export interface ParkedReceivesOptions {
@@ -29,7 +29,7 @@ export interface ParkedReceive {
   readonly signal: CallerSignal;
 }
 
-/** A receive that waits under a key: its signal tells also that the key has ended. */
+/** A receive that waits under a key: its signal is also aborted when the key ends. */
 class KeyWait implements ParkedReceive {
   readonly keyId: string;
   readonly signal = new LightAbortSignal();
@@ -84,15 +84,15 @@ export class ParkedReceives {
 
   /** Ends the waits of keys that are no more. To be called each second. */
   async check(): Promise<void> {
-    this.#endThoseOf(await this.#options.keyring.tend([...this.#waits.keys()]));
+    this.#endWaitsOf(await this.#options.keyring.tend([...this.#waits.keys()]));
   }
 
-  /** The same for one key, of which something was heard. */
-  hear(keyId: string): void {
+  /** The same for one key, on notification that it has changed. */
+  onKey(keyId: string): void {
     if (!this.#waits.has(keyId)) return;
     this.#options.keyring.findEnded([keyId]).then(
-      (ended) => this.#endThoseOf(ended),
-      (err: unknown) => this.#options.logger.debug({ err, keyId }, 'the key of a parked receive was not looked at'),
+      (ended) => this.#endWaitsOf(ended),
+      (err: unknown) => this.#options.logger.debug({ err, keyId }, 'the key of a parked receive was not looked up'),
     );
   }
 
@@ -113,7 +113,7 @@ export class ParkedReceives {
     );
   }
 
-  #endThoseOf(keyIds: readonly string[]): void {
+  #endWaitsOf(keyIds: readonly string[]): void {
     for (const keyId of keyIds) {
       for (const { signal } of this.#waits.get(keyId) ?? []) signal.abort();
     }

@@ -1,17 +1,16 @@
-// Wakeups: whatever makes a message receivable, or changes a key, says so here; this instance hears
-// it at once, the others through the store: at once when nothing was said lately, else coalesced to
-// one message per few milliseconds. Losing one costs latency, never a message: each instance polls
-// now and then, and looks at its keys again.
+// Wakeups: notifications that a message may be receivable, or that a key has changed. This instance
+// gets one at once, the others through the store: at once when none was sent lately, else several
+// in one message every few milliseconds. A lost one costs latency, never a message: each instance
+// polls now and then, and looks up its keys again.
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../domain/logger.ts';
 import type { Store } from '../../store/index.ts';
 
-/** Between two messages: each is a transaction, which costs as much as a flush of few. */
+/** Between two messages: each is a transaction, which costs as much as a small flush. */
 const PAUSE_MS = 10;
 const PAYLOAD_BYTES_MAX = 7_500;
 
-/** Who hears. */
 export interface WakeupHandlers {
   readonly onTopic: (topicId: number) => void;
   readonly onSubscription: (subscriptionId: number) => void;
@@ -30,71 +29,80 @@ export interface Wakeups {
   stop(): void;
 }
 
-export function createWakeups(options: { store: Store; logger: Logger; handlers: WakeupHandlers }): Wakeups {
-  const { store, logger, handlers } = options;
-  const self = randomUUID().slice(0, 8);
-  const outgoing = new Set<string>();
-  /** `timer`: the next message, or the end of the pause after the last one. */
-  const state = { timer: null as NodeJS.Timeout | null, sending: false, stopped: false };
+export interface WakeupOptions {
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly handlers: WakeupHandlers;
+}
 
-  const flush = async (): Promise<void> => {
-    state.timer = null;
+export function createWakeups({ store, logger, handlers }: WakeupOptions): Wakeups {
+  const instance = randomUUID().slice(0, 8);
+  const outgoing = new Set<string>();
+  /** The next message, or the end of the pause after the last one. */
+  let timer: NodeJS.Timeout | null = null;
+  let sending = false;
+  let stopped = false;
+
+  async function flush(): Promise<void> {
+    timer = null;
     if (outgoing.size === 0) return;
-    state.sending = true;
+    sending = true;
     try {
-      await store.wakeups.send(takePayload(self, outgoing));
+      await store.wakeups.send(takePayload(instance, outgoing));
     } catch (err) {
       logger.debug({ err }, 'a wakeup was not sent; the other instances poll');
     }
-    state.sending = false;
+    sending = false;
     schedule(PAUSE_MS);
-  };
-  const schedule = (ms: number): void => {
-    if (state.timer === null && !state.sending && !state.stopped) state.timer = setTimeout(() => void flush(), ms);
-  };
-  const tell = (word: string): void => {
+  }
+
+  function schedule(ms: number): void {
+    if (timer === null && !sending && !stopped) timer = setTimeout(() => void flush(), ms);
+  }
+
+  function notify(word: string): void {
     outgoing.add(word);
-    // Not before the present turn of the event loop is over, in which there may be more to say.
+    // Not before the present turn of the event loop is over, in which there may be more to send.
     schedule(0);
-  };
+  }
 
   return {
     wakeTopic: (topicId) => {
       handlers.onTopic(topicId);
-      tell(`t${topicId}`);
+      notify(`t${topicId}`);
     },
     wakeSubscription: (subscriptionId) => {
       handlers.onSubscription(subscriptionId);
-      tell(`s${subscriptionId}`);
+      notify(`s${subscriptionId}`);
     },
     wakeKey: (keyId) => {
       handlers.onKey(keyId);
-      tell(`k${keyId}`);
+      notify(`k${keyId}`);
     },
     start: () => {
       store.wakeups.listen({
-        onWakeup: (payload) => hear(payload, self, handlers),
-        // What was sent while nobody listened is lost: everybody looks.
+        onWakeup: (payload) => onPayload(payload, instance, handlers),
+        // What was sent while this instance did not listen is lost.
         onConnect: handlers.onEverybody,
       });
     },
     stop: () => {
-      state.stopped = true;
-      if (state.timer !== null) clearTimeout(state.timer);
+      stopped = true;
+      if (timer !== null) clearTimeout(timer);
     },
   };
 }
 
-/** `<instance> t1 s2 kwk_… …`; `*` when there is too much to say. */
-function takePayload(self: string, outgoing: Set<string>): string {
+/** `<instance> t1 s2 kwk_… …`; `*` when that is too long. */
+function takePayload(instance: string, outgoing: Set<string>): string {
   const words = [...outgoing].join(' ');
   outgoing.clear();
-  return words.length <= PAYLOAD_BYTES_MAX ? `${self} ${words}` : `${self} *`;
+  return words.length <= PAYLOAD_BYTES_MAX ? `${instance} ${words}` : `${instance} *`;
 }
 
-function hear(payload: string, self: string, handlers: WakeupHandlers): void {
+function onPayload(payload: string, instance: string, handlers: WakeupHandlers): void {
   const [from, ...words] = payload.split(' ');
-  if (from === self) return;
+  if (from === instance) return;
   for (const word of words) {
     const id = Number(word.slice(1));
     if (word === '*') handlers.onEverybody();

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DeferredFloor, type Seen } from '../../../src/engine/waiting/deferred-floor.ts';
+import { DeferredFloor, type QueryOutcome } from '../../../src/engine/waiting/deferred-floor.ts';
 
 const MARGIN_MS = 12_000;
 const CLOCK_MARGIN_MS = 250;
@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 /** A look so many milliseconds after the first one. */
-function look(atMs: number, seen: Partial<Seen> = {}): void {
+function look(atMs: number, seen: Partial<QueryOutcome> = {}): void {
   const checkedAt = new Date(START_MS + atMs);
   floor.learn({ checkedAt, deferredDrained: true, snapshot: null, transactionNo: null, ...seen });
 }

@@ -1,5 +1,5 @@
-// Who comes while it is known that there is nothing is parked without a look: thousands of clients
-// that ask again every half minute would otherwise cost a look each time.
+// Who comes while it is known that there is nothing is parked without a query: thousands of clients
+// that ask again every half minute would otherwise cost a query each time.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
@@ -10,18 +10,18 @@ import { createRandom64 } from '../../../src/store/postgres/random.ts';
 
 const WAIT_MS = 20_000;
 
-let looks: number;
-/** What the next look brings. */
+let queries: number;
+/** What the next query brings. */
 let found: HandedMessage[];
-let hears: boolean;
+let listening: boolean;
 let away: boolean;
 let dispatcher: Dispatcher;
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
-  looks = 0;
+  queries = 0;
   found = [];
-  hears = true;
+  listening = true;
   away = false;
   dispatcher = new Dispatcher({
     ids: { topicId: 1, subscriptionId: 1 },
@@ -32,10 +32,10 @@ beforeEach(async () => {
       availableOr: () => !away,
       refuse: () => new WillcallError('database_unavailable', 'away'),
     },
-    isListening: () => hears,
+    isListening: () => listening,
     bytesMax: 1_000_000,
     receive: async ({ waiters }) => {
-      looks += 1;
+      queries += 1;
       const handed = waiters.map((_, i) => (i === 0 ? found.splice(0) : []));
       return {
         ...{ outcome: 'received', checkedAt: new Date(), deferredDrained: true, snapshot: null, transactionNo: null },
@@ -63,20 +63,20 @@ function wait({ waitMs = WAIT_MS, receiveKey = null as string | null } = {}) {
 
 const settle = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
-/** One is parked, for whom a look found nothing. */
+/** One is parked, for whom a query found nothing. */
 async function parkOne() {
   const parked = wait();
   await settle();
-  expect([looks, dispatcher.waiting]).toEqual([1, 1]);
+  expect([queries, dispatcher.waiting]).toEqual([1, 1]);
   return parked;
 }
 
 describe('who comes to wait', () => {
-  it('is parked without a look beside one for whom a look found nothing, and woken with it', async () => {
+  it('is parked without a query beside one for whom a query found nothing, and woken with it', async () => {
     const parked = await parkOne();
     const newcomer = wait();
     await settle();
-    expect([looks, dispatcher.waiting]).toEqual([1, 2]);
+    expect([queries, dispatcher.waiting]).toEqual([1, 2]);
     found = [{ sequence: 1, body: Buffer.alloc(1) } as HandedMessage];
     dispatcher.wake();
     await settle();
@@ -87,7 +87,7 @@ describe('who comes to wait', () => {
     expect(newcomer.messages).toBe(1);
   });
 
-  it('is parked without a look when it comes again right after its empty answer', async () => {
+  it('is parked without a query when it comes again right after its empty answer', async () => {
     const parked = await parkOne();
     await settle(WAIT_MS + 100);
     expect(parked.messages).toBe(0);
@@ -96,72 +96,53 @@ describe('who comes to wait', () => {
       await settle(WAIT_MS + 100);
       expect(again.messages).toBe(0);
     }
-    expect(looks).toBe(1);
+    expect(queries).toBe(1);
   });
 
-  it('is looked for when nobody has waited for a while', async () => {
+  it.each<[string, (() => unknown) | null, { waitMs?: number; receiveKey?: string }]>([
+    ['when nobody has waited for a while', () => settle(WAIT_MS + 5_000), {}],
+    ['when something came while nobody waited', () => settle(WAIT_MS + 100).then(() => dispatcher.wake()), {}],
+    [
+      'while no notifications of other instances arrive',
+      () => {
+        listening = false;
+      },
+      {},
+    ],
+    ['when it asks again for an answer that it lost', null, { receiveKey: 'p\nk' }],
+    ['when it does not wait', null, { waitMs: 0 }],
+  ])('is queried for %s', async (_when, happen, request) => {
     await parkOne();
-    await settle(WAIT_MS + 5_000);
-    wait();
+    await happen?.();
+    wait(request);
     await settle();
-    expect(looks).toBe(2);
+    expect(queries).toBe(2);
   });
 
-  it('is looked for when something was heard while nobody waited', async () => {
-    await parkOne();
-    await settle(WAIT_MS + 100);
-    dispatcher.wake();
-    wait();
-    await settle();
-    expect(looks).toBe(2);
-  });
-
-  it('is looked for when the last one got messages', async () => {
+  it('is queried for when the last one got messages', async () => {
     await parkOne();
     found = [{ sequence: 1, body: Buffer.alloc(1) } as HandedMessage];
     dispatcher.wake();
     await settle();
     wait();
     await settle();
-    expect(looks).toBeGreaterThan(2);
+    expect(queries).toBeGreaterThan(2);
   });
 
-  it('is looked for when the last one got messages a moment after others had waited in vain', async () => {
+  it('is queried for when the last one got messages a moment after others had waited in vain', async () => {
     await parkOne();
     await settle(WAIT_MS + 100);
     const served = wait();
     await settle();
-    expect(looks).toBe(1);
+    expect(queries).toBe(1);
     found = [{ sequence: 1, body: Buffer.alloc(1) } as HandedMessage];
     dispatcher.wake();
     await settle();
-    expect([served.messages, looks]).toEqual([1, 2]);
+    expect([served.messages, queries]).toEqual([1, 2]);
     // There may be more than it had room for.
     wait();
     await settle();
-    expect(looks).toBe(3);
-  });
-
-  it('is looked for while other instances are not heard', async () => {
-    await parkOne();
-    hears = false;
-    wait();
-    await settle();
-    expect(looks).toBe(2);
-  });
-
-  it('is looked for when it asks again for an answer that it lost', async () => {
-    await parkOne();
-    wait({ receiveKey: 'p\nk' });
-    await settle();
-    expect(looks).toBe(2);
-  });
-
-  it('is looked for when it does not wait', async () => {
-    await parkOne();
-    const now = wait({ waitMs: 0 });
-    await settle();
-    expect([looks, now.messages]).toEqual([2, 0]);
+    expect(queries).toBe(3);
   });
 
   it('is refused while the database is away', async () => {

@@ -57,25 +57,25 @@ export interface Parameter {
 /** Of the API, not of the program: grows with what clients can see. */
 const API_VERSION = '1.0';
 
-const OVERVIEW = `A pull-queue for notifications between organisations. A business system publishes messages to a topic. Each of its
+const OVERVIEW = `A pull queue for notifications between organisations. A business system publishes messages to a topic. Each of its
 vendors collects them from a subscription, processes them, and signs for them; every signature is a row of a ledger.
 
-Times are RFC 3339 in UTC, durations whole seconds in fields named \`…_seconds\`. Requests are read strictly: an unknown field, a
-wrong type or a value out of bounds refuses the request as a whole, and the answer names the field and the limit. Answers may
+Times are RFC 3339 in UTC. Durations are whole seconds, in fields named \`…_seconds\`. Requests are read strictly: an unknown field, a
+wrong type or a value beyond its limits refuses the request as a whole, and the answer names the field and the limit. Answers may
 gain fields: ignore those that you do not know.
 
-Errors are problem documents (RFC 9457) with a stable \`code\`. A key that does not open a call on a name is answered 403, in the
-same words whether or not there is something of that name. A path that does not exist answers 404 \`not_found\`, a method that a
-path does not know 405 \`method_not_allowed\` with \`Allow\`. After a 503 or a lost connection a publish may or may not have
-happened: with a \`dedupe_key\` it can be repeated safely, and so can all other calls but the making of a key.
+Errors are problem documents (RFC 9457) with a stable \`code\`. When a key does not allow a call on a name, the answer is 403, in the
+same words whether or not something has that name. A path that does not exist is answered 404 \`not_found\`, a method that a
+path does not have 405 \`method_not_allowed\` with \`Allow\`. After a 503 or a lost connection a publish may or may not have
+happened: with a \`dedupe_key\` it can be repeated safely. All other calls can be repeated, except creating a key.
 
-Each key may make so many calls per second on each instance, and twice that at once after a rest. What is left stands in
-\`RateLimit\` and \`RateLimit-Policy\` of each answer (draft-ietf-httpapi-ratelimit-headers-10); beyond it a call is answered 429
-\`rate_limited\`, unread and undone, with \`Retry-After\`. So is every other 429.
+Each key has a number of calls per second on each instance, and twice that at once after a pause. The \`RateLimit\` and
+\`RateLimit-Policy\` fields of each answer say how many are left (draft-ietf-httpapi-ratelimit-headers-10). A call beyond the limit is
+answered 429 \`rate_limited\` with \`Retry-After\`. A call that is answered 429, with whatever code, was not read and had no effect.
 
-A request may be compressed with \`Content-Encoding: gzip\`; every limit counts what it is inflated to. Larger answers are compressed
-where \`Accept-Encoding\` names gzip. Every answer has \`Cache-Control: no-store\`, \`X-Content-Type-Options: nosniff\`,
-\`Referrer-Policy: no-referrer\` and a \`Content-Security-Policy\` that lets a browser do nothing with it. Each GET can be asked as HEAD too.`;
+A request may be compressed with \`Content-Encoding: gzip\`; all limits apply to the inflated size. Larger answers are compressed
+when \`Accept-Encoding\` allows gzip. Every answer has \`Cache-Control: no-store\`, \`X-Content-Type-Options: nosniff\`,
+\`Referrer-Policy: no-referrer\` and a restrictive \`Content-Security-Policy\`. Each GET also works as HEAD.`;
 
 /** Throws when a body is no component, or a path has a parameter without a description. */
 export function createDocument(routes: readonly Route[]): OpenApiDocument {
@@ -92,8 +92,7 @@ export function createDocument(routes: readonly Route[]): OpenApiDocument {
         basic: {
           type: 'http',
           scheme: 'basic',
-          description:
-            'For clients that know nothing else: the id of the key as the user name, the key as the password.',
+          description: 'For clients without Bearer: the id of the key as the user name, the key as the password.',
         },
       },
       headers: describeSharedHeaders(),

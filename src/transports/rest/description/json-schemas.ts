@@ -3,7 +3,7 @@
 // to them later; a request's are closed.
 
 import { z } from 'zod';
-import { components, SHORTHAND } from '../schemas/components.ts';
+import { components, SHORTHAND, WIRE_DEFAULT } from '../schemas/components.ts';
 
 export type JsonSchema = z.core.JSONSchema.BaseSchema;
 
@@ -64,6 +64,11 @@ function mendSchema({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jso
   // Every whole number is a safe one; saying so everywhere would only be noise.
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  // zod leaves out the default of a schema that transforms.
+  if (WIRE_DEFAULT in jsonSchema) {
+    jsonSchema.default = jsonSchema[WIRE_DEFAULT] as JsonSchema['default'];
+    delete jsonSchema[WIRE_DEFAULT];
+  }
   const { [SHORTHAND]: field, ...object } = jsonSchema;
   const alone = typeof field === 'string' ? (object.properties?.[field] as JsonSchema | undefined) : undefined;
   if (alone === undefined) return;

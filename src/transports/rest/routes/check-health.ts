@@ -6,9 +6,9 @@ import type { OperationDescription, Route } from './route.ts';
 const describe: OperationDescription = {
   id: 'checkHealth',
   tag: 'Service',
-  summary: 'Is the process alive',
-  description: 'Answers as long as the process does, whatever the database is doing.',
-  answers: { 200: { description: 'It is.', json: health } },
+  summary: 'Check that the process is alive',
+  description: 'Answers 200 as long as the process runs, whatever the state of the database.',
+  answers: { 200: { description: 'The process is alive.', json: health } },
   problems: [],
 };
 

@@ -6,9 +6,9 @@ import type { OperationDescription, Route } from './route.ts';
 const describe: OperationDescription = {
   id: 'checkReadiness',
   tag: 'Service',
-  summary: 'Is the service ready',
-  description: 'Answers 200 when the database answers too.',
-  answers: { 200: { description: 'It is.', json: readiness } },
+  summary: 'Check that the service is ready',
+  description: 'Answers 200 when the database is available.',
+  answers: { 200: { description: 'The process is alive.', json: readiness } },
   problems: ['overloaded', 'database_unavailable', 'database_timeout'],
 };
 

@@ -10,12 +10,12 @@ import type { OperationDescription, Route } from './route.ts';
 const describe: OperationDescription = {
   id: 'createKey',
   tag: 'Keys',
-  summary: 'Make a key',
+  summary: 'Create a key',
   description:
-    'The answer is the only place where the key is ever shown. When it is lost, nobody knows the key: revoke it, and make ' +
-    'another. A client may have several keys at once, which is how they are rotated.',
+    'This answer is the only one that contains the key. When the answer is lost, revoke the key and ' +
+    'create another one. A client may have several keys at once, so that they can be rotated.',
   body: { json: keyBody, required: true },
-  answers: { 201: { description: 'It is made.', headers: location, json: newKey } },
+  answers: { 201: { description: 'Created.', headers: location, json: newKey } },
   problems: [],
 };
 

@@ -16,13 +16,13 @@ const describe: OperationDescription = {
   tag: 'Subscriptions',
   summary: 'Create a subscription',
   description:
-    'Without a `topic`, the topic of the same name is used, and created when there is none: a plain queue. May be ' +
-    'repeated: where the subscription exists and agrees with every setting given, nothing changes. The key has to open ' +
-    'the topic as well.',
+    'Without a `topic`, the topic of the same name is used, and created if necessary: a plain queue. ' +
+    'Can be repeated: when the subscription exists and every setting given agrees with it, nothing ' +
+    'changes. The key needs the role for the topic, too.',
   body: { json: subscriptionSettings, required: false },
   answers: {
-    200: { description: 'It exists and agrees.', json: subscription },
-    201: { description: 'It was created.', headers: location, json: subscription },
+    200: { description: 'It exists with these settings.', json: subscription },
+    201: { description: 'Created.', headers: location, json: subscription },
   },
   problems: ['topic_not_found', 'subscription_conflict'],
 };

@@ -13,11 +13,11 @@ const describe: OperationDescription = {
   id: 'createTopic',
   tag: 'Topics',
   summary: 'Create a topic',
-  description: 'May be repeated: where the topic exists and agrees with every setting given, nothing changes.',
+  description: 'Can be repeated: when the topic exists and every setting given agrees with it, nothing changes.',
   body: { json: topicSettings, required: false },
   answers: {
-    200: { description: 'It exists and agrees.', json: topic },
-    201: { description: 'It was created.', headers: location, json: topic },
+    200: { description: 'It exists with these settings.', json: topic },
+    201: { description: 'Created.', headers: location, json: topic },
   },
   problems: ['topic_conflict'],
 };

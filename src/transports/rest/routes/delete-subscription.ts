@@ -7,8 +7,8 @@ const describe: OperationDescription = {
   id: 'deleteSubscription',
   tag: 'Subscriptions',
   summary: 'Delete a subscription',
-  description: 'What was in flight can no longer be settled; the ledger and the dead letters stay readable.',
-  answers: { 204: { description: 'It is deleted.' } },
+  description: 'Messages in flight can no longer be settled; the ledger and the dead letters stay readable.',
+  answers: { 204: { description: 'Deleted.' } },
   problems: ['subscription_not_found'],
 };
 

@@ -8,9 +8,9 @@ const describe: OperationDescription = {
   tag: 'Topics',
   summary: 'Delete a topic',
   description:
-    'Its subscriptions go with it, and what was in flight can no longer be settled. Ledgers and dead letters stay ' +
-    'readable under the names of the subscriptions.',
-  answers: { 204: { description: 'It is deleted.' } },
+    'Its subscriptions are deleted too, and messages in flight can no longer be settled. Ledgers and ' +
+    'dead letters stay readable under the names of the subscriptions.',
+  answers: { 204: { description: 'Deleted.' } },
   problems: ['topic_not_found'],
 };
 

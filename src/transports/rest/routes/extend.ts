@@ -12,7 +12,7 @@ const describe: OperationDescription = {
   id: 'extend',
   tag: 'Settle',
   summary: 'Extend the visibility timeout',
-  description: 'Moves the end of the visibility timeout, counted from now. The receipts stay valid.',
+  description: 'Sets a new end of the visibility timeout, counted from now. The receipts stay valid.',
   body: { json: extendBody, required: true },
   answers: { 200: { description: 'At least one is ok; `failed` counts the others.', json: settleAnswer } },
   problems: ['subscription_not_found', 'nothing_settled'],

@@ -9,7 +9,7 @@ const describe: OperationDescription = {
   id: 'getKey',
   tag: 'Keys',
   summary: 'Get a key',
-  description: 'What is known of it, its secret not among it.',
+  description: 'What is stored about the key, without its secret.',
   answers: { 200: { description: 'The key.', json: apiKey } },
   problems: ['key_not_found'],
 };

@@ -9,7 +9,7 @@ const describe: OperationDescription = {
   id: 'getSubscription',
   tag: 'Subscriptions',
   summary: 'Get a subscription',
-  description: 'Its settings, and where it stands.',
+  description: 'Its settings and its state.',
   answers: { 200: { description: 'The subscription.', json: subscriptionWithStats } },
   problems: ['subscription_not_found'],
 };

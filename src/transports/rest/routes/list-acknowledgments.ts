@@ -11,7 +11,7 @@ const describe: OperationDescription = {
   id: 'listAcknowledgments',
   tag: 'Records',
   summary: 'Read the ledger',
-  description: 'A page of it, in order of `ack_no`. Works for deleted subscriptions too.',
+  description: 'A page in order of `ack_no`. Also for deleted subscriptions.',
   answers: { 200: { description: 'A page.', json: acknowledgmentPage } },
   problems: ['subscription_not_found'],
 };

@@ -12,7 +12,7 @@ const describe: OperationDescription = {
   id: 'listDeadLetters',
   tag: 'Records',
   summary: 'Read the dead letters',
-  description: 'A page of the open ones, the oldest first. Works for deleted subscriptions too.',
+  description: 'A page of the open dead letters, the oldest first. Also for deleted subscriptions.',
   answers: { 200: { description: 'A page.', json: deadLetterPage } },
   problems: ['subscription_not_found'],
 };

@@ -10,7 +10,7 @@ const describe: OperationDescription = {
   id: 'listKeys',
   tag: 'Keys',
   summary: 'List keys',
-  description: 'A page of them, in the order of their making, revoked and expired ones too.',
+  description: 'A page in order of creation, revoked and expired keys included.',
   answers: { 200: { description: 'A page.', json: keyPage } },
   problems: [],
 };

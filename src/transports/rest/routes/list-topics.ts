@@ -12,7 +12,7 @@ const describe: OperationDescription = {
   id: 'listTopics',
   tag: 'Topics',
   summary: 'List topics',
-  description: 'A page of those that the key may see, in order of name.',
+  description: 'A page of those that the key may read, in order of name.',
   answers: { 200: { description: 'A page.', json: topicPage } },
   problems: [],
 };

@@ -14,11 +14,11 @@ const describe: OperationDescription = {
   tag: 'Publish',
   summary: 'Publish one message, raw',
   description:
-    'The body of the request is the message as it stands, whatever its content type, JSON too; the rest travels in ' +
-    'headers. Without a `Content-Type`, the message has none.',
+    'The body of the request is the body of the message, whatever its content type, JSON included; ' +
+    'everything else is in headers. Without a `Content-Type`, the message has none.',
   headers: publishRawHeadersDescribed,
   body: { bytes: { mediaType: '*/*', example: exampleBody.text } },
-  answers: { 201: { description: 'It is published.', json: published } },
+  answers: { 201: { description: 'Published.', json: published } },
   problems: ['topic_not_found', 'message_too_large', 'idempotency_conflict', 'backlog_full'],
 };
 

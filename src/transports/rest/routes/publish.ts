@@ -12,11 +12,11 @@ const describe: OperationDescription = {
   tag: 'Publish',
   summary: 'Publish messages',
   description:
-    'All of them or none; the answer comes after the commit. After a 503 or a lost connection they may or may not have ' +
-    'been published: with a `dedupe_key` each, the call can be repeated safely. It refuses an `Idempotency-Key`, which ' +
-    'is for one message.',
+    'Publishes all messages or none; the answer is sent after the commit. After a 503 or a lost ' +
+    'connection they may or may not have been published: when each has a `dedupe_key`, the call can ' +
+    'be repeated safely. An `Idempotency-Key` is refused, because it is for one message.',
   body: { json: publishBody, required: true },
-  answers: { 201: { description: 'They are published.', json: published } },
+  answers: { 201: { description: 'Published.', json: published } },
   problems: ['topic_not_found', 'message_too_large', 'idempotency_conflict', 'backlog_full'],
 };
 

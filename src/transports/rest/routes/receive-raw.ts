@@ -16,8 +16,8 @@ const describe: OperationDescription = {
   tag: 'Receive',
   summary: 'Receive one message, raw',
   description:
-    'The body of the answer is the message as it was published, with its own content type or none; the rest travels in ' +
-    'headers.\n\n' +
+    'The body of the answer is the body of the message, with its own content type or none; everything ' +
+    'else is in headers.\n\n' +
     REPEATED,
   headers: repeatableHeaders,
   body: { json: receiveRawBody, required: false },
@@ -27,7 +27,7 @@ const describe: OperationDescription = {
       headers: receivedRawHeaders,
       bytes: { mediaType: '*/*', example: exampleBody.text },
     },
-    204: { description: 'None came in time.', headers: receivedNothingHeaders },
+    204: { description: 'There was no message in time.', headers: receivedNothingHeaders },
   },
   problems: ['subscription_not_found', 'too_many_receives'],
 };

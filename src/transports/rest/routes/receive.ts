@@ -15,13 +15,13 @@ const describe: OperationDescription = {
   tag: 'Receive',
   summary: 'Receive messages',
   description:
-    'Messages that are due for another attempt come first, then the log in order. When there are none, the call waits. ' +
-    'A receipt that comes along and is not ok makes it answer at once. Who hangs up while it waits is forgotten before ' +
-    'anything is leased.\n\n' +
+    'Messages that are due for another delivery come first, then the log in order. When there is no ' +
+    'message, the call waits. When a receipt in `acknowledge` is not ok, it answers at once. When the ' +
+    'client disconnects while the call waits, nothing is leased to it.\n\n' +
     REPEATED,
   headers: repeatableHeaders,
   body: { json: receiveBody, required: false },
-  answers: { 200: { description: 'Messages; an empty list when none came in time.', json: received } },
+  answers: { 200: { description: 'Messages; an empty list when there was none in time.', json: received } },
   problems: ['subscription_not_found', 'too_many_receives'],
 };
 

@@ -12,7 +12,7 @@ const describe: OperationDescription = {
   id: 'reject',
   tag: 'Settle',
   summary: 'Reject messages',
-  description: 'Sends messages to the dead letters, now.',
+  description: 'Makes messages dead letters, now.',
   body: { json: rejectBody, required: true },
   answers: { 200: { description: 'At least one is ok; `failed` counts the others.', json: settleAnswer } },
   problems: ['subscription_not_found', 'nothing_settled'],

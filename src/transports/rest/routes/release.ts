@@ -14,8 +14,9 @@ const describe: OperationDescription = {
   tag: 'Settle',
   summary: 'Release messages',
   description:
-    'Gives messages back. With an `error` it is a failed attempt, and the message waits for the back-off; without one it ' +
-    'is handed on at once and has not failed. Released is also what was its last attempt and is a dead letter now.',
+    'Returns messages for redelivery. With an `error` it is a failed attempt, and the message waits ' +
+    'for the back-off; without one it can be delivered at once and has not failed. The outcome is ' +
+    '`released` also when this was the last attempt and the message is now a dead letter.',
   body: { json: releaseBody, required: true },
   answers: { 200: { description: 'At least one is ok; `failed` counts the others.', json: settleAnswer } },
   problems: ['subscription_not_found', 'nothing_settled'],

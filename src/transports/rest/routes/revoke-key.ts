@@ -8,9 +8,9 @@ const describe: OperationDescription = {
   tag: 'Keys',
   summary: 'Revoke a key',
   description:
-    'The instance that answers refuses it at once, all others within a second; a receive that is parked under it is ' +
-    'answered, empty. The record stays. May be repeated.',
-  answers: { 204: { description: 'It is revoked, or was before.' } },
+    'The instance that answers refuses the key at once, all others within a second; a receive that is ' +
+    'parked under it gets an empty answer. The record stays. Can be repeated.',
+  answers: { 204: { description: 'Revoked, now or earlier.' } },
   problems: ['key_not_found'],
 };
 

@@ -7,7 +7,7 @@ const describe: OperationDescription = {
   id: 'showReference',
   tag: 'Service',
   summary: 'Read this description',
-  description: 'The same as one page for people, which needs neither scripts nor anything else from anywhere.',
+  description: 'The same document as a page for people. It has no scripts and loads nothing.',
   answers: {
     200: {
       description: 'The page.',

@@ -12,9 +12,9 @@ const describe: OperationDescription = {
   id: 'updateSubscription',
   tag: 'Subscriptions',
   summary: 'Change a subscription',
-  description: 'Changes the settings that are named and leaves the others; `topic` and `start` stay what they are.',
+  description: 'Changes the settings that are given and keeps the others. `topic` and `start` cannot be changed.',
   body: { json: subscriptionChanges, required: true },
-  answers: { 200: { description: 'The subscription as it is now.', json: subscription } },
+  answers: { 200: { description: 'The subscription after the change.', json: subscription } },
   problems: ['subscription_not_found'],
 };
 

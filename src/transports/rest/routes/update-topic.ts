@@ -11,9 +11,9 @@ const describe: OperationDescription = {
   id: 'updateTopic',
   tag: 'Topics',
   summary: 'Change a topic',
-  description: 'Changes the settings that are named and leaves the others.',
+  description: 'Changes the settings that are given and keeps the others.',
   body: { json: topicChanges, required: true },
-  answers: { 200: { description: 'The topic as it is now.', json: topic } },
+  answers: { 200: { description: 'The topic after the change.', json: topic } },
   problems: ['topic_not_found'],
 };
 

@@ -20,3 +20,8 @@ export const SHORTHAND = 'shorthand';
 
 /** Filled by the files beside this one as they are loaded, and by nothing later. */
 export const components = z.registry<Component>();
+
+/**
+ * Key of a schema's metadata: a default in wire form, for schemas that transform what they parse.
+ */
+export const WIRE_DEFAULT = 'willcall-wire-default';

@@ -16,19 +16,19 @@ import { flag, list, strict, text, wholeNumber } from './fields.ts';
 /** The outcomes of a raw receive's acknowledgments travel in one header line. */
 const RAW_ACKNOWLEDGE_RECEIPTS_MAX = 100;
 
-const receipt = text(limits.receiptCharactersMax).describe('The receipt that came with the message.');
+const receipt = text(limits.receiptCharactersMax).describe('The receipt of the message.');
 const visibilityTimeoutSeconds = wholeNumber(limits.visibilityTimeoutSecondsMin, limits.visibilityTimeoutSecondsMax);
 const leaseSeconds = visibilityTimeoutSeconds
   .optional()
-  .describe("How long the messages of this delivery are the caller's; the subscription's by default.");
+  .describe('The visibility timeout of this delivery; by default that of the subscription.');
 const waitSeconds = wholeNumber(0, limits.waitSecondsMax)
   .default(limits.waitSecondsDefault)
-  .describe('How long to wait when there is nothing; 0 answers at once.');
-const alongside = 'Receipts of the last batch: settled and committed before the call waits.';
+  .describe('How long to wait when there is no message; 0 answers at once.');
+const alongside = 'Receipts of the last batch, which are acknowledged and committed before the call waits.';
 
 const consumerError = strict({
-  code: text(limits.errorCodeCharactersMax).describe('A short code of your own.'),
-  message: text(limits.errorMessageCharactersMax).optional().describe('Words for the people who look into it.'),
+  code: text(limits.errorCodeCharactersMax).describe('A short code of your choice.'),
+  message: text(limits.errorMessageCharactersMax).optional().describe('A text for the people who investigate.'),
 }).transform((error): ConsumerError => ({ code: error.code, message: error.message ?? null }));
 
 /** An object with a receipt, or the receipt alone. */
@@ -46,7 +46,7 @@ const acknowledgeEntry = entry(
     receipt,
     reference: text(limits.referenceCharactersMax)
       .nullish()
-      .describe('A transaction number of your own, kept in the ledger.'),
+      .describe('Your own transaction number, stored in the ledger.'),
   }).transform((fields): AcknowledgeEntry => ({ receipt: fields.receipt, reference: fields.reference ?? null })),
 );
 const releaseEntry = entry(
@@ -54,8 +54,8 @@ const releaseEntry = entry(
     receipt,
     delay_seconds: wholeNumber(0, limits.backoffSecondsMax)
       .optional()
-      .describe('Seconds until the next delivery; by default none, or the back-off when there is an error.'),
-    error: consumerError.optional().describe('Why; a release with an error is a failed attempt.'),
+      .describe('Seconds until the next delivery; by default 0, or the back-off when there is an error.'),
+    error: consumerError.optional().describe('The reason; a release with an error is a failed attempt.'),
   }).transform(
     (fields): ReleaseEntry => ({
       receipt: fields.receipt,
@@ -66,14 +66,14 @@ const releaseEntry = entry(
 );
 const extendEntry = entry(strict({ receipt }).transform((fields): ExtendEntry => ({ receipt: fields.receipt })));
 const rejectEntry = entry(
-  strict({ receipt, error: consumerError.optional().describe('Why; kept with the dead letter.') }).transform(
+  strict({ receipt, error: consumerError.optional().describe('The reason, stored with the dead letter.') }).transform(
     (fields): RejectEntry => ({ receipt: fields.receipt, error: fields.error ?? null }),
   ),
 );
 
 export const acknowledgeBody = strict({
-  receipts: list(acknowledgeEntry, 1, limits.settleReceiptsMax).describe('What to sign for.'),
-  atomic: flag.default(false).describe('All or nothing: if one would not be ok, none is acknowledged.'),
+  receipts: list(acknowledgeEntry, 1, limits.settleReceiptsMax).describe('The receipts to acknowledge.'),
+  atomic: flag.default(false).describe('All or nothing: when one receipt is not ok, none is acknowledged.'),
 }).register(components, {
   id: 'AcknowledgeRequest',
   description: 'Receipts to acknowledge.',
@@ -83,7 +83,7 @@ export const acknowledgeBody = strict({
   },
 });
 export const releaseBody = strict({
-  receipts: list(releaseEntry, 1, limits.settleReceiptsMax).describe('What to give back.'),
+  receipts: list(releaseEntry, 1, limits.settleReceiptsMax).describe('The receipts to release.'),
 }).register(components, {
   id: 'ReleaseRequest',
   description: 'Receipts to release.',
@@ -95,7 +95,7 @@ export const releaseBody = strict({
   },
 });
 export const extendBody = strict({
-  receipts: list(extendEntry, 1, limits.settleReceiptsMax).describe('What to keep for longer.'),
+  receipts: list(extendEntry, 1, limits.settleReceiptsMax).describe('The receipts to extend.'),
   visibility_timeout_seconds: visibilityTimeoutSeconds
     .optional()
     .describe("The new visibility timeout, counted from now; the subscription's by default."),
@@ -103,24 +103,24 @@ export const extendBody = strict({
   .transform((body) => ({ receipts: body.receipts, visibilityTimeoutSeconds: body.visibility_timeout_seconds }))
   .register(components, {
     id: 'ExtendRequest',
-    description: 'Receipts whose visibility timeout is to end later.',
+    description: 'Receipts to extend.',
     examples: { 'five minutes': { receipts: [exampleIds.receipt], visibility_timeout_seconds: 300 } },
   });
 export const rejectBody = strict({
-  receipts: list(rejectEntry, 1, limits.settleReceiptsMax).describe('What to set aside.'),
+  receipts: list(rejectEntry, 1, limits.settleReceiptsMax).describe('The receipts to reject.'),
 }).register(components, {
   id: 'RejectRequest',
-  description: 'Receipts of messages for the dead letters.',
+  description: 'Receipts to reject.',
   examples: { 'not ours': { receipts: [{ receipt: exampleIds.receipt, error: { code: 'NOT_OURS' } }] } },
 });
 
 export const receiveBody = strict({
   max_messages: wholeNumber(1, limits.receiveMessagesMax)
     .default(limits.receiveMessagesDefault)
-    .describe('How many messages at most.'),
+    .describe('The most messages.'),
   max_bytes: wholeNumber(1, limits.receiveBytesMax)
     .default(limits.receiveBytesDefault)
-    .describe('How many bytes of bodies together at most; the first message comes however large it is.'),
+    .describe('The most bytes of all bodies together; the first message is delivered however large it is.'),
   wait_seconds: waitSeconds,
   visibility_timeout_seconds: leaseSeconds,
   acknowledge: list(acknowledgeEntry, 0, limits.settleReceiptsMax).optional().describe(alongside),

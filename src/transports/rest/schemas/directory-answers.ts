@@ -60,10 +60,10 @@ const exampleStats = { backlog: 12, in_flight: 3, deferred: 1, dead_letters: 0, 
 
 export const subscriptionStats = z
   .object({
-    backlog: count().describe('In the log and not yet handed out.'),
-    in_flight: count().describe('Handed out, and their visibility timeout not over.'),
-    deferred: count().describe('Waiting for another attempt.'),
-    dead_letters: count().describe('Open dead letters.'),
+    backlog: count().describe('Messages in the log that were not yet delivered.'),
+    in_flight: count().describe('Messages delivered and not settled, whose visibility timeout is not over.'),
+    deferred: count().describe('Messages that wait for another delivery.'),
+    dead_letters: count().describe('Number of open dead letters.'),
     oldest_unacknowledged_seconds: z
       .number()
       .min(0)
@@ -72,15 +72,15 @@ export const subscriptionStats = z
   })
   .register(components, {
     id: 'SubscriptionStats',
-    description: 'Where a subscription stands, exact at the moment of the answer.',
+    description: 'The state of a subscription, exact at the time of the answer.',
     examples: {},
   });
 
 export const subscriptionWithStats = subscription
-  .extend({ stats: subscriptionStats.describe('Where it stands.') })
+  .extend({ stats: subscriptionStats.describe('Its state.') })
   .register(components, {
     id: 'SubscriptionWithStats',
-    description: 'A subscription, and where it stands.',
+    description: 'A subscription and its state.',
     examples: { 'a subscription': { ...exampleSubscription, stats: exampleStats } },
   });
 

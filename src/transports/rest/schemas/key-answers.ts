@@ -28,28 +28,30 @@ const exampleKey = {
 
 export const apiKey = z
   .object({
-    id: z.string().describe('Names the key in paths and records; no secret.'),
-    client: name.describe('Whose key it is: what records say.'),
-    roles: z.array(grant).describe('What it opens.'),
-    expires_at: instant.nullable().describe('When it ends by itself; null is never.'),
+    id: z.string().describe('Identifies the key in paths and records; not secret.'),
+    client: name.describe('The holder of the key, as records name it.'),
+    roles: z.array(grant).describe('What the key may do, and on which names.'),
+    expires_at: instant.nullable().describe('When the key expires; null means never.'),
     requests_per_second: count().nullable().describe(RATE_WORDS),
-    created_at: instant.describe('When it was made.'),
-    created_by: z.string().describe('Who made it.'),
-    revoked_at: instant.nullable().describe('When it was revoked; null when it was not.'),
-    revoked_by: z.string().nullable().describe('Who revoked it; null when nobody did.'),
-    last_used_at: instant.nullable().describe('When it was last used, to the minute; null when it never was.'),
+    created_at: instant.describe('When it was created.'),
+    created_by: z.string().describe('Who created it.'),
+    revoked_at: instant.nullable().describe('When it was revoked; null when it is not revoked.'),
+    revoked_by: z.string().nullable().describe('Who revoked it; null when it is not revoked.'),
+    last_used_at: instant.nullable().describe('When it was last used, to the minute; null when it was never used.'),
   })
   .register(components, {
     id: 'Key',
-    description: 'What is known of a key; its secret is not.',
+    description: 'What is stored about a key; its secret is not.',
     examples: { 'a key': exampleKey },
   });
 
 export const newKey = apiKey
-  .extend({ key: z.string().describe('What its holder sends. Shown this once; only a hash of it is kept.') })
+  .extend({
+    key: z.string().describe('The text that the holder sends. Only this answer contains it; only a hash is stored.'),
+  })
   .register(components, {
     id: 'NewKey',
-    description: 'A key that was just made.',
+    description: 'A new key.',
     examples: {
       'a key': { ...exampleKey, key: 'wk_019cfa8e43d6a1b2c3d4_mJ0rVvXoT5Sx1kqYb2fEw8uZc7nLh3gAiDp9tRyQe4K' },
     },
@@ -57,7 +59,7 @@ export const newKey = apiKey
 
 export const keyPage = z
   .object({
-    keys: z.array(apiKey).describe('In the order of their making, revoked and expired ones too.'),
+    keys: z.array(apiKey).describe('In order of creation, revoked and expired keys included.'),
     next: z.string().nullable().describe('The `after` of the next page; null when there is none.'),
   })
   .register(components, {

@@ -15,12 +15,12 @@ const scope = z.string({ error: SCOPE_RULE }).regex(limits.scopePattern, { error
 const scopes = list(scope, 0, limits.roleScopesMax).default([]);
 /** For requests and answers alike. */
 export const RATE_WORDS =
-  'Calls per second that each instance takes with the key, on average; 0 is no bound, null what the instance sets.';
+  'Calls per second that each instance accepts with the key, on average; 0 means no limit, null the ' +
+  'default of the instance.';
 export const grantWords = {
   role: 'What the key may do.',
-  topics: 'The topics that the role is for: names, or beginnings of names and `*`. Not for a `consumer`.',
-  subscriptions:
-    'The subscriptions that the role is for: names, or beginnings of names and `*`. Not for a `publisher`.',
+  topics: 'The topics of the role: whole names, or prefixes followed by `*`. Not for a `consumer`.',
+  subscriptions: 'The subscriptions of the role: whole names, or prefixes followed by `*`. Not for a `publisher`.',
 } as const;
 
 const grant = strict({
@@ -30,9 +30,9 @@ const grant = strict({
 }).transform((fields): Grant => fields);
 
 export const keyBody = strict({
-  client: name.describe('Whose key it is: what records say. Not `admin` and not `willcall`.'),
-  roles: list(grant, 1, limits.keyRolesMax).describe('What the key opens.'),
-  expires_at: time.nullish().describe('When it ends by itself, a time to come; null is never.'),
+  client: name.describe('The holder of the key, as records name it. Not `admin` and not `willcall`.'),
+  roles: list(grant, 1, limits.keyRolesMax).describe('What the key may do, and on which names.'),
+  expires_at: time.nullish().describe('When the key expires, a time in the future; null means never.'),
   requests_per_second: wholeNumber(0, limits.keyRequestsPerSecondMax).nullish().describe(RATE_WORDS),
 })
   .transform(({ expires_at: expiresAt, requests_per_second: requestsPerSecond, ...key }) => ({
@@ -42,7 +42,7 @@ export const keyBody = strict({
   }))
   .register(components, {
     id: 'KeyRequest',
-    description: 'A key to make.',
+    description: 'A key to create.',
     examples: {
       'of a vendor': {
         client: 'acme',

@@ -18,7 +18,8 @@ export const published = z
           duplicate: z
             .boolean()
             .describe(
-              'Whether its `dedupe_key` was known: then nothing was published, and the rest is of the original.',
+              'True when the `dedupe_key` was known: nothing was published, and `id` and `sequence` are those ' +
+                'of the original.',
             ),
         }),
       )
@@ -26,7 +27,7 @@ export const published = z
   })
   .register(components, {
     id: 'Published',
-    description: 'What was published.',
+    description: 'The published messages.',
     examples: {
       'one at once, one later': {
         messages: [
@@ -49,27 +50,29 @@ export const messageContent = {
 const message = z
   .object({
     id: z.string().describe('The id of the message, the same on every attempt.'),
-    sequence: count(1).describe('Its place in the log of the topic.'),
-    receipt: z.string().describe('To settle this delivery of it with.'),
-    attempt: count(1).describe('The how-manieth delivery to this subscription, from 1.'),
+    sequence: count(1).describe('The number of the message in its topic.'),
+    receipt: z.string().describe('The receipt that settles this delivery.'),
+    attempt: count(1).describe('Number of this delivery of the message to the subscription, counting from 1.'),
     ...messageContent,
     published_at: instant.describe('When it entered the log.'),
     visible_until: instant.describe('When its visibility timeout ends.'),
   })
-  .register(components, { id: 'Message', description: 'A message in the hands of a consumer.', examples: {} });
+  .register(components, { id: 'Message', description: 'A message as delivered to a consumer.', examples: {} });
 
 export const outcome = z.enum(outcomes).register(components, {
   id: 'Outcome',
   description: [
-    'What became of a receipt; judged in a fixed order, so that each has one definite outcome.',
+    'The outcome of a receipt. The conditions are checked in a fixed order, so that each receipt has ' +
+      'one definite outcome.',
     '- `acknowledged`, `released`, `extended`, `rejected`: done.',
-    '- `acknowledged_late`: the visibility timeout was over, but nobody had been handed the message since; done.',
-    '- `already_acknowledged`, `already_released`, `already_rejected`: this very receipt was settled so before.',
+    '- `acknowledged_late`: the visibility timeout was over, but the message had not been delivered again; done.',
+    '- `already_acknowledged`, `already_released`, `already_rejected`: this receipt was settled in this ' +
+      'way before.',
     '- `superseded`: a newer delivery of the message exists.',
-    '- `dead_lettered`: the message was set aside meanwhile.',
-    '- `gone`: the visibility timeout is over, or the message is.',
+    '- `dead_lettered`: the message has become a dead letter.',
+    '- `gone`: the visibility timeout is over, or the message no longer exists.',
     '- `invalid_receipt`: not a receipt of this subscription.',
-    '- `not_done`: the receipt was good, but another one of an atomic call was not.',
+    '- `not_done`: the receipt was valid, but the atomic call was refused because of another one.',
   ].join('\n'),
   examples: {},
 });
@@ -77,7 +80,7 @@ export const outcome = z.enum(outcomes).register(components, {
 const settled = {
   receipt: z.string().describe('The receipt, as in the request.'),
   message_id: z.string().nullable().describe('The id of its message; null for a receipt that cannot be read.'),
-  outcome: outcome.describe('What became of it.'),
+  outcome: outcome.describe('The outcome.'),
 };
 const ackNo = count(1).describe('The number of the row in the ledger.');
 const acknowledgedAt = instant.describe('When it was acknowledged.');
@@ -99,7 +102,7 @@ export const acknowledgeResult = z
   })
   .register(components, {
     id: 'AcknowledgeResult',
-    description: 'What became of a receipt that was to be acknowledged.',
+    description: 'The outcome of a receipt that was to be acknowledged.',
     examples: {},
   });
 
@@ -112,12 +115,12 @@ export const settleResult = z
   })
   .register(components, {
     id: 'SettleResult',
-    description: 'What became of a receipt; what its outcome does not have is left out.',
+    description: 'The outcome of a receipt. Fields that the outcome does not have are left out.',
     examples: {},
   });
 
 const ORDER = 'One per receipt, in the order of the request.';
-const failed = count().describe('How many are not ok for the call.');
+const failed = count().describe('Number of receipts whose outcome is not ok for the call.');
 
 /** The members of an answer, or of a problem, that tells what became of each receipt. */
 export const acknowledgeResults = { results: z.array(acknowledgeResult).describe(ORDER), failed };
@@ -137,7 +140,7 @@ const exampleAcknowledged = {
 
 export const acknowledgeAnswer = z.object(acknowledgeResults).register(components, {
   id: 'AcknowledgeAnswer',
-  description: 'What became of each receipt; at least one is ok.',
+  description: 'The outcome of each receipt; at least one is ok.',
   examples: {
     'one acknowledged, one superseded': {
       results: [
@@ -160,7 +163,7 @@ export const acknowledgeAnswer = z.object(acknowledgeResults).register(component
 
 export const settleAnswer = z.object(settleResults).register(components, {
   id: 'SettleAnswer',
-  description: 'What became of each receipt; at least one is ok.',
+  description: 'The outcome of each receipt; at least one is ok.',
   examples: {
     released: { results: [{ ...exampleResult, outcome: 'released' }], failed: 0 },
     extended: {
@@ -173,10 +176,10 @@ export const settleAnswer = z.object(settleResults).register(components, {
 
 export const received = z
   .object({
-    messages: z.array(message).describe('Empty when none came in time.'),
+    messages: z.array(message).describe('Empty when there was no message in time.'),
     acknowledged: z
       .array(acknowledgeResult)
-      .describe('What became of the receipts that came along, in the order of the request.'),
+      .describe('Outcomes of the receipts in `acknowledge`, in the order of the request.'),
   })
   .register(components, {
     id: 'Received',

@@ -47,21 +47,23 @@ const fields = strict({
   body_encoding: z
     .enum(['utf8', 'base64'], { error: 'must be "utf8" or "base64"' })
     .optional()
-    .describe('How `body` is written here; `utf8` by default.'),
-  content_type: mediaType.nullish().describe('A media type, handed out with the message.'),
+    .describe('The encoding of `body`; `utf8` by default.'),
+  content_type: mediaType.nullish().describe('A media type, delivered with the message.'),
   attributes: attributes
     .nullish()
     .describe(
-      `Names and texts beside the body, ${limits.attributesBytesMax} bytes together. Names may not differ in case alone.`,
+      `Named texts beside the body, ${limits.attributesBytesMax} bytes together. Two names must not differ in case only.`,
     ),
-  ordering_key: orderingKey.nullish().describe('Kept, and handed out with the message.'),
+  ordering_key: orderingKey.nullish().describe('Stored and delivered with the message.'),
   dedupe_key: dedupeKey
     .nullish()
-    .describe("Within the topic's window, the same key from the same publisher is the same message."),
+    .describe(
+      "Makes the publish repeatable: within the topic's window, the same key of the same publisher is the same message.",
+    ),
   delay_seconds: delaySeconds.optional().describe('Seconds until the message enters the log.'),
   deliver_at: deliverAt
     .optional()
-    .describe('When the message enters the log, at most a year ahead. Not beside `delay_seconds`.'),
+    .describe('When the message enters the log, at most a year ahead. Not together with `delay_seconds`.'),
 });
 
 const newMessage = fields.transform((message, context): NewMessage => {

@@ -9,7 +9,7 @@ const MESSAGE_ID_CHARACTERS_MAX = 128;
 const PRINCIPAL_CHARACTERS_MAX = 256;
 
 export const limit = written(wholeNumber(1, limits.pageItemsMax).default(limits.pageItemsDefault)).describe(
-  'How many items at most.',
+  'The most items.',
 );
 export const after = 'The `next` of the page before; without it, the first page.';
 const afterNumber = written(wholeNumber(0, Number.MAX_SAFE_INTEGER)).optional().describe(after);
@@ -19,10 +19,10 @@ export const namePageQuery = strict({ limit, after: name.optional().describe(aft
 export const acknowledgmentsQuery = strict({
   limit,
   after: afterNumber,
-  from: timeText.optional().describe('Only what was acknowledged at this time or later.'),
-  until: timeText.optional().describe('Only what was acknowledged before this time.'),
-  message_id: text(MESSAGE_ID_CHARACTERS_MAX).optional().describe('Only this message.'),
-  acknowledged_by: text(PRINCIPAL_CHARACTERS_MAX).optional().describe('Only what this principal acknowledged.'),
+  from: timeText.optional().describe('Only acknowledgments at this time or later.'),
+  until: timeText.optional().describe('Only acknowledgments before this time.'),
+  message_id: text(MESSAGE_ID_CHARACTERS_MAX).optional().describe('Only acknowledgments of this message.'),
+  acknowledged_by: text(PRINCIPAL_CHARACTERS_MAX).optional().describe('Only acknowledgments of this principal.'),
 }).transform(({ message_id: messageId, acknowledged_by: acknowledgedBy, ...page }) => ({
   ...page,
   messageId,
@@ -35,5 +35,5 @@ export const deadLettersQuery = strict({
   reason: z
     .enum(deadLetterReasons, { error: `must be one of ${deadLetterReasons.join(', ')}` })
     .optional()
-    .describe('Only what was set aside for this reason.'),
+    .describe('Only those with this reason.'),
 });

@@ -17,20 +17,21 @@ export const idempotencyKey = z
   .string()
   .regex(idempotencyKeyPattern)
   .optional()
-  .describe('A key of your own, by which a repetition of this call is known.')
+  .describe('A key of your choice that identifies repetitions of this call.')
   .meta({ examples: ['batch-000917'] });
 
 /** Of a receive that may be repeated when its answer got lost, and what comes of it. */
 export const repeatableHeaders = z.object({ 'Idempotency-Key': idempotencyKey });
 export const REPEATED =
-  'With an `Idempotency-Key`, a lost answer can be asked for again: what is still outstanding of the same delivery comes ' +
-  'once more, with the same receipts and a new visibility timeout. While the first call still waits, the second takes ' +
-  'its place and the first is answered empty. Once everything is settled or expired, the key is free.';
+  'With an `Idempotency-Key`, a call whose answer was lost can be repeated: the messages of the same delivery that are not ' +
+  'settled come again, with the same receipts and a new visibility timeout. While the first call ' +
+  'still waits, the second one replaces it, and the first gets an empty answer. When everything is ' +
+  'settled or expired, the key is free.';
 
 export const location = z.object({
   Location: z
     .string()
-    .describe('The path of what was created.')
+    .describe('The path of the new resource.')
     .meta({ examples: ['/v1/topics/payments'] }),
 });
 
@@ -40,19 +41,23 @@ export const rateLimitHeaders = z.object({
     .string()
     .optional()
     .describe(
-      'How many calls (`q`) the key may make at once after a rest, and in how many seconds (`w`) that many more.',
+      'How many calls (`q`) the key can make at once after a pause, and after how many seconds (`w`) as ' +
+        'many again.',
     )
     .meta({ examples: ['"key";q=2000;w=2'] }),
   RateLimit: z
     .string()
     .optional()
-    .describe('How many calls (`r`) the key may make at once now, and in how many seconds (`t`) the whole quota again.')
+    .describe(
+      'How many calls (`r`) the key can make at once now, and after how many seconds (`t`) it has the ' +
+        'whole quota again.',
+    )
     .meta({ examples: ['"key";r=1999;t=1'] }),
 });
 
 export const pageHeaders = z.object({
   'Content-Security-Policy': z
     .string()
-    .describe('A browser may show the page and do nothing else with it.')
+    .describe('A browser may display the page, and may load and run nothing.')
     .meta({ examples: ["default-src 'none'; style-src 'sha256-…'"] }),
 });

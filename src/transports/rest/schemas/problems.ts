@@ -14,10 +14,10 @@ const STATUS_MAX = 599;
 
 const problemFields = {
   type: z.string().describe('A URN that ends in the code.'),
-  title: z.string().describe('The code in words, for people.'),
+  title: z.string().describe('A short description of the code, for people.'),
   status: z.int().min(STATUS_MIN).max(STATUS_MAX).describe('The status of the answer.'),
-  detail: z.string().describe('What was wrong and what to do next, for people.'),
-  code: z.enum(problemCodes).describe('What was wrong, for programs. Codes never change their meaning.'),
+  detail: z.string().describe('What is wrong and what to do next, for people.'),
+  code: z.enum(problemCodes).describe('What is wrong, for programs. Codes never change their meaning.'),
 };
 
 export const problem = z
@@ -26,24 +26,24 @@ export const problem = z
     errors: z
       .array(
         z.object({
-          field: z.string().describe('Where, as in `messages[3].body`.'),
-          message: z.string().describe('What would be right, limit included.'),
+          field: z.string().describe('The path of the field, such as `messages[3].body`.'),
+          message: z.string().describe('What is allowed, with its limit.'),
         }),
       )
       .optional()
-      .describe('What is wrong with the request, field by field; the first 20.'),
+      .describe('What is wrong with the request, by field; at most 20 entries.'),
   })
-  .register(components, { id: 'Problem', description: 'What was wrong with a request.', examples: {} });
+  .register(components, { id: 'Problem', description: 'What is wrong with a request.', examples: {} });
 
 export const acknowledgeProblem = z.object({ ...problemFields, ...acknowledgeResults }).register(components, {
   id: 'AcknowledgeProblem',
-  description: 'Nothing was acknowledged, and why, receipt by receipt.',
+  description: 'No receipt was acknowledged; the reason is given for each.',
   examples: {},
 });
 
 export const settleProblem = z.object({ ...problemFields, ...settleResults }).register(components, {
   id: 'SettleProblem',
-  description: 'Nothing was settled, and why, receipt by receipt.',
+  description: 'No receipt was settled; the reason is given for each.',
   examples: {},
 });
 

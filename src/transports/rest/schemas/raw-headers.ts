@@ -25,7 +25,7 @@ const requestFields = {
     .meta({ examples: [60] }),
   'willcall-deliver-at': deliverAt
     .optional()
-    .describe('When the message enters the log, at most a year ahead. Not beside a delay.')
+    .describe('When the message enters the log, at most a year ahead. Not together with a delay.')
     .meta({ examples: ['2026-03-17T18:00:00Z'] }),
 };
 const attributeWords =
@@ -63,7 +63,7 @@ const outcomes = {
   'Willcall-Acknowledge-Outcomes': z
     .string()
     .optional()
-    .describe('Outcomes of the receipts that came along, in their order, separated by commas.')
+    .describe('Outcomes of the receipts in `acknowledge`, in their order, separated by commas.')
     .meta({ examples: ['acknowledged, superseded'] }),
 };
 
@@ -74,14 +74,14 @@ export const receivedRawHeaders = z.object({
     .describe('The id of the message.')
     .meta({ examples: [exampleIds.message] }),
   'Willcall-Sequence': count(1)
-    .describe('Its place in the log of the topic.')
+    .describe('The number of the message in its topic.')
     .meta({ examples: [1] }),
   'Willcall-Receipt': z
     .string()
-    .describe('To settle this delivery with.')
+    .describe('The receipt that settles this delivery.')
     .meta({ examples: [exampleIds.receipt] }),
   'Willcall-Attempt': count(1)
-    .describe('The how-manieth delivery, from 1.')
+    .describe('Number of this delivery of the message to the subscription, counting from 1.')
     .meta({ examples: [1] }),
   'Willcall-Published-At': instant.describe('When it entered the log.').meta({ examples: [exampleTimes.published] }),
   'Willcall-Visible-Until': instant
@@ -95,7 +95,7 @@ export const receivedRawHeaders = z.object({
   [ANY_ATTRIBUTE]: attribute,
   'Content-Security-Policy': z
     .string()
-    .describe("A publisher's content never runs as a page of this service.")
+    .describe("A browser does not run a publisher's content as a page of this service.")
     .meta({ examples: ["sandbox; default-src 'none'; frame-ancestors 'none'"] }),
   ...outcomes,
 });

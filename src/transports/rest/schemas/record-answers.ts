@@ -19,29 +19,32 @@ const nextNumber = count(1).nullable().describe('The `after` of the next page; n
 
 export const acknowledgment = z
   .object({
-    ack_no: count(1).describe('Its number in the ledger of the subscription: 1, 2, 3 … without gaps.'),
+    ack_no: count(1).describe('The number of the row in the ledger of the subscription: 1, 2, 3 … without gaps.'),
     message_id: z.string().describe('The message.'),
-    sequence: count(1).describe('Its place in the log of the topic.'),
-    generation: count(1).describe('Grows by one with each seek back.'),
+    sequence: count(1).describe('The number of the message in its topic.'),
+    generation: count(1).describe('Number of times the cursor was set back, plus one.'),
     revision: count().describe('0 for the message as published.'),
     body_sha256: digits(DIGEST_BYTES).describe('The SHA-256 digest of the body, in hexadecimal digits.'),
     body_bytes: count().describe('The length of the body.'),
     published_at: instant.describe('When the message entered the log.'),
-    delivery_no: count(1).describe('The delivery that it was acknowledged in.'),
-    delivered_at: instant.describe('When it was handed out.'),
-    attempt: count(1).describe('On which attempt.'),
+    delivery_no: count(1).describe('The number of the delivery whose receipt was acknowledged.'),
+    delivered_at: instant.describe('When the message was delivered.'),
+    attempt: count(1).describe('The number of the attempt.'),
     acknowledged_at: instant.describe('When it was acknowledged.'),
-    acknowledged_by: z.string().describe('By whom.'),
-    key_id: z.string().nullable().describe('With which key; null for the admin key.'),
-    published_by: z.string().nullable().describe('Who published it; null in rows from before this was kept.'),
-    reference: z.string().nullable().describe('The transaction number that the consumer gave.'),
+    acknowledged_by: z.string().describe('The principal that acknowledged it.'),
+    key_id: z.string().nullable().describe('The id of the key that signed; null for the admin key.'),
+    published_by: z
+      .string()
+      .nullable()
+      .describe('The principal that published it; null in rows from before this was stored.'),
+    reference: z.string().nullable().describe('The transaction number of the consumer.'),
     reference_salt: digits(SALT_BYTES)
       .nullable()
       .describe('16 random bytes that the commitment to the reference is made with; null without a reference.'),
     reference_digest: digits(DIGEST_BYTES)
       .nullable()
       .describe('The commitment to a reference that was erased: SHA-256 of the byte 2, the salt and the reference.'),
-    late: z.boolean().describe('Whether the visibility timeout was over already.'),
+    late: z.boolean().describe('True when the visibility timeout was already over.'),
   })
   .register(components, {
     id: 'Acknowledgment',
@@ -85,18 +88,18 @@ export const acknowledgmentPage = z
   });
 
 const failedAttempt = z.object({
-  attempt: count(1).describe('Which attempt.'),
+  attempt: count(1).describe('The number of the attempt.'),
   ended: z.enum(['expired', 'released', 'rejected']).describe('How it ended.'),
-  delivered_at: instant.describe('When the message was handed out.'),
+  delivered_at: instant.describe('When the message was delivered.'),
   ended_at: instant.describe('When the attempt ended.'),
-  ended_by: z.string().nullable().describe('Who ended it; null when its visibility timeout did.'),
+  ended_by: z.string().nullable().describe('Who ended it; null when its visibility timeout ended it.'),
   error: z
     .object({
       code: z.string().describe("The consumer's code."),
-      message: z.string().nullable().describe("The consumer's words."),
+      message: z.string().nullable().describe("The consumer's text."),
     })
     .nullable()
-    .describe('Why, in the words of the consumer.'),
+    .describe('The reason that the consumer gave.'),
 });
 
 /** `expired` stands for a range, which has no message of its own. */
@@ -104,16 +107,17 @@ const NULL_FOR_RANGE = 'null for an `expired` range.';
 
 export const deadLetter = z
   .object({
-    dead_letter_no: count(1).describe('Its number among the dead letters of the subscription.'),
+    dead_letter_no: count(1).describe('The number of the dead letter.'),
     reason: z
       .enum(deadLetterReasons)
       .describe(
-        'Why. `retention`: tried and failed, then too old; `expired`: messages that nobody collected within the retention.',
+        'The reason. `retention`: delivered and failed, then too old; `expired`: not collected within the ' +
+          'retention.',
       ),
-    dead_at: instant.describe('When it was set aside.'),
-    sequence: count(1).describe('Its place in the log; the first one of an `expired` range.'),
-    sequence_last: count(1).describe('The last one of an `expired` range, else the same.'),
-    message_count: count(1).describe('How many messages it stands for.'),
+    dead_at: instant.describe('When it became a dead letter.'),
+    sequence: count(1).describe('The sequence of the message; the first one of an `expired` range.'),
+    sequence_last: count(1).describe('The last sequence of an `expired` range; otherwise the same as `sequence`.'),
+    message_count: count(1).describe('Number of messages that it stands for.'),
     message_id: z.string().nullable().describe(`The message; ${NULL_FOR_RANGE}`),
     attempts: count().nullable().describe(`How often it was handed out; ${NULL_FOR_RANGE}`),
     ...messageContent,
@@ -124,7 +128,8 @@ export const deadLetter = z
   })
   .register(components, {
     id: 'DeadLetter',
-    description: 'A quarantined message with a full copy of it, or a range of messages that nobody collected.',
+    description:
+      'A message that was set aside, with a full copy, or a range of messages that were not collected ' + 'in time.',
     examples: {},
   });
 

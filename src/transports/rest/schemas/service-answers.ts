@@ -9,7 +9,7 @@ export const health = z
 
 export const readiness = z.object({ status: z.literal('ready').describe('Always `ready`.') }).register(components, {
   id: 'Readiness',
-  description: 'A service whose database answers too.',
+  description: 'A service whose database is available.',
   examples: { ready: { status: 'ready' } },
 });
 

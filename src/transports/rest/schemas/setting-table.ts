@@ -48,11 +48,20 @@ type AnswerFields<Table extends AnyTable, Names extends keyof Table & string> = 
   [Name in Names as SnakeCase<Name>]: Table[Name]['answer'];
 };
 
-/** `groupWords` has the words of each object that settings stand in. */
-export function requestShape<Table extends AnyTable>(table: Table, groupWords: Readonly<Record<string, string>> = {}) {
+/**
+ * `groupWords` describes each object that settings stand in; `defaults` go into the description.
+ */
+export function requestShape<Table extends AnyTable>(
+  table: Table,
+  groupWords: Readonly<Record<string, string>> = {},
+  defaults: { readonly [Name in keyof Table]?: unknown } = {},
+) {
   return arrange(
     table,
-    ({ request, words }) => request.optional().describe(words),
+    ({ request, words }, name) => {
+      const field = request.optional().describe(words);
+      return name in defaults ? field.meta({ ...field.meta(), default: defaults[name] }) : field;
+    },
     (shape, group) =>
       strict(shape)
         .optional()
@@ -77,13 +86,6 @@ export function toChanges<Settings>(table: SettingTable<Settings>, fields: objec
   return Object.fromEntries(changes);
 }
 
-/** For people: each setting's path and default. */
-export function listDefaults<Settings>(table: SettingTable<Settings>, defaults: Settings): string {
-  return Object.entries<Setting>(table)
-    .map(([name]) => `\`${settingPath(table, name).join('.')}\` ${JSON.stringify(defaults[name as keyof Settings])}`)
-    .join(', ');
-}
-
 /** Where the wire has the setting. */
 export function settingPath(table: Readonly<Record<string, Setting>>, name: string): readonly string[] {
   const within = table[name]?.within;
@@ -93,12 +95,12 @@ export function settingPath(table: Readonly<Record<string, Setting>>, name: stri
 /** Fields in the order of the table; a group stands where its first member does. */
 function arrange(
   table: AnyTable,
-  field: (setting: Setting) => z.ZodType,
+  field: (setting: Setting, name: string) => z.ZodType,
   group: (shape: Record<string, z.ZodType>, name: string) => z.ZodType,
 ): Record<string, z.ZodType> {
   const members = Map.groupBy(Object.entries(table), ([name, { within }]) => within ?? toSnakeCase(name));
   const shape = [...members].map(([wireName, settings]) => {
-    const fields = Object.fromEntries(settings.map(([name, setting]) => [toSnakeCase(name), field(setting)]));
+    const fields = Object.fromEntries(settings.map(([name, setting]) => [toSnakeCase(name), field(setting, name)]));
     const isGroup = settings.some(([, { within }]) => within !== undefined);
     return [wireName, isGroup ? group(fields, wireName) : fields[wireName]];
   });

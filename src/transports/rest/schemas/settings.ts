@@ -4,23 +4,23 @@ import { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
 import { type SubscriptionSettings, subscriptionDefaults } from '../../../domain/subscription.ts';
 import { type TopicSettings, topicDefaults } from '../../../domain/topic.ts';
-import { components } from './components.ts';
+import { components, WIRE_DEFAULT } from './components.ts';
 import { count, name, strict, time, wholeNumber } from './fields.ts';
-import { listDefaults, requestShape, type SettingTable, toChanges } from './setting-table.ts';
+import { requestShape, type SettingTable, toChanges } from './setting-table.ts';
 
 export const topicTable = {
   retentionSeconds: {
-    words: 'How long a message that somebody has not acknowledged is kept.',
+    words: 'How long a message is kept that some subscription has not settled.',
     request: wholeNumber(limits.retentionSecondsMin, limits.retentionSecondsMax),
     answer: count(),
   },
   retainAcknowledgedSeconds: {
-    words: 'How long a message that every subscription settled stays in the log.',
+    words: 'How long a message stays in the log after every subscription has settled it.',
     request: wholeNumber(0, limits.retentionSecondsMax),
     answer: count(),
   },
   expiredRetentionSeconds: {
-    words: 'How long messages that expired undelivered stay in the log.',
+    words: 'How long messages that expired undelivered stay in the log after that was recorded.',
     request: wholeNumber(0, limits.retentionSecondsMax),
     answer: count(),
   },
@@ -35,7 +35,7 @@ export const topicTable = {
     answer: count(1),
   },
   maxBacklog: {
-    words: 'The backlog beyond which no publish may bring any subscription; null is no bound.',
+    words: 'The largest backlog of any subscription that a publish may cause; null means no limit.',
     request: wholeNumber(1, limits.maxBacklogMax).nullable(),
     answer: count(1).nullable(),
   },
@@ -43,22 +43,22 @@ export const topicTable = {
 
 export const subscriptionTable = {
   visibilityTimeoutSeconds: {
-    words: 'How long a consumer has for a message before it goes to somebody else.',
+    words: 'How long a consumer has a message before it may be delivered to another one.',
     request: wholeNumber(limits.visibilityTimeoutSecondsMin, limits.visibilityTimeoutSecondsMax),
     answer: count(1),
   },
   delaySeconds: {
-    words: 'Messages become receivable when they are this old.',
+    words: 'The age at which messages become receivable.',
     request: wholeNumber(0, limits.subscriptionDelaySecondsMax),
     answer: count(),
   },
   maxAttempts: {
-    words: 'Failed attempts until a message is a dead letter.',
+    words: 'Number of failed attempts after which a message becomes a dead letter.',
     request: wholeNumber(1, limits.maxAttemptsMax),
     answer: count(1),
   },
   maxDeliveries: {
-    words: 'Deliveries, failed or not, until a message is a dead letter.',
+    words: 'Number of deliveries, failed or not, after which a message becomes a dead letter.',
     request: wholeNumber(1, limits.maxDeliveriesMax),
     answer: count(1),
   },
@@ -75,7 +75,7 @@ export const subscriptionTable = {
     within: 'retry' as const,
   },
   maxInFlight: {
-    words: 'Messages that may be in flight at once; null is no bound.',
+    words: 'Messages that may be in flight at once; null means no limit.',
     request: wholeNumber(1, limits.maxInFlightMax).nullable(),
     answer: count(1).nullable(),
   },
@@ -86,17 +86,18 @@ export const subscriptionGroups = {
   retry: 'The back-off after a failed attempt: it doubles from the shortest to the longest, with jitter.',
 } as const;
 export const START_WORDS =
-  'Where it begins to read: with the oldest message kept, with what comes, or with what was published from a time on.';
+  'Where it begins to read: at the oldest message kept, after the newest, or at the first message ' +
+  'published from a time on.';
 const AT_LEAST_ONE = { minProperties: 1 };
 
 const topicFields = strict(requestShape(topicTable));
 
 /** The body of PUT: every field has a default. */
-export const topicSettings = topicFields
+export const topicSettings = strict(requestShape(topicTable, {}, topicDefaults))
   .transform((fields) => toChanges<TopicSettings>(topicTable, fields))
   .register(components, {
     id: 'TopicSettings',
-    description: `Settings of a new topic; each has a default: ${listDefaults(topicTable, topicDefaults)}.`,
+    description: 'Settings of a new topic; each has a default.',
     examples: { defaults: {}, 'two weeks': { retention_seconds: 1_209_600 } },
   });
 /** The body of PATCH. */
@@ -106,7 +107,7 @@ export const topicChanges = topicFields
   .transform((fields) => toChanges<TopicSettings>(topicTable, fields))
   .register(components, {
     id: 'TopicChanges',
-    description: 'The settings to change, at least one; the others stay what they are.',
+    description: 'The settings to change, at least one; the others keep their values.',
     examples: { 'larger messages': { max_message_bytes: 4_194_304 } },
   });
 
@@ -122,9 +123,12 @@ type SubscriptionFields = z.output<typeof changeable>;
 export const subscriptionSettings = strict({
   topic: name
     .optional()
-    .describe('The topic to read, which must exist; without it the topic of the same name, created if need be.'),
-  start: start.optional().describe(START_WORDS),
-  ...changeableFields,
+    .describe(
+      'The topic to read, which must exist. Without it, the topic of the same name is used, and created ' +
+        'if necessary.',
+    ),
+  start: start.optional().meta({ description: START_WORDS, [WIRE_DEFAULT]: 'latest' }),
+  ...requestShape(subscriptionTable, subscriptionGroups, subscriptionDefaults),
 })
   .superRefine(refuseCrossedBackoffs)
   .transform(({ topic, start, ...fields }) => ({
@@ -134,9 +138,7 @@ export const subscriptionSettings = strict({
   }))
   .register(components, {
     id: 'SubscriptionSettings',
-    description:
-      'Settings of a new subscription; each has a default: `start` "latest", ' +
-      `${listDefaults(subscriptionTable, subscriptionDefaults)}.`,
+    description: 'Settings of a new subscription; each has a default.',
     examples: {
       'a plain queue': {},
       'of a topic': { topic: 'payments', visibility_timeout_seconds: 60, max_attempts: 5 },
@@ -151,7 +153,7 @@ export const subscriptionChanges = changeable
   .register(components, {
     id: 'SubscriptionChanges',
     description:
-      'The settings to change, at least one; the others stay what they are. `topic` and `start` cannot change.',
+      'The settings to change, at least one; the others keep their values. `topic` and `start` cannot ' + 'be changed.',
     examples: { 'a bound': { max_in_flight: 500 }, 'no bound': { max_in_flight: null } },
   });
 
