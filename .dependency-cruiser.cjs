@@ -41,9 +41,9 @@ module.exports = {
     ),
     forbid(
       'embedded-stands-alone',
-      'Our own PostgreSQL process is started before there is a store: it knows roles and errors of the schema alone.',
+      'Our own PostgreSQL process is started before there is a store: it knows roles, sessions and errors alone.',
       { path: '^src/embedded/' },
-      { path: '^src/', pathNot: '^src/(embedded|domain|store/schema)/' },
+      { path: '^src/', pathNot: '^src/(embedded|domain|store/(schema|postgres))/' },
     ),
     forbid(
       'engine-knows-store-and-domain',

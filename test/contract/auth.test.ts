@@ -45,8 +45,24 @@ describe('the admin key', () => {
     expect(JSON.stringify(json)).not.toContain(adminKey.slice(0, 10));
   });
 
-  it.each(['/v1/nothing', '/', '/v1/topics/a?x=1'])('is asked for before anything is said about %s', async (path) => {
+  it.each(['/v1/topics', '/v1/topics/a?x=1'])('is asked for before anything is said about %s', async (path) => {
     expect((await service.client.call('GET', path, { key: null })).status).toBe(401);
+  });
+
+  it.each(['/v1/nothing', '/favicon.ico', '/healthz/', '//'])(
+    'is not asked for where there is nothing: %s',
+    async (path) => {
+      const { status, headers, json } = await service.client.call('GET', path, { key: null });
+      expect([status, json.code]).toEqual([404, 'not_found']);
+      // A browser would ask its user for a password.
+      expect(headers).not.toHaveProperty('www-authenticate');
+    },
+  );
+
+  it('is not asked for by a method that a path does not know', async () => {
+    const { status, headers } = await service.client.call('POST', '/healthz', { key: null });
+    expect([status, headers.allow]).toEqual([405, 'GET, HEAD']);
+    expect(headers).not.toHaveProperty('www-authenticate');
   });
 
   it('is asked for before a body is read', async () => {

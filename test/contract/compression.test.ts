@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Client, Problem, Published } from '../support/client.ts';
@@ -32,6 +33,42 @@ describe('a compressed request', () => {
     expect(received[1]?.content_type).toBe('application/xml');
   });
 
+  it.each(['GZIP', 'x-gzip', 'X-GZIP', ' gzip '])('may name its coding so: %s', async (coding) => {
+    const topic = await client.freshSubscription();
+    const { status } = await publishRaw(topic, gzipSync('hello'), { 'content-encoding': coding });
+    expect(status).toBe(201);
+    expect((await client.receive(topic)).map(({ body }) => body)).toEqual(['hello']);
+  });
+
+  it.each([
+    ['raw', '/messages/raw', {}, 10 * MIB, 0],
+    ['of JSON', '/messages', json, 16 * MIB, 1],
+  ])('%s may be as large as any, also where gzip makes it larger', async (_, path, headers, limit, isJson) => {
+    const topic = client.freshName('t');
+    await client.call('PUT', `/v1/topics/${topic}`, { json: { max_message_bytes: 10 * MIB } });
+    const noise = randomBytes(limit);
+    const list = { messages: [{ body: noise.subarray(0, 6 * MIB).toString('base64'), body_encoding: 'base64' }] };
+    const bytes = isJson === 1 ? Buffer.from(JSON.stringify(list).padEnd(limit)) : noise;
+    // Level 0 stores: more bytes than before.
+    const packed = gzipSync(bytes, { level: 0 });
+    expect(packed.length).toBeGreaterThan(limit);
+    const call = (sent: Buffer) =>
+      client.call('POST', `/v1/topics/${topic}${path}`, { bytes: sent, headers: { ...headers, ...gzip } });
+    expect((await call(packed)).status).toBe(201);
+    const larger = gzipSync(Buffer.concat([bytes, Buffer.from(' ')]), { level: 0 });
+    expect((await call(larger)).status).toBe(413);
+  });
+
+  it('that inflates to nothing, however much arrives, is refused', async () => {
+    const topic = await client.freshSubscription();
+    // Members of gzip that are empty, 20 bytes each.
+    const empty = gzipSync('');
+    const bytes = Buffer.alloc(Math.ceil((33 * MIB) / empty.length) * empty.length, empty);
+    const { status } = await publishRaw(topic, bytes.subarray(0, 33 * MIB), gzip).catch(() => ({ status: 413 }));
+    expect(status).toBe(413);
+    expect(await client.receive(topic)).toEqual([]);
+  });
+
   it('counts inflated: a bomb is refused when it passes the limit, and the connection serves on', async () => {
     const topic = await client.freshSubscription();
     const bomb = gzipSync(Buffer.alloc(200 * MIB));
@@ -51,16 +88,19 @@ describe('a compressed request', () => {
     const whole = gzipSync(Buffer.from('whole'.repeat(100)));
     for (const bytes of [Buffer.from('not gzip'), whole.subarray(0, whole.length - 9)]) {
       const { status, json: problem } = await publishRaw(topic, bytes, gzip);
-      expect([status, problem.code]).toEqual([400, 'malformed_request']);
+      expect([status, problem.code]).toEqual([400, 'malformed_body']);
+      expect(problem.title).toBe('The body cannot be inflated');
     }
     expect(await client.receive(topic)).toEqual([]);
   });
 
   it.each(['br', 'deflate', 'zstd', 'compress', 'gzip, gzip', 'x'])('in %s is refused by name', async (encoding) => {
     const topic = await client.freshSubscription();
-    const { status, json: problem } = await publishRaw(topic, Buffer.from('x'), { 'content-encoding': encoding });
+    const encoded = { 'content-encoding': encoding };
+    const { status, headers, json: problem } = await publishRaw(topic, Buffer.from('x'), encoded);
     expect([status, problem.code]).toEqual([415, 'unsupported_media_type']);
     expect(problem.detail).toContain(`${encoding} is not known here: send gzip`);
+    expect(headers['accept-encoding']).toBe('gzip');
   });
 });
 
@@ -83,6 +123,36 @@ describe('an answer', () => {
     expect(plain.headers['content-encoding']).toBeUndefined();
     const small = await client.call('GET', `/v1/topics/${topic}`, { headers: { 'accept-encoding': 'gzip' } });
     expect(small.headers['content-encoding']).toBeUndefined();
+  });
+
+  it.each(['gzip;q=0, *', 'identity', 'gzip;q=0.5, identity;q=1'])(
+    'is not compressed where the client asks so: %s',
+    async (accepted) => {
+      const topic = await client.freshSubscription();
+      await client.publish(topic, 'a line of text\n'.repeat(2000));
+      const options = { json: { wait_seconds: 0 }, headers: { 'accept-encoding': accepted } };
+      const { headers } = await client.call('POST', `/v1/subscriptions/${topic}/receive`, options);
+      expect(headers['content-encoding']).toBeUndefined();
+      expect(headers.vary).toMatch(/accept-encoding/i);
+    },
+  );
+
+  it.each([
+    ['one', undefined],
+    ['one', 'text/plain'],
+    ['many '.repeat(10_000), undefined],
+    ['', undefined],
+  ])('with a raw message keeps its length: %.6s of type %s', async (body, type) => {
+    const topic = await client.freshSubscription();
+    await publishRaw(topic, Buffer.from(body), type === undefined ? {} : { 'content-type': type });
+    const { bytes, headers } = await client.call('POST', `/v1/subscriptions/${topic}/receive/raw`, {
+      json: { wait_seconds: 0 },
+      headers: { 'accept-encoding': 'gzip' },
+    });
+    expect(headers['content-type']).toBe(type);
+    expect(headers['content-length']).toBe(String(body.length));
+    expect(headers['content-encoding']).toBeUndefined();
+    expect(bytes.toString()).toBe(body);
   });
 
   it('with a raw message is the same bytes after inflation', async () => {

@@ -20,6 +20,13 @@ describe('the probes', () => {
     expect(headers['x-content-type-options']).toBe('nosniff');
   });
 
+  it.each(['/healthz?x=1', '/readyz?cache=buster&y', '/healthz?'])(
+    '%s is answered as without a query',
+    async (path) => {
+      expect((await service.client.call('GET', path, { key: null })).status).toBe(200);
+    },
+  );
+
   it('answer HEAD as well', async () => {
     const { status, bytes } = await service.client.call('HEAD', '/healthz', { key: null });
     expect([status, bytes.length]).toEqual([200, 0]);

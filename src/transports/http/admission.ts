@@ -1,6 +1,7 @@
 // Admission: what is checked of every request before its body is read, in this order: framing,
 // repeated headers, the key and its rate, the site of a browser's call, the right to the call, the
-// query, and room in the byte budget.
+// query, and room in the byte budget. An open call is asked for no key, and its
+// query is ignored: health checks and browsers add queries of their own.
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyContextConfig, FastifyReply, FastifyRequest } from 'fastify';
@@ -33,8 +34,7 @@ export function admitRequest(
   if (fault !== null) throw fault;
   refuseRepeatedHeaders(request.raw);
   const { config } = request.routeOptions;
-  if (config.open === true) {
-    refuseQuery(request, config);
+  if (config.open === true || request.is404) {
     reserveBytes(request, byteBudget);
     return undefined;
   }
@@ -60,7 +60,7 @@ function admitCaller(request: FastifyRequest, access: Access, operation: Operati
 
 /** A query that no code reads must not look as if it had an effect. */
 function refuseQuery(request: FastifyRequest, config: FastifyContextConfig): void {
-  if (config.query !== true && !request.is404 && queryOf(request) !== '') {
+  if (config.query !== true && queryOf(request) !== '') {
     throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);
   }
 }

@@ -1,60 +1,136 @@
-// Reads the body of a request as bytes, whatever its type; a route that wants JSON parses it
-// itself. What has arrived is counted in the byte budget chunk by chunk, inflated, and the reading
-// ends as soon as it is too much.
+// Reads the body of a request as bytes, inflated, whatever its type; a route that wants JSON parses
+// it itself. Bytes are counted in the byte budget as they come, inflated, and the reading ends as
+// soon as they are too many.
 
 import type { Readable } from 'node:stream';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import type { FastifyRequest } from 'fastify';
 import { limits } from '../../domain/limits.ts';
+import { readContentCoding } from './codings.ts';
 import { HttpFault } from './faults.ts';
 
-/**
- * `receivedEncodedLength` is on a stream that inflates: how much arrived before it was inflated.
- */
-type Payload = Readable & { readonly receivedEncodedLength?: number };
 type Done = (error: Error | null, body?: Buffer) => void;
 
+/**
+ * Compressed bytes that inflate to one byte, at most: what does not shrink grows by five bytes per
+ * block, and blocks may be short or empty. The limit of the inflated bytes is the one that counts.
+ */
+const ENCODED_PER_INFLATED = 2;
+const ENCODED_BYTES_MIN = 1024;
+
 /** A parser of Fastify's. */
-export function readBody(request: FastifyRequest, payload: Payload, done: Done): void {
-  const bytesMax = request.routeOptions.bodyLimit ?? limits.requestBytesMax;
-  const announced = request.headers['content-length'] === undefined ? null : Number(request.headers['content-length']);
-  if (announced !== null && announced > bytesMax) {
-    done(tooLarge(bytesMax));
-    return;
+export function readBody(request: FastifyRequest, payload: Readable, done: Done): void {
+  const coding = readContentCoding(request.headers['content-encoding']);
+  if (coding === 'identity' || coding === 'gzip') new BodyReader(request, payload, done).start();
+  else done(createUnknownCoding(coding));
+}
+
+class BodyReader {
+  readonly #request: FastifyRequest;
+  readonly #payload: Readable;
+  readonly #done: Done;
+  /** Null for a body that is not compressed. */
+  readonly #inflater: Gunzip | null;
+  readonly #bytesMax: number;
+  readonly #arrivedMax: number;
+  #arrived = 0;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #over = false;
+
+  constructor(request: FastifyRequest, payload: Readable, done: Done) {
+    this.#request = request;
+    this.#payload = payload;
+    this.#done = done;
+    const isGzip = readContentCoding(request.headers['content-encoding']) === 'gzip';
+    this.#inflater = isGzip ? createGunzip() : null;
+    this.#bytesMax = request.routeOptions.bodyLimit ?? limits.requestBytesMax;
+    this.#arrivedMax = isGzip ? ENCODED_PER_INFLATED * this.#bytesMax + ENCODED_BYTES_MIN : this.#bytesMax;
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
-  const end = (error: Error | null): void => {
-    payload.off('data', onData).off('end', onEnd).off('error', end);
-    // The rest is read and dropped, so that a client that is still sending comes to read the
-    // answer.
-    payload.on('error', ignore).resume();
-    if (error !== null) done(error);
-    else done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
+
+  start(): void {
+    const announced = readLength(this.#request);
+    if (announced !== null && announced > this.#arrivedMax) {
+      this.#end(createTooLarge(this.#bytesMax));
+      return;
+    }
+    this.#payload.on('data', this.#onArrived).on('error', this.#onError);
+    (this.#inflater ?? this.#payload).on('data', this.#onData).on('end', this.#onEnd);
+    if (this.#inflater === null) return;
+    this.#inflater.on('error', () => this.#end(createUndecodable()));
+    this.#payload.pipe(this.#inflater);
+  }
+
+  readonly #onArrived = (chunk: Buffer): void => {
+    this.#arrived += chunk.length;
+    if (this.#arrived > this.#arrivedMax) this.#end(createTooLarge(this.#bytesMax));
   };
-  const onData = (chunk: Buffer): void => {
-    length += chunk.length;
-    const arrived = payload.receivedEncodedLength ?? 0;
-    if (length > bytesMax || arrived > bytesMax) {
-      end(tooLarge(bytesMax));
+
+  readonly #onError = (error: Error): void => this.#end(error);
+
+  readonly #onEnd = (): void => {
+    const announced = readLength(this.#request);
+    const isWhole = announced === null || this.#arrived === announced;
+    this.#end(isWhole ? null : createTooShort());
+  };
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#over) return;
+    this.#length += chunk.length;
+    if (this.#length > this.#bytesMax) {
+      this.#end(createTooLarge(this.#bytesMax));
       return;
     }
     try {
-      request.reservation?.take(chunk.length);
-      chunks.push(chunk);
+      this.#request.reservation?.take(chunk.length);
+      this.#chunks.push(chunk);
     } catch (error) {
-      end(error as Error);
+      this.#end(error as Error);
     }
   };
-  const onEnd = (): void => {
-    const whole = announced === null || (payload.receivedEncodedLength || length) === announced;
-    end(whole ? null : new HttpFault('malformed_request', 'The body ended before the length that was announced.'));
-  };
-  payload.on('data', onData).on('end', onEnd).on('error', end).resume();
+
+  #end(error: Error | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    const chunks = this.#chunks;
+    // What outlives the reading, perhaps by half a minute, does not hold what was read.
+    this.#chunks = [];
+    this.#payload.off('data', this.#onArrived).off('data', this.#onData).off('end', this.#onEnd);
+    this.#payload.off('error', this.#onError);
+    if (this.#inflater !== null) {
+      this.#payload.unpipe(this.#inflater);
+      this.#inflater.destroy();
+    }
+    // The rest is read and dropped, so that a client that is still sending comes to read the
+    // answer; it is not inflated.
+    this.#payload.on('error', ignore).resume();
+    if (error !== null) this.#done(error);
+    else this.#done(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, this.#length));
+  }
 }
 
-/** Not a closure: what outlives the reading must not hold what was read. */
 function ignore(): void {}
 
-function tooLarge(bytesMax: number): HttpFault {
+/** The length that the request announces; null without one. */
+function readLength({ headers }: FastifyRequest): number | null {
+  const length = headers['content-length'];
+  return length === undefined ? null : Number(length);
+}
+
+function createTooLarge(bytesMax: number): HttpFault {
   return new HttpFault('payload_too_large', `A request here has at most ${bytesMax} bytes: send less at a time.`);
+}
+
+function createTooShort(): HttpFault {
+  return new HttpFault('malformed_request', 'The body ended before the length that was announced.');
+}
+
+function createUndecodable(): HttpFault {
+  return new HttpFault('malformed_body', 'The body is not the whole gzip that its Content-Encoding announces.');
+}
+
+function createUnknownCoding(coding: string): HttpFault {
+  const detail = `Content-Encoding ${coding} is not known here: send gzip or none.`;
+  // RFC 9110, section 15.5.16: the answer says what would be taken.
+  return new HttpFault('unsupported_media_type', detail, { 'accept-encoding': 'gzip' });
 }

@@ -28,7 +28,7 @@ const NO_KEY = '';
 export function reserveBytes(request: FastifyRequest, byteBudget: Pick<ByteBudget, 'reserve'>): void {
   const { whenFull, open } = request.routeOptions.config;
   if (whenFull === 'exempt') return;
-  const owner = open === true ? NO_KEY : (request.access?.keyId ?? null);
+  const owner = open === true || request.is404 ? NO_KEY : (request.access?.keyId ?? null);
   request.reservation = byteBudget.reserve(owner, { usesReserve: whenFull === 'usesReserve' });
   request.answer?.hold(request.reservation);
 }

@@ -1,25 +1,40 @@
-// Compression in both directions, by gzip alone, which every client has. A compressed body is
-// inflated before it is read and counts inflated: one that would become larger than its limit is
-// refused before it is whole. Answers are compressed where the client asks and it is worth the
-// work.
+// Compression of answers, where the client accepts it and the saving is worth the work. Streams are
+// left alone, and so is every answer whose type is unknown or is compressed already.
 
-import compress from '@fastify/compress';
-import type { FastifyInstance } from 'fastify';
-import { HttpFault } from './faults.ts';
+import { gzip } from 'node:zlib';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { acceptsGzip } from './codings.ts';
 
-/** Below this the headers outweigh what is saved. */
+/** Smaller answers are mostly headers. */
 const ANSWER_BYTES_MIN = 2048;
+/** A raw message may be of any type. */
+const COMPRESSIBLE = /^(text\/|application\/(json|xml)|[^;]+\+(json|xml)\s*(;|$))/i;
 
-/** Attaches to the routes of the scope that are registered after it has been loaded. */
+/** Adds compression to the answers of a scope. */
 export function addCompression(scope: FastifyInstance): void {
-  scope.register(compress, {
-    global: true,
-    threshold: ANSWER_BYTES_MIN,
-    encodings: ['gzip'],
-    requestEncodings: ['gzip', 'identity'],
-    // A raw message may be of any type; types that are compressed already are left alone.
-    customTypes: /^(text\/|application\/(json|problem\+json|xml)|.*\+(json|xml)(;|$))/,
-    onUnsupportedRequestEncoding: (encoding) =>
-      new HttpFault('unsupported_media_type', `Content-Encoding ${encoding} is not known here: send gzip or none.`),
+  scope.addHook('onSend', (request, reply, payload, done) => {
+    if (!isWorthCompressing(payload, reply)) {
+      done(null, payload);
+      return;
+    }
+    reply.header('vary', 'accept-encoding');
+    if (!acceptsGzip(request.headers['accept-encoding'])) {
+      done(null, payload);
+      return;
+    }
+    gzip(payload, (error, compressed) => {
+      if (error === null) {
+        reply.header('content-encoding', 'gzip').header('content-length', compressed.length);
+        done(null, compressed);
+      } else {
+        done(error);
+      }
+    });
   });
+}
+
+function isWorthCompressing(payload: unknown, reply: FastifyReply): payload is string | Buffer {
+  const isWhole = typeof payload === 'string' || Buffer.isBuffer(payload);
+  if (!isWhole || Buffer.byteLength(payload) < ANSWER_BYTES_MIN) return false;
+  return COMPRESSIBLE.test(String(reply.getHeader('content-type') ?? ''));
 }

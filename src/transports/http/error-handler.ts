@@ -3,7 +3,8 @@
 import { finished } from 'node:stream/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../../domain/logger.ts';
-import { type RenderedFault, type RenderFault, readFault } from './faults.ts';
+import { HttpFault, type RenderedFault, type RenderFault, readFault } from './faults.ts';
+import { describeRequest, logRequest } from './request-log.ts';
 
 /** A client that is still sending reads the answer only if its connection is not cut meanwhile. */
 const LINGER_MS = 2000;
@@ -20,18 +21,17 @@ export function createErrorHandler(renderFault: RenderFault, logger: Logger) {
     }
     // A body that is not read to its end ends the connection.
     if (reply.getHeader('connection') === 'close' && !request.raw.complete) await readToEnd(request);
-    return sendFault(reply, renderFault(fault));
+    if (error instanceof HttpFault) reply.headers(error.headers);
+    request.faultCode = fault.code;
+    // What is refused before it is counted has no other line.
+    if (request.answer === null) reply.raw.once('finish', () => logRequest(logger, reply, false));
+    return sendFault(reply, renderFault(fault, request.id));
   };
 }
 
 /** Answers with a rendered fault. */
 export function sendFault(reply: FastifyReply, { status, headers, body }: RenderedFault): FastifyReply {
   return reply.code(status).headers(headers).send(body);
-}
-
-/** What a log line may say of a request: nothing that a client sent, but whose key it was. */
-export function describeRequest({ method, routeOptions, access }: FastifyRequest) {
-  return { method, route: routeOptions.url, principal: access?.principal, keyId: access?.keyId };
 }
 
 /** Work that was given up because the client has gone. */

@@ -11,6 +11,9 @@ export type HttpFaultCode =
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'malformed_request'
+  | 'malformed_body'
+  | 'not_implemented'
+  | 'precondition_failed'
   | 'cross_site'
   | 'headers_too_large'
   | 'request_timeout';
@@ -20,11 +23,14 @@ export type FaultCode = ErrorCode | HttpFaultCode;
 /** A fault of HTTP itself; thrown by HTTP transports alone. */
 export class HttpFault extends Error {
   readonly code: HttpFaultCode;
+  /** What HTTP asks of an answer with this fault, such as `Allow`. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: HttpFaultCode, message: string) {
+  constructor(code: HttpFaultCode, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.name = 'HttpFault';
     this.code = code;
+    this.headers = headers;
   }
 }
 
@@ -50,8 +56,8 @@ export interface RenderedFault {
   readonly body: string;
 }
 
-/** The error shape of a transport. */
-export type RenderFault = (fault: Fault) => RenderedFault;
+/** The error shape of a transport. The id is the request's, for the log and for support. */
+export type RenderFault = (fault: Fault, requestId: string) => RenderedFault;
 
 /** Makes a fault without fields. */
 export function createFault(code: FaultCode, detail: string): Fault {
@@ -84,10 +90,6 @@ function createInternalFault(): Fault {
 }
 
 function readFrameworkFault(error: unknown): Fault {
-  // What @fastify/compress adds to the fault of a body that it could not inflate.
-  if (error instanceof Error && 'decompressError' in error) {
-    return createFault('malformed_request', 'The body is not the whole gzip that its Content-Encoding announces.');
-  }
   switch ((error as { code?: unknown } | null)?.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return createFault(

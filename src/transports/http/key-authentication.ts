@@ -4,7 +4,7 @@
 
 import type { FastifyRequest } from 'fastify';
 import type { Access } from '../../domain/access.ts';
-import type { Credentials } from '../../domain/api-key.ts';
+import { type Credentials, readKey } from '../../domain/api-key.ts';
 import { WillcallError } from '../../domain/errors.ts';
 import type { Engine } from '../../engine/index.ts';
 import type { Authentication } from './transport.ts';
@@ -18,23 +18,31 @@ const REMEMBERED_CHARACTERS_MAX = 512;
 /** What a 401 asks for. */
 export const keyChallenge = ['Bearer realm="willcall"', 'Basic realm="willcall", charset="UTF-8"'];
 
+interface Presented {
+  /** Null for a header that holds none. */
+  readonly credentials: Credentials | null;
+  /** The id that they name, whether or not there is such a key; null where they name none. */
+  readonly keyId: string | null;
+}
+
 /** Authentication that remembers presented credentials for as long as its listener lives. */
 export function createKeyAuthentication(engine: Pick<Engine, 'authenticate'>): Authentication {
-  const presented = new Map<string, Credentials | null>();
+  const remembered = new Map<string, Presented>();
 
-  function recall({ headers }: FastifyRequest): Credentials | null {
+  function recall({ headers }: FastifyRequest): Presented {
     const header = headers.authorization ?? '';
-    const known = presented.get(header);
+    const known = remembered.get(header);
     if (known !== undefined) return known;
-    const credentials = readCredentials(header);
-    if (header.length > REMEMBERED_CHARACTERS_MAX) return credentials;
-    if (presented.size === 0) setTimeout(() => presented.clear(), REMEMBERED_MS).unref();
-    if (presented.size < REMEMBERED_MAX) presented.set(header, credentials);
-    return credentials;
+    const presented = readPresented(header);
+    if (header.length > REMEMBERED_CHARACTERS_MAX) return presented;
+    if (remembered.size === 0) setTimeout(() => remembered.clear(), REMEMBERED_MS).unref();
+    if (remembered.size < REMEMBERED_MAX) remembered.set(header, presented);
+    return presented;
   }
 
   function authenticate(request: FastifyRequest): Access | Promise<Access> {
-    const credentials = recall(request);
+    const { credentials, keyId } = recall(request);
+    request.presentedKeyId = keyId;
     if (credentials === null) {
       throw new WillcallError(
         'unauthenticated',
@@ -51,6 +59,11 @@ export function createKeyAuthentication(engine: Pick<Engine, 'authenticate'>): A
 function requireAccess(access: Access | null): Access {
   if (access !== null) return access;
   throw new WillcallError('unauthenticated', 'The key is not good here: it is wrong, expired or revoked.');
+}
+
+function readPresented(header: string): Presented {
+  const credentials = readCredentials(header);
+  return { credentials, keyId: credentials === null ? null : (readKey(credentials)?.id ?? null) };
 }
 
 function readCredentials(header: string): Credentials | null {

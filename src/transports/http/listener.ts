@@ -15,6 +15,8 @@ import { createKeyAuthentication } from './key-authentication.ts';
 import { addNotFoundHandler, collectMethods } from './not-found.ts';
 import { createOpenAnswers } from './open-answers.ts';
 import { renderProblem } from './problems.ts';
+import { readRequestId } from './request-id.ts';
+import { logRequest } from './request-log.ts';
 import { mountTransport, type ScopeDeps } from './scope.ts';
 import { HEADERS_BYTES_MAX, openServers, type Servers } from './servers.ts';
 import { defaultTimeouts, type Timeouts } from './timeouts.ts';
@@ -48,7 +50,7 @@ export interface HttpListener {
 export function createHttpListener(options: HttpListenerOptions): HttpListener {
   const { transports, engine, logger, byteBudget, host, port, timeouts = defaultTimeouts } = options;
   const { observer = silentObserver } = options;
-  const openAnswers = createOpenAnswers();
+  const openAnswers = createOpenAnswers(({ reply, isLost }) => logRequest(logger, reply, isLost));
   const findFramingFault = createFramingCheck();
   const app = createApplication(logger, findFramingFault);
   let servers: Servers | null = null;
@@ -97,6 +99,7 @@ function createApplication(logger: Logger, findFramingFault: FindFramingFault): 
   const handleError = createErrorHandler(renderProblem, logger);
   const app = fastify({
     bodyLimit: limits.requestBytesMax,
+    genReqId: readRequestId,
     // A hook of every scope refuses, in the error shape of its transport.
     return503OnClosing: false,
     routerOptions: {
@@ -105,7 +108,7 @@ function createApplication(logger: Logger, findFramingFault: FindFramingFault): 
       querystringParser: () => ({}),
     },
     frameworkErrors: (error, request, reply) => {
-      reply.headers(answerHeaders);
+      reply.headers(answerHeaders).header('x-request-id', request.id);
       // No hook is run for a request without a route.
       void handleError(findFramingFault(request.raw, reply) ?? error, request, reply);
     },
@@ -115,6 +118,8 @@ function createApplication(logger: Logger, findFramingFault: FindFramingFault): 
   app.decorateRequest('access', null);
   app.decorateRequest('answer', null);
   app.decorateRequest('reservation', null);
+  app.decorateRequest('faultCode', null);
+  app.decorateRequest('presentedKeyId', null);
   app.addHook('onRoute', ({ url, config }) => refuseUnguarded(url, config));
   return app;
 }

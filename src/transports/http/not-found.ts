@@ -1,7 +1,7 @@
 // Requests that match no operation: 405 with the methods that the path knows, or 404.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { sendProblem } from './problems.ts';
+import type { FastifyInstance } from 'fastify';
+import { HttpFault } from './faults.ts';
 
 /** The methods of every route by its path, collected as the routes are registered. */
 export type MethodsByUrl = ReadonlyMap<string, ReadonlySet<string>>;
@@ -19,15 +19,16 @@ export function collectMethods(app: FastifyInstance): MethodsByUrl {
 
 /** Answers in this scope what no route does. */
 export function addNotFoundHandler(scope: FastifyInstance, methodsByUrl: MethodsByUrl): void {
-  scope.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+  scope.setNotFoundHandler((request) => {
     const path = request.url.split('?', 1)[0] ?? '';
     for (const [url, methods] of methodsByUrl) {
       if (!matches(url, path)) continue;
       const allowed = [...methods].sort().join(', ');
-      reply.header('allow', allowed);
-      return sendProblem(reply, 'method_not_allowed', `${request.method} is not done here: use ${allowed}.`);
+      throw new HttpFault('method_not_allowed', `${request.method} is not done here: use ${allowed}.`, {
+        allow: allowed,
+      });
     }
-    return sendProblem(reply, 'not_found', 'There is nothing at this path: check its spelling and the version, /v1.');
+    throw new HttpFault('not_found', 'There is nothing at this path: check its spelling and the version, /v1.');
   });
 }
 

@@ -4,9 +4,9 @@
 // of a request is released, and work for a client that has gone is aborted. There are thousands
 // while receives are parked: one object each, and one listener per connection.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Reservation } from '../../engine/fair-use/byte-budget.ts';
 import { type CallerSignal, LightAbortSignal } from '../../engine/waiting/abort-signal.ts';
 
@@ -22,17 +22,17 @@ declare module 'fastify' {
 
 /** One answer under way. */
 export class OpenAnswer {
-  readonly response: ServerResponse;
+  readonly reply: FastifyReply;
   /** On the clock of `performance.now()`. */
-  readonly startedAt = performance.now();
+  readonly #startedAt = performance.now();
   #state: 'open' | 'written' | 'lost' = 'open';
   #reservation: Reservation | null = null;
   #signal: LightAbortSignal | null = null;
   #onLost: (() => void) | null = null;
   #endStream: (() => void) | null = null;
 
-  constructor(response: ServerResponse) {
-    this.response = response;
+  constructor(reply: FastifyReply) {
+    this.reply = reply;
   }
 
   /** Aborted when the connection ends before the last byte of the answer was written. */
@@ -54,6 +54,16 @@ export class OpenAnswer {
   ifLost(run: () => void): void {
     if (this.#state === 'lost') run();
     else this.#onLost = run;
+  }
+
+  /** How long it has been under way. */
+  get seconds(): number {
+    return (performance.now() - this.#startedAt) / 1000;
+  }
+
+  /** Whether the connection ended before the last byte was written. */
+  get isLost(): boolean {
+    return this.#state === 'lost';
   }
 
   /** Whether the answer has been declared a stream. */
@@ -96,7 +106,7 @@ export function openAnswerOf({ answer }: FastifyRequest): OpenAnswer {
 
 export interface OpenAnswers {
   /** Counts an answer until it is written out or its connection ends. */
-  add(request: IncomingMessage, response: ServerResponse): OpenAnswer;
+  add(reply: FastifyReply): OpenAnswer;
   /**
    * Whether one request of the connection is under way, and nothing of its answer was written yet.
    */
@@ -116,7 +126,8 @@ export interface OpenAnswers {
   cutAll(): void;
 }
 
-export function createOpenAnswers(): OpenAnswers {
+/** `onEnd` is called with each answer that is over. */
+export function createOpenAnswers(onEnd: (answer: OpenAnswer) => void): OpenAnswers {
   // By connection: of several answers that wait in line on one, only the first is notified of its
   // end.
   const openBySocket = new Map<Socket, OpenAnswer[]>();
@@ -125,6 +136,7 @@ export function createOpenAnswers(): OpenAnswers {
   let awaited = false;
   const end = (answer: OpenAnswer, state: 'written' | 'lost') => {
     answer.end(state);
+    onEnd(answer);
     open -= 1;
     if (awaited && open === 0) none.resolve();
   };
@@ -137,14 +149,15 @@ export function createOpenAnswers(): OpenAnswers {
   }
   function onFinish(this: ServerResponse): void {
     const ofSocket = openBySocket.get(this.req.socket) ?? [];
-    const index = ofSocket.findIndex(({ response }) => response === this);
+    const index = ofSocket.findIndex(({ reply }) => reply.raw === this);
     const [answer] = index === -1 ? [] : ofSocket.splice(index, 1);
     if (answer !== undefined) end(answer, 'written');
   }
   const openOn = (socket: Socket): OpenAnswer[] => openBySocket.get(socket) ?? [];
   return {
-    add({ socket }, response) {
-      const answer = new OpenAnswer(response);
+    add(reply) {
+      const { socket } = reply.request.raw;
+      const answer = new OpenAnswer(reply);
       open += 1;
       // No event would follow.
       if (socket.destroyed) {
@@ -158,16 +171,16 @@ export function createOpenAnswers(): OpenAnswers {
         openBySocket.set(socket, [answer]);
         socket.on('close', onClose);
       }
-      response.on('finish', onFinish);
+      reply.raw.on('finish', onFinish);
       return answer;
     },
     isUnanswered(socket) {
       const ofSocket = openOn(socket);
-      return ofSocket.length === 1 && ofSocket[0]?.response.headersSent === false;
+      return ofSocket.length === 1 && ofSocket[0]?.reply.raw.headersSent === false;
     },
     isAnswering(socket) {
       const ofSocket = openOn(socket);
-      return ofSocket.length > 1 || ofSocket.some(({ response }) => response.headersSent);
+      return ofSocket.length > 1 || ofSocket.some(({ reply }) => reply.raw.headersSent);
     },
     isStreaming(socket) {
       return openOn(socket).some(({ isStream }) => isStream);

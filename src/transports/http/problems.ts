@@ -30,8 +30,14 @@ export const problems = {
   malformed_request: {
     status: 400,
     title: 'The request is not well-formed HTTP',
-    when: 'not well-formed HTTP, or the body ended early or is not the gzip that it is said to be',
+    when: 'not well-formed HTTP, or the body ended early',
     detail: 'The body ended before the length that was announced.',
+  },
+  malformed_body: {
+    status: 400,
+    title: 'The body cannot be inflated',
+    when: 'the body is not the gzip that its `Content-Encoding` announces',
+    detail: 'The body is not the whole gzip that its Content-Encoding announces.',
   },
   unauthenticated: {
     status: 401,
@@ -163,17 +169,29 @@ export const problems = {
     when: 'a JSON call without `Content-Type: application/json`, or a `Content-Encoding` other than gzip',
     detail: 'The body here is JSON: send it with "Content-Type: application/json".',
   },
+  precondition_failed: {
+    status: 412,
+    title: 'It is not as the condition says',
+    when: 'what `If-Match` or `If-None-Match` asks for is not so; nothing was done',
+    detail: 'payments is not what If-Match says: get it again, and decide again.',
+  },
   headers_too_large: {
     status: 431,
     title: 'The request headers are too large',
     when: 'more than 2000 headers, or than 32 KiB of them',
-    detail: 'The headers of a request are at most 2000 and 32 KiB together.',
+    detail: 'A request has at most 2000 headers, of 32 KiB together.',
   },
   internal: {
     status: 500,
     title: 'Something went wrong inside',
     when: 'a fault of the service; its log says more',
     detail: 'The request failed inside the service, which has logged why.',
+  },
+  not_implemented: {
+    status: 501,
+    title: 'The method is not known',
+    when: 'no path knows the method; names of methods are in capitals',
+    detail: 'The method is not known here; names of methods are in capitals, such as POST.',
   },
   overloaded: {
     status: 503,
@@ -215,14 +233,17 @@ export function describeProblem(code: ProblemCode, detail: string, extension: ob
 }
 
 /** A fault as a problem document; the title stands in where there is no sentence. */
-export function renderProblem({ code, detail, fields, retryAfterSeconds }: Fault): RenderedFault {
+export function renderProblem(fault: Fault, requestId: string): RenderedFault {
+  const { code, detail, fields, retryAfterSeconds } = fault;
   const sentence = detail ?? `${problems[code].title}.`;
-  return render(describeProblem(code, sentence, fields.length > 0 ? { errors: fields } : {}), retryAfterSeconds);
+  const errors = fields.length > 0 ? { errors: fields } : {};
+  return render(describeProblem(code, sentence, { ...errors, request_id: requestId }), retryAfterSeconds);
 }
 
 /** Answers with a problem document, for a route whose answer is one with members of its own. */
 export function sendProblem(reply: FastifyReply, code: ProblemCode, detail: string, extension?: object): FastifyReply {
-  const { status, headers, body } = render(describeProblem(code, detail, extension), null);
+  const problem = describeProblem(code, detail, { ...extension, request_id: reply.request.id });
+  const { status, headers, body } = render(problem, null);
   return reply.code(status).headers(headers).send(body);
 }
 

@@ -10,7 +10,7 @@ import { answerHeaders } from './answer-headers.ts';
 import { readBody } from './body.ts';
 import { addAnswer } from './byte-budget.ts';
 import { addCompression } from './compression.ts';
-import { createErrorHandler, describeRequest } from './error-handler.ts';
+import { createErrorHandler } from './error-handler.ts';
 import type { OpenAnswers } from './open-answers.ts';
 import { renderProblem } from './problems.ts';
 import type { HttpTransport } from './transport.ts';
@@ -34,27 +34,20 @@ export function mountTransport(app: FastifyInstance, transport: HttpTransport, d
     addHooks(scope, transport, deps);
     scope.setErrorHandler(createErrorHandler(transport.renderFault ?? renderProblem, deps.logger));
     scope.addContentTypeParser(['application/json', '*'], readBody);
-    scope.addHook('onRoute', (route) => {
-      if (route.config?.stream === true) route.compress = false;
-    });
     if (transport.compression !== false) addCompression(scope);
-    // Compression attaches to routes as they are registered, and it is loaded by then.
-    scope.register((inner, _innerOptions, innerDone) => {
-      transport.mount(inner);
-      innerDone();
-    });
+    transport.mount(scope);
     done();
   });
 }
 
 function addHooks(scope: FastifyInstance, transport: HttpTransport, deps: ScopeDeps): void {
-  const { logger, observer, openAnswers, stallMs, isStopping } = deps;
+  const { observer, openAnswers, stallMs, isStopping } = deps;
   const authentication = transport.authentication ?? deps.authentication;
   const admission: AdmissionDeps = { ...deps, authentication };
   const headers = { ...answerHeaders, ...transport.headers };
   const socketTimeoutMs = transport.stallMs ?? stallMs;
   scope.addHook('onRequest', (request, reply, done) => {
-    reply.headers(headers);
+    reply.headers(headers).header('x-request-id', request.id);
     const { socket } = request.raw;
     if (socket.timeout !== socketTimeoutMs) socket.setTimeout(socketTimeoutMs);
     const fail = (error: unknown): void => {
@@ -68,7 +61,7 @@ function addHooks(scope: FastifyInstance, transport: HttpTransport, deps: ScopeD
       if (isStopping()) {
         throw new WillcallError('shutting_down', 'This instance is shutting down: send the request again.');
       }
-      request.answer = openAnswers.add(request.raw, reply.raw);
+      request.answer = openAnswers.add(reply);
       const admitted = admitRequest(request, reply, admission);
       if (admitted === undefined) done();
       else void admitted.then(() => done(), fail);
@@ -79,12 +72,11 @@ function addHooks(scope: FastifyInstance, transport: HttpTransport, deps: ScopeD
   scope.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, payload, done) => {
     addAnswer(request, reply, payload);
     if (isStopping()) reply.header('connection', 'close');
-    logger.debug({ ...describeRequest(request), status: reply.statusCode }, 'answered a request');
     observer.request({
       transport: transport.name,
       operation: request.routeOptions.config.operation ?? null,
       status: reply.statusCode,
-      seconds: request.answer === null ? 0 : (performance.now() - request.answer.startedAt) / 1000,
+      seconds: request.answer?.seconds ?? 0,
     });
     done();
   });

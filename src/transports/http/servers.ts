@@ -91,6 +91,9 @@ function createHttpServer({ timeouts, openAnswers, handle }: ServersOptions): Se
   // of its own.
   server.on('checkExpectation', handle);
   endStalled(server, openAnswers);
+  // A socket keeps the address that it was asked for once; of a closed one it can no longer be
+  // learnt.
+  server.on('connection', (socket) => void socket.remoteAddress);
   return server;
 }
 

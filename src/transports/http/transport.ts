@@ -19,8 +19,6 @@ declare module 'fastify' {
     open?: true;
     /** True: the route reads its query string; elsewhere a query is refused. */
     query?: true;
-    /** True: its answers are streams (`OpenAnswer.becomeStream`), never compressed. */
-    stream?: true;
   }
 }
 
@@ -53,7 +51,7 @@ export interface HttpTransport {
   readonly headers?: Readonly<Record<string, string>>;
   /** Absent: a key by Bearer or Basic. */
   readonly authentication?: Authentication;
-  /** False: bodies and answers are neither inflated nor compressed. */
+  /** False: answers are not compressed. */
   readonly compression?: false;
   /** Milliseconds without a byte in either direction until a request under way is given up. */
   readonly stallMs?: number;

@@ -21,6 +21,6 @@ export function createRestTransport(engine: Engine): HttpTransport {
   };
 }
 
-function renderFault(fault: Fault): RenderedFault {
-  return renderProblem(fault.error === null ? fault : { ...fault, ...writeSentence(fault.error) });
+function renderFault(fault: Fault, requestId: string): RenderedFault {
+  return renderProblem(fault.error === null ? fault : { ...fault, ...writeSentence(fault.error) }, requestId);
 }

@@ -1,11 +1,11 @@
 // What an answer under way holds is let go of once, however the answer ends.
 
-import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { OpenAnswer } from '../../../src/transports/http/open-answers.ts';
 
 function openHolding() {
-  const answer = new OpenAnswer({} as ServerResponse);
+  const answer = new OpenAnswer({} as FastifyReply);
   const state = { released: 0 };
   const release = (): void => {
     state.released += 1;

@@ -60,7 +60,7 @@ function addSecondRoutes(scope: FastifyInstance, onStream: (stream: Stream) => v
   scope.route({
     method: 'GET',
     url: '/second/stream',
-    config: { open: true, stream: true },
+    config: { open: true },
     handler: async (request, reply) => {
       const body = new PassThrough();
       const ended = Promise.withResolvers<void>();

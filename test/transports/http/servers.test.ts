@@ -36,7 +36,7 @@ const open = async (addresses: string[], { port = 0, timeouts = {} as Partial<Ti
     port,
     timeouts: { ...defaultTimeouts, ...timeouts },
     logger,
-    openAnswers: createOpenAnswers(),
+    openAnswers: createOpenAnswers(() => {}),
     handle: (_request, response) => void response.end('handled'),
   });
   return servers;

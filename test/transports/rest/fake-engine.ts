@@ -20,6 +20,8 @@ export interface FakeDoor {
   client: Client;
   /** The errors that were logged. */
   errors: unknown[];
+  /** What was logged at debug, without fields that are not set. */
+  lines: Record<string, unknown>[];
   stop(): Promise<void>;
 }
 
@@ -28,9 +30,10 @@ const adminKey = 'k'.repeat(32);
 /** Opens the real transports before an engine that knows these verbs alone. */
 export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts, observer?: Observer): Promise<FakeDoor> {
   const errors: unknown[] = [];
+  const lines: Record<string, unknown>[] = [];
   const ignore = () => {};
   const logger: Logger = {
-    debug: ignore,
+    debug: (fields, msg) => lines.push(JSON.parse(JSON.stringify({ ...fields, msg }))),
     info: ignore,
     warn: ignore,
     error: (fields) => errors.push('err' in fields ? fields.err : fields),
@@ -51,6 +54,7 @@ export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts, obse
     url,
     client,
     errors,
+    lines,
     stop: () => door.stop(),
   };
 }

@@ -9,6 +9,8 @@ import { referTo } from './json-schemas.ts';
 /** Sets of problems that many calls share, under the names of their components. */
 const shared: Readonly<Record<string, readonly ProblemCode[]>> = {
   BadRequest: ['invalid_request', 'malformed_request'],
+  BadRequestBody: ['invalid_request', 'malformed_request', 'malformed_body'],
+  NotImplemented: ['not_implemented'],
   Unauthorized: ['unauthenticated'],
   Forbidden: ['forbidden'],
   ForbiddenChange: ['forbidden', 'cross_site'],
@@ -27,10 +29,16 @@ const everywhere: readonly ProblemCode[] = [
   'invalid_request',
   'malformed_request',
   'request_timeout',
-  'unsupported_media_type',
   'headers_too_large',
   'internal',
   'shutting_down',
+];
+/** Of calls whose body is read, and which change something. */
+const withBody: readonly ProblemCode[] = [
+  'malformed_body',
+  'payload_too_large',
+  'unsupported_media_type',
+  'cross_site',
 ];
 const withKey: readonly ProblemCode[] = [
   'unauthenticated',
@@ -43,7 +51,14 @@ const withKey: readonly ProblemCode[] = [
 ];
 
 /** Answered before anybody knows whose call it is. */
-const beforeCounting: readonly ProblemCode[] = ['unauthenticated', 'request_timeout', 'headers_too_large'];
+const beforeCounting: readonly ProblemCode[] = [
+  'unauthenticated',
+  'not_found',
+  'method_not_allowed',
+  'not_implemented',
+  'request_timeout',
+  'headers_too_large',
+];
 
 /**
  * The components that calls refer to, and `NotFound` and `MethodNotAllowed`, which no call of its
@@ -63,7 +78,7 @@ export function describeProblemsOf(route: Route): Record<string, Response> {
   const { detailedProblems } = route.describe;
   const codes = new Set([...everywhere, ...route.describe.problems]);
   if (route.open !== true) for (const code of withKey) codes.add(code);
-  if (route.method !== 'GET') for (const code of ['payload_too_large', 'cross_site'] as const) codes.add(code);
+  if (route.method !== 'GET') for (const code of withBody) codes.add(code);
   const byStatus = Map.groupBy(
     problemCodes.filter((code) => codes.has(code)),
     (code) => problems[code].status,

@@ -18,6 +18,7 @@ const problemFields = {
   status: z.int().min(STATUS_MIN).max(STATUS_MAX).describe('The status of the answer.'),
   detail: z.string().describe('What is wrong and what to do next, for people.'),
   code: z.enum(problemCodes).describe('What is wrong, for programs. Codes never change their meaning.'),
+  request_id: z.string().optional().describe('The `X-Request-Id` of the answer.'),
 };
 
 export const problem = z
@@ -83,6 +84,13 @@ export const headersByStatus: Readonly<Record<number, z.ZodObject>> = {
       .string()
       .describe('The methods that the path knows.')
       .meta({ examples: ['GET, HEAD'] }),
+  }),
+  415: z.object({
+    'Accept-Encoding': z
+      .string()
+      .optional()
+      .describe('The content codings that are known, where another one was sent.')
+      .meta({ examples: ['gzip'] }),
   }),
   429: z.object({ 'Retry-After': retryAfter }),
   503: z.object({ 'Retry-After': retryAfter }),
