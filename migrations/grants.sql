@@ -12,6 +12,7 @@ grant select, insert, delete on
   to willcall_runtime;
 grant select, insert, update, delete on willcall.lease, willcall.deferred, willcall.scheduled, willcall.dead_letter
   to willcall_runtime;
+grant select, insert on willcall.clock_step to willcall_runtime;
 grant update (dead_letter_no) on willcall.failure to willcall_runtime;
 grant select on willcall.ledger_policy to willcall_runtime;
 -- So that a start can see that there is nothing to migrate.

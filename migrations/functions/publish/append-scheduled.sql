@@ -39,7 +39,7 @@ begin
   where m.topic_id = _topic_id
   order by m.seq desc
   limit 1;
-  _at := greatest(clock_timestamp(), _tail_at);
+  _at := willcall.log_time(_tail_at, clock_timestamp());
 
   with taken as (
     delete from willcall.scheduled s
@@ -62,6 +62,9 @@ begin
     n.ordering_key, n.body
   from numbered n;
   get diagnostics _appended = row_count;
+  if _appended > 0 then
+    perform willcall.note_clock_step('message', _topic_id, 0, coalesce(_tail, 0) + 1, _tail_at, _at);
+  end if;
   return _appended;
 end
 $$;

@@ -1,5 +1,6 @@
 -- publish_plain: appends the calls of many topics to their logs at once, for topics without a
--- backlog bound whose share has no delay, no dedupe key and no body that is too large. A topic that
+-- backlog bound whose share has no delay, no dedupe key and no body that is too large, and whose
+-- time is not ahead of the clock (clock.sql). A topic that
 -- it leaves out has no row in the answer; willcall.publish does it.
 -- Locks: topic, by id (take_locks). Indexes: topic_key; message_key backwards, for the tail. Group
 -- g is entries [_firsts[g], _lasts[g]]. Bodies come packed in one value: entry i is _body_bytes[i]
@@ -68,7 +69,7 @@ begin
       select msg.seq, msg.published_at from willcall.message msg where msg.topic_id = share.topic_id
       order by msg.seq desc limit 1
     ) tail on true
-    where entry.largest <= topic.max_message_bytes
+    where entry.largest <= topic.max_message_bytes and not willcall.is_ahead(tail.published_at, _now)
   ),
   appended as (
     insert into willcall.message (

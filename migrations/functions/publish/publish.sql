@@ -78,7 +78,8 @@ begin
   limit 1;
   first_seq := coalesce(_tail, 0) + 1;
   -- Taken after the lock, so that time never runs backwards in the log.
-  published_at := greatest(clock_timestamp(), _tail_at);
+  published_at := willcall.log_time(_tail_at, clock_timestamp());
+  perform willcall.note_clock_step('message', _topic_id, 0, first_seq, _tail_at, published_at);
   outcome := 'published';
   if _max_backlog is not null then
     select r.room, r.subscription into room, furthest_behind

@@ -106,7 +106,7 @@ begin
       order by due.available_at, due.seq
       limit 1
     ) due on true
-    where due.available_at is null or due.available_at > _now
+    where (due.available_at is null or due.available_at > _now) and not willcall.is_ahead(delivery.at, _now)
   ),
   -- Sizes alone: how much it is decides whether bodies are read at all.
   share as materialized (

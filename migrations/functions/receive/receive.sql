@@ -112,7 +112,7 @@ begin
   outcome := 'received';
   -- The clock decides what is due and when a lease ends; the log's own time never runs backwards.
   checked_at := clock_timestamp();
-  _at := greatest(checked_at, _tail.at);
+  _at := willcall.log_time(_tail.at, checked_at);
   deferred_drained := false;
   in_flight_full := false;
   lease_floor := _lease_floor;
@@ -185,20 +185,30 @@ begin
 
   end if;
   if _deferred_count < _wanted then
-    -- The limit applies before the delay is compared: time rises with seq, so a young message ends
-    -- the scan.
+    -- Up to the first young message. One that a clock stamped which was ahead is not young: it would
+    -- stop the subscription until the clock has caught up.
     select _seqs || array_agg(c.seq), _bytes || array_agg(c.body_bytes::bigint) into _seqs, _bytes
     from (
-      select m.seq, m.body_bytes, m.published_at
-      from willcall.message m
-      where m.topic_id = _topic_id and m.seq > _head
-      order by m.seq
-      limit _wanted - _deferred_count
+      select m.seq, m.body_bytes, min(m.seq) filter (
+          where _sub.delay_seconds > 0
+            and m.published_at > checked_at - _sub.delay_seconds * interval '1 second'
+            and not willcall.is_ahead(m.published_at, checked_at)
+        ) over () as young
+      from (
+        select m.seq, m.body_bytes, m.published_at
+        from willcall.message m
+        where m.topic_id = _topic_id and m.seq > _head
+        order by m.seq
+        limit _wanted - _deferred_count
+      ) m
     ) c
-    where _sub.delay_seconds = 0 or c.published_at <= checked_at - _sub.delay_seconds * interval '1 second';
+    where c.young is null or c.seq < c.young;
   end if;
   _count := coalesce(cardinality(_seqs), 0);
 
+  if _count > 0 then
+    perform willcall.note_clock_step('delivery', _topic_id, _subscription_id, _no + 1, _tail.at, _at);
+  end if;
   foreach _waiter in array _open loop
     exit when _from > _count or _spent >= _bytes_max;
     -- The first message is always handed out, then as many as fit.

@@ -100,7 +100,7 @@ begin
     ) tail on true
     cross join lateral (
       select clock.at, _now - sub.retention_seconds * interval '1 second' as too_old
-      from (select greatest(_now, tail.at) as at) clock
+      from (select willcall.log_time(tail.at, _now) as at) clock
     ) instant
     left join lateral (
       select delivery.delivery_no, delivery.at

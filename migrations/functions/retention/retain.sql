@@ -68,10 +68,15 @@ begin
   where m.topic_id = _topic_id and m.subscription_id = _subscription_id
   order by m.marked_at desc
   limit 1;
-  _at := greatest(clock_timestamp(), _tail.at);
+  _at := willcall.log_time(_tail.at, clock_timestamp());
   _too_old := clock_timestamp() - _topic.retention_seconds * interval '1 second';
 
   expired := willcall.expire_backlog(_topic_id, _subscription_id, _tail.delivery_no, _tail.head, _tail.generation, _at, _too_old);
+  if expired > 0 then
+    perform willcall.note_clock_step(
+      'delivery', _topic_id, _subscription_id, _tail.delivery_no + 1, _tail.at, _at
+    );
+  end if;
   _tail.head := _tail.head + expired;
   dead := willcall.dead_letter_overdue(_topic_id, _subscription_id, _mark.settled_seq, _tail.generation, _at, _too_old, _limit);
   if _mark.marked_at <= _at - interval '1 minute' then

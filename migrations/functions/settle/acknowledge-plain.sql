@@ -77,6 +77,7 @@ begin
       order by tail.ack_no desc
       limit 1
     ) tail on true
+    where not willcall.is_ahead(tail.acknowledged_at, _now)
   ),
   -- Each lease is read once: what is taken out of it, and what stays.
   share as materialized (

@@ -47,6 +47,7 @@ declare
   _tail bigint;
   _now timestamptz;
   _at timestamptz;
+  _tail_at timestamptz;
   _delivery record;
   _leased record;
   _done bigint[];
@@ -73,7 +74,7 @@ begin
     return;
   end if;
 
-  select a.ack_no, a.acknowledged_at into _tail, _at
+  select a.ack_no, a.acknowledged_at into _tail, _tail_at
   from willcall.acknowledgment a
   where a.topic_id = _topic_id and a.subscription_id = _subscription_id
   order by a.ack_no desc
@@ -81,7 +82,8 @@ begin
   _tail := coalesce(_tail, 0);
   -- The clock decides whether a lease is over; the ledger's own time never runs backwards.
   _now := clock_timestamp();
-  _at := greatest(_now, _at);
+  _at := willcall.log_time(_tail_at, _now);
+  perform willcall.note_clock_step('acknowledgment', _topic_id, _subscription_id, _tail + 1, _tail_at, _at);
 
   if _atomic then
     select

@@ -52,7 +52,7 @@ begin
   from willcall.dead_letter d
   where d.topic_id = _topic_id and d.subscription_id = _subscription_id and d.closed_at is null;
 
-  select extract(epoch from clock_timestamp() - m.published_at) into oldest_unacknowledged_seconds
+  select greatest(extract(epoch from clock_timestamp() - m.published_at), 0) into oldest_unacknowledged_seconds
   from willcall.message m
   where m.topic_id = _topic_id and m.seq >= _oldest
   order by m.seq
