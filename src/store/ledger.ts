@@ -69,7 +69,7 @@ const deadLetterColumns = [
 export type LedgerStore = ReturnType<typeof createLedgerStore>;
 
 export function createLedgerStore(db: Db) {
-  /** In order of ackNo. Times are found by halving, because the ledger is in time order. */
+  /** In order of ackNo. Times are found by halving: the ledger is in time order between clock steps. */
   function listAcknowledgments(key: SubscriptionKey, filter: AcknowledgmentFilter): Promise<Acknowledgment[]> {
     const { after, limit, from, until, messageId, acknowledgedBy } = filter;
     return db.run(async (kysely) => {
@@ -79,8 +79,10 @@ export function createLedgerStore(db: Db) {
         .where('topicId', '=', key.topicId)
         .where('subscriptionId', '=', key.subscriptionId)
         .where('ackNo', '>', after)
-        .$if(from !== null, (query) => query.where('ackNo', '>=', firstAckSince(db, key, from)))
-        .$if(until !== null, (query) => query.where('ackNo', '<', firstAckSince(db, key, until)))
+        .$if(from !== null, (query) => query.where('ackNo', '>=', ackAt(db, key, 'first_ack_since', from)))
+        .$if(from !== null, (query) => query.where('acknowledgedAt', '>=', from))
+        .$if(until !== null, (query) => query.where('ackNo', '<', ackAt(db, key, 'ack_until', until)))
+        .$if(until !== null, (query) => query.where('acknowledgedAt', '<', until))
         .$if(acknowledgedBy !== null, (query) => query.where('acknowledgedBy', '=', acknowledgedBy))
         .$if(messageId !== null, (query) => query.where((eb) => eb.and(ofMessage(messageId))))
         .orderBy('ackNo')
@@ -120,8 +122,13 @@ export function createLedgerStore(db: Db) {
   return { listAcknowledgments, listDeadLetters };
 }
 
-function firstAckSince({ schema }: Db, { topicId, subscriptionId }: SubscriptionKey, at: Date | null) {
-  return sql<number>`(select ${sql.id(schema, 'first_ack_since')}(
+function ackAt(
+  { schema }: Db,
+  { topicId, subscriptionId }: SubscriptionKey,
+  find: 'first_ack_since' | 'ack_until',
+  at: Date | null,
+) {
+  return sql<number>`(select ${sql.id(schema, find)}(
     ${topicId}::integer, ${subscriptionId}::integer, ${at}::timestamptz))`;
 }
 

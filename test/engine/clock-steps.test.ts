@@ -148,6 +148,24 @@ describe('a clock that was an hour ahead for a moment', () => {
     ]);
   });
 
+  it('does not hide what is read of the ledger by time', async () => {
+    await beAhead();
+    await queue.publish('after');
+    await queue.acknowledge(await queue.receiveOne());
+    const [, , after] = await bench.rows<{ at: Date }>(
+      'select acknowledged_at as at from willcall.acknowledgment order by ack_no',
+    );
+    const numbers = async (from: Date | null, until: Date | null) => {
+      const filter = { after: 0, limit: 10, from, until, messageId: null, acknowledgedBy: null };
+      return (await bench.store.ledger.listAcknowledgments(queue, filter)).map(({ ackNo }) => ackNo);
+    };
+    const later = new Date(Date.now() + (HOUR * 1000) / 2);
+    expect(await numbers(after?.at ?? null, null)).toEqual([2, 3]);
+    expect(await numbers(null, later)).toEqual([1, 3]);
+    expect(await numbers(null, after?.at ?? null)).toEqual([1]);
+    expect(await numbers(later, null)).toEqual([2]);
+  });
+
   it('does not keep delayed messages from the log', async () => {
     await beAhead();
     await queue.publish(newMessage('delayed', { delaySeconds: 60 }));

@@ -37,6 +37,19 @@ it('finds nothing in a ledger that was left alone, nor in one that was pruned', 
   expect(await findings()).toEqual([]);
 });
 
+it('finds nothing where a clock step is on record', async () => {
+  await change(
+    "update willcall.acknowledgment set acknowledged_at = acknowledged_at + interval '1 day' where ack_no = 2",
+  );
+  expect(await findings()).toMatchObject([{ ack_no: 3 }]);
+  await bench.rows(
+    `insert into willcall.clock_step (log, topic_id, subscription_id, no, was_at, at)
+     values ('acknowledgment', $1, $2, 3, clock_timestamp() + interval '1 day', clock_timestamp())`,
+    [queue.topicId, queue.subscriptionId],
+  );
+  expect(await findings()).toEqual([]);
+});
+
 it('finds a row that was taken out, and one whose time was changed', async () => {
   await change('delete from willcall.acknowledgment where ack_no = 2');
   expect(await findings()).toMatchObject([{ subscription_id: queue.subscriptionId, ack_no: 3 }]);
