@@ -1,7 +1,7 @@
 -- The time of a log: the database's clock, or the last row's time where that is later, so that time
--- does not run backwards when the clock is set back a little. By more than a second no log is ahead
--- of the clock: then its last rows were stamped by a clock that was wrong, the log goes by the clock
--- again, and clock_step records where. See docs/decisions/0026.
+-- does not run backwards when the clock is set back a little. No log is ahead of the clock by more
+-- than a second: then its last rows were stamped by a clock that was wrong, the log goes by the
+-- clock again, and clock_step records where. See docs/decisions/0026.
 
 -- is_ahead: whether the time of a log's last row is ahead of the clock by more than a log may be.
 create function willcall.is_ahead(_last_at timestamptz, _now timestamptz) returns boolean

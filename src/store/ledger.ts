@@ -69,7 +69,9 @@ const deadLetterColumns = [
 export type LedgerStore = ReturnType<typeof createLedgerStore>;
 
 export function createLedgerStore(db: Db) {
-  /** In order of ackNo. Times are found by halving: the ledger is in time order between clock steps. */
+  /**
+   * In order of ackNo. Times are found by halving: the ledger is in time order between clock steps.
+   */
   function listAcknowledgments(key: SubscriptionKey, filter: AcknowledgmentFilter): Promise<Acknowledgment[]> {
     const { after, limit, from, until, messageId, acknowledgedBy } = filter;
     return db.run(async (kysely) => {

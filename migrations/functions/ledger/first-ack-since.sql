@@ -64,8 +64,8 @@ begin
 end
 $$;
 
--- first_ack_within: the first number of [_low, _high), in time order, at or after _time; else _high.
--- By probes of acknowledgment_key.
+-- first_ack_within: the first number of [_low, _high) at or after _time; else _high. By probes of
+-- acknowledgment_key, in a stretch that is in time order.
 create function willcall.first_ack_within(
   _topic_id integer,
   _subscription_id integer,
