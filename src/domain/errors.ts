@@ -56,6 +56,8 @@ export type FieldFault = {
 } & (
   | { readonly rule: 'not_reserved'; readonly reserved: readonly string[] }
   | { readonly rule: 'in_future' }
+  /** The value is out of its bounds, or does not go with the others. */
+  | { readonly rule: 'in_range' }
   /** The grant's role has no use for names of this kind. */
   | { readonly rule: 'absent'; readonly role: string }
   /** The grant names nothing of what its role is for. */

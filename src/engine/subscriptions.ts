@@ -87,8 +87,8 @@ export function createSubscriptionVerbs({ store, directory, wakeups }: Subscript
 
   async function updateSubscription({ name, settings }: UpdateSubscriptionRequest): Promise<Subscription> {
     const subscription = await requireSubscription(store, name);
-    checkBackoff({ ...subscription, ...given(settings) });
-    const updated = await store.subscriptions.update(subscription, given(settings));
+    // Judged under the row's lock: two changes that each agree with what is may not agree together.
+    const updated = await store.subscriptions.update(subscription, given(settings), checkBackoff);
     directory.forget(name);
     if (updated === null) throw new WillcallError('subscription_not_found', { subscription: name });
     // A shorter delay or a wider bound makes more receivable.

@@ -71,21 +71,26 @@ export function createSubscriptionStore(db: Db) {
     }
   }
 
-  /** Null when it is gone. */
-  function update(key: SubscriptionKey, settings: Partial<SubscriptionSettings>): Promise<Subscription | null> {
-    return db.run(async (kysely) => {
-      await kysely
+  /**
+   * Null when it is gone. `judge` throws for settings that do not go together; it sees them as they
+   * would become, and nobody else changes them meanwhile.
+   */
+  function update(
+    key: SubscriptionKey,
+    settings: Partial<SubscriptionSettings>,
+    judge: (settings: SubscriptionSettings) => void,
+  ): Promise<Subscription | null> {
+    return db.transaction(async (trx) => {
+      const before = await whole(trx, key).forNoKeyUpdate('subscription').executeTakeFirst();
+      if (before === undefined) return null;
+      judge({ ...before, ...settings });
+      await trx
         .updateTable('subscription')
         .set({ ...settings, name: sql.ref('name') })
         .where('topicId', '=', key.topicId)
         .where('subscriptionId', '=', key.subscriptionId)
-        .where('deletedAt', 'is', null)
         .execute();
-      const row = await selectLiving(kysely)
-        .where('subscription.topicId', '=', key.topicId)
-        .where('subscriptionId', '=', key.subscriptionId)
-        .executeTakeFirst();
-      return row === undefined ? null : toSubscription(row);
+      return toSubscription(await whole(trx, key).executeTakeFirstOrThrow());
     });
   }
 
@@ -204,6 +209,11 @@ function selectLiving(kysely: Kysely<Tables>) {
     .select(columns)
     .select('topic.name as topic')
     .where('subscription.deletedAt', 'is', null);
+}
+
+/** This subscription alone. */
+function whole(kysely: Kysely<Tables>, { topicId, subscriptionId }: SubscriptionKey) {
+  return selectLiving(kysely).where('subscription.topicId', '=', topicId).where('subscriptionId', '=', subscriptionId);
 }
 
 function toSubscription({ startAt, startTime, ...row }: Row & { topic: string }): Subscription {

@@ -7,6 +7,27 @@ const DEADLOCK = '40P01';
 const SERIALIZATION_FAILURE = '40001';
 const LOCK_NOT_AVAILABLE = '55P03';
 const STATEMENT_CANCELLED = '57014';
+const UNIQUE_VIOLATION = '23505';
+const CHECK_VIOLATION = '23514';
+
+/**
+ * The field of a request that a check of the tables judges, by the check's name. Transports judge
+ * the same bounds first; this is for what only the database sees, such as a race, and for callers
+ * of the engine that judged less. What violates any other constraint is a fault of ours.
+ */
+const fieldOfConstraint: Readonly<Record<string, string>> = {
+  topic_retention_is_positive: 'retentionSeconds',
+  topic_max_message_bytes_in_range: 'maxMessageBytes',
+  topic_dedupe_window_in_range: 'dedupeWindowSeconds',
+  topic_max_backlog_positive: 'maxBacklog',
+  subscription_visibility_in_range: 'visibilityTimeoutSeconds',
+  subscription_delay_not_negative: 'delaySeconds',
+  subscription_bounds_positive: 'maxAttempts',
+  subscription_backoff_ordered: 'minBackoffSeconds',
+  api_key_client_named: 'client',
+  api_key_has_roles: 'roles',
+  api_key_rate_in_range: 'requestsPerSecond',
+};
 
 /** Whether the statement certainly did nothing and may succeed when it is tried again at once. */
 export function isRetryable(error: unknown): boolean {
@@ -28,13 +49,20 @@ export function provesServerUp(error: unknown): boolean {
 
 /** Whether a unique key of that name was violated. */
 export function violates(error: unknown, constraint: string): boolean {
-  return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;
+  return sqlState(error) === UNIQUE_VIOLATION && constraintOf(error) === constraint;
 }
 
 /** The fault to report to a caller; the original error is its cause. */
 export function toWillcallError(error: unknown): WillcallError {
   if (error instanceof WillcallError) return error;
   const code = sqlState(error);
+  if (code === CHECK_VIOLATION) {
+    const field = fieldOfConstraint[constraintOf(error)];
+    if (field !== undefined) {
+      const fields = [{ path: [field], rule: 'in_range' }] as const;
+      return new WillcallError('invalid_request', { fields }, { cause: error });
+    }
+  }
   if (code === STATEMENT_CANCELLED || isRetryable(error) || isClientTimeout(error)) {
     return new WillcallError('database_timeout', 'The database did not answer in time; try again.', { cause: error });
   }
@@ -50,6 +78,10 @@ export function toWillcallError(error: unknown): WillcallError {
 export function describeError(error: unknown): { reason: string; code?: string } {
   const code = sqlState(error);
   return { reason: error instanceof Error ? error.message : String(error), ...(code !== '' && { code }) };
+}
+
+function constraintOf(error: unknown): string {
+  return (error as { constraint?: string }).constraint ?? '';
 }
 
 function sqlState(error: unknown): string {

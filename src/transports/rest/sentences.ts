@@ -52,6 +52,8 @@ function describeRule(fault: FieldFault): string {
       return `must be another name than ${fault.reserved.join(' or ')}, which are taken`;
     case 'in_future':
       return 'must be in the future';
+    case 'in_range':
+      return 'is out of its bounds, or does not go with the other settings';
     case 'absent':
       return `opens nothing to a ${fault.role}: leave it out`;
     case 'not_empty':
