@@ -67,6 +67,8 @@ const unreachable: Record<string, string> = {
   api_key_digest_whole: OURS,
   api_key_revocation_is_signed: OURS,
   dedupe_rotation_: OURS,
+  clock_step_: NUMBERED,
+  journal_: NUMBERED,
   function_text_: OWNERS,
   migration_: OWNERS,
 };
