@@ -11,6 +11,7 @@ import {
   type SettleEntry,
   type SettleReply,
   type SettleRequest,
+  SHARED_ITEMS_MAX,
   settleReceipts,
 } from './settle.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
@@ -25,7 +26,7 @@ export interface AcknowledgeVerb {
 }
 
 export function createAcknowledge(deps: SettleDeps): AcknowledgeVerb & Drainable {
-  const { store, directory, wakeups, lockWaits } = deps;
+  const { store, directory, wakeups, lockWaits, largeFlushes } = deps;
   const batcher = createSettleBatcher('acknowledge', deps, (batches, wait) =>
     store.settling.acknowledge(batches, wait, false),
   );
@@ -33,7 +34,8 @@ export function createAcknowledge(deps: SettleDeps): AcknowledgeVerb & Drainable
   async function settleAlone(entry: SettleEntry): Promise<SettleReply> {
     const batch = { topicId: entry.topicId, subscriptionId: entry.subscriptionId, calls: [entry] };
     const settle = (wait: boolean) => store.settling.acknowledge([batch], wait, true);
-    let [outcome] = await settle(false);
+    const isLarge = entry.items.length > SHARED_ITEMS_MAX;
+    let [outcome] = await (isLarge ? largeFlushes.run(() => settle(false)) : settle(false));
     if (outcome?.outcome === 'busy') [outcome] = await lockWaits.run(() => settle(true));
     return outcome?.outcome === 'settled' ? (outcome.calls[0] ?? []) : 'gone';
   }

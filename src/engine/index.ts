@@ -30,6 +30,8 @@ import { createWakeups } from './waiting/wakeups.ts';
  * others.
  */
 const FLUSHES_MAX = 2;
+/** Beside those, flushes that settle very many receipts of one subscription. */
+const LARGE_FLUSHES_MAX = 2;
 /**
  * Connections that may wait for a busy lock: a busy topic leaves the others enough to work with.
  */
@@ -127,6 +129,7 @@ function createParts(options: EngineOptions) {
   const { store, logger, observer = silentObserver, adminKey = null, fairUse = fairUseDefaults } = options;
   const byteBudget = options.byteBudget ?? new ByteBudget({ bytesMax: fairUse.trafficBytes });
   const turns = new Slots(FLUSHES_MAX);
+  const largeFlushes = new Slots(LARGE_FLUSHES_MAX);
   const lockWaits = new Slots(Math.max(1, Math.floor(store.connectionsMax * LOCK_WAITS_SHARE)));
   const dispatchers = new Dispatchers({ store, byteBudget, turns, lockWaits, observer });
   const admission = createAdmission({ store, logger, adminKey, fairUse });
@@ -146,7 +149,7 @@ function createParts(options: EngineOptions) {
   const directory = new Directory(store);
   observer.gauge('parked_receives', () => dispatchers.waiting);
   observer.gauge('reserved_bytes', () => byteBudget.bytes);
-  return { store, logger, observer, turns, lockWaits, dispatchers, admission, wakeups, directory };
+  return { store, logger, observer, turns, lockWaits, largeFlushes, dispatchers, admission, wakeups, directory };
 }
 
 /** Every verb but `checkReadiness`, and what is to be drained when the engine stops. */

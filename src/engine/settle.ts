@@ -18,6 +18,9 @@ import type { Wakeups } from './waiting/wakeups.ts';
 const GROUPS_MAX = 200;
 const ITEMS_MAX = 5_000;
 const PENDING_ENTRIES_MAX = 20_000;
+/** Receipts of one subscription in a flush that it shares with others; with more it goes alone. */
+export const SHARED_ITEMS_MAX = 200;
+const ALONE_ITEMS_MAX = 1_000;
 
 /** A request of one of the four verbs; `Entry` is what it says of one receipt. */
 export interface SettleRequest<Entry> {
@@ -34,6 +37,8 @@ export interface SettleDeps {
   readonly wakeups: Wakeups;
   readonly turns: Slots;
   readonly lockWaits: Slots;
+  /** Slots of settling flushes of one subscription with many receipts. */
+  readonly largeFlushes: Slots;
   readonly observer: Observer;
 }
 
@@ -61,7 +66,7 @@ const UNREADABLE = { deliveryNo: 0, nonce: 0n, sequence: 0 };
 
 export function createSettleBatcher(
   verb: SettleVerb,
-  { turns, lockWaits, observer }: Pick<SettleDeps, 'turns' | 'lockWaits' | 'observer'>,
+  { turns, lockWaits, largeFlushes, observer }: Pick<SettleDeps, 'turns' | 'lockWaits' | 'largeFlushes' | 'observer'>,
   settle: (batches: readonly SettleBatch[], wait: boolean) => Promise<readonly SettleOutcome[]>,
 ): SettleBatcher {
   async function flush(groups: readonly Group<SettleEntry>[], wait: boolean) {
@@ -85,6 +90,7 @@ export function createSettleBatcher(
     itemsMax: ITEMS_MAX,
     turns,
     lockWaits,
+    large: { sharedItemsMax: SHARED_ITEMS_MAX, itemsMax: ALONE_ITEMS_MAX, slots: largeFlushes },
     pendingEntriesMax: PENDING_ENTRIES_MAX,
   });
 }

@@ -3,7 +3,7 @@
 -- row in the answer; willcall.acknowledge does it. The caller ensures that no batch names a message
 -- twice. Locks: settle, by id (take_locks). Indexes: subscription_key, delivery_key, lease_key,
 -- message_key; acknowledgment_key backwards, for the tail. Batch b is groups [_firsts[b],
--- _lasts[b]]. A group is the receipts of one delivery in one call: entries [_entry_firsts[g],
+-- _lasts[b]]. A group is receipts of one delivery that one key settles: entries [_entry_firsts[g],
 -- _entry_lasts[g]] of _seqs and _refs. _key_ids and _refs are null where none is given. Returns one
 -- row per group: its ids concatenated in the order of the entries, which have consecutive numbers
 -- in the ledger. It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.

@@ -2,7 +2,8 @@
 // batcher flushes in the next turn of the event loop, so a lone caller waits for nobody.
 // A caller is answered only after its flush committed. Strangers do not couple: entries have a key
 // (a topic, a subscription), a key is in one flush at a time, and a key whose lock is busy leaves
-// the shared flush and goes alone, waiting for that lock, while the others go on.
+// the shared flush and goes alone, waiting for that lock, while the others go on. A key with very
+// many items pending goes alone, too: others share neither its time nor its time-out.
 
 import { WillcallError } from '../../domain/errors.ts';
 import type { Slots } from './slots.ts';
@@ -40,6 +41,18 @@ export interface BatcherOptions<Entry, Result> {
   readonly turns: Slots;
   /** Slots of flushes that wait for a lock. */
   readonly lockWaits: Slots;
+  /** Absent: every key may share a flush. */
+  readonly large?: LargeKeys;
+}
+
+/** What becomes of keys with many items pending. */
+export interface LargeKeys {
+  /** A key with more of them pending leaves the shared flushes. */
+  readonly sharedItemsMax: number;
+  /** Items of one flush of such a key; a single entry may have more. */
+  readonly itemsMax: number;
+  /** Slots of their flushes, which take no turn. */
+  readonly slots: Slots;
 }
 
 interface Pending<Entry, Result> {
@@ -118,7 +131,7 @@ export class Batcher<Entry, Result> {
     const batches: Batch<Entry, Result>[] = [];
     const room = { items: itemsMax, bytes: bytesMax };
     for (const key of this.#queues.keys()) {
-      if (this.#active.has(key)) continue;
+      if (this.#active.has(key) || this.#startLarge(key)) continue;
       if (batches.length === groupsMax || room.items <= 0 || room.bytes <= 0) break;
       const pending = this.#takeOf(key, room, batches.length === 0);
       if (pending.length === 0) break;
@@ -144,6 +157,36 @@ export class Batcher<Entry, Result> {
       return queue;
     }
     return queue.splice(0, count);
+  }
+
+  /** Whether the key has too many items for a shared flush; then one of its own begins. */
+  #startLarge(key: number): boolean {
+    const { large } = this.#options;
+    if (large === undefined) return false;
+    let items = 0;
+    for (const pending of this.#queues.get(key) ?? []) {
+      items += pending.items;
+      if (items > large.sharedItemsMax) break;
+    }
+    if (items <= large.sharedItemsMax) return false;
+    this.#active.add(key);
+    void this.#runLarge(key, large);
+    return true;
+  }
+
+  async #runLarge(key: number, { slots, itemsMax }: LargeKeys): Promise<void> {
+    const { bytesMax = Number.POSITIVE_INFINITY } = this.#options;
+    // What arrives until there is a slot goes along.
+    const [busy] = await slots.run(() => {
+      const pending = this.#takeOf(key, { items: itemsMax, bytes: bytesMax }, true);
+      return this.#flush([{ key, pending }], false);
+    });
+    if (busy !== undefined) {
+      await this.#runAlone(busy);
+      return;
+    }
+    this.#active.delete(key);
+    this.#pump();
   }
 
   /**

@@ -1,5 +1,6 @@
 // Packs batches of receipts into the parallel arrays that the settling functions take, and unpacks
-// their rows. Receipts of one delivery in one call are a group: they share a nonce and its leases.
+// their rows. Receipts of one delivery that callers settle in the same way are a group: they share
+// a nonce and its leases, which are read once for each group.
 
 import type { ConsumerError, Outcome } from '../../domain/settling.ts';
 import type { Db } from '../postgres/db.ts';
@@ -127,34 +128,42 @@ export function pack(batches: readonly SettleBatch[]): Packed {
   };
   for (const [batch, { calls }] of batches.entries()) {
     packed.batchFirsts.push(packed.deliveryNos.length + 1);
-    for (const [call, { items, principal, keyId, visibilityTimeoutSeconds }] of calls.entries()) {
-      for (const group of groupByDelivery(items)) {
-        packed.entryFirsts.push(packed.items.length + 1);
-        for (const { item, index } of group) {
-          packed.items.push(item);
-          packed.sequences.push(item.sequence);
-          packed.places.push({ batch, call, item: index });
-        }
-        packed.entryLasts.push(packed.items.length);
-        packed.deliveryNos.push(group[0]?.item.deliveryNo ?? 0);
-        packed.nonces.push(group[0]?.item.nonce ?? 0n);
-        packed.principals.push(principal);
-        packed.keyIds.push(keyId);
-        packed.visibilityTimeouts.push(visibilityTimeoutSeconds);
+    for (const { settler, entries } of groupByDelivery(calls)) {
+      packed.entryFirsts.push(packed.items.length + 1);
+      for (const { item, call, index } of entries) {
+        packed.items.push(item);
+        packed.sequences.push(item.sequence);
+        packed.places.push({ batch, call, item: index });
       }
+      packed.entryLasts.push(packed.items.length);
+      packed.deliveryNos.push(entries[0]?.item.deliveryNo ?? 0);
+      packed.nonces.push(entries[0]?.item.nonce ?? 0n);
+      packed.principals.push(settler.principal);
+      packed.keyIds.push(settler.keyId);
+      packed.visibilityTimeouts.push(settler.visibilityTimeoutSeconds);
     }
     packed.batchLasts.push(packed.deliveryNos.length);
   }
   return packed;
 }
 
-function groupByDelivery(items: readonly SettleItem[]): { item: SettleItem; index: number }[][] {
-  const groups = new Map<string, { item: SettleItem; index: number }[]>();
-  for (const [index, item] of items.entries()) {
-    const key = `${item.deliveryNo} ${item.nonce}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [{ item, index }]);
-    else group.push({ item, index });
+interface Group {
+  readonly settler: SettleCall;
+  readonly entries: { readonly item: SettleItem; readonly call: number; readonly index: number }[];
+}
+
+/** Receipts of one delivery, of all calls that differ in nothing else that a group has once. */
+function groupByDelivery(calls: readonly SettleCall[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const [call, settler] of calls.entries()) {
+    const { principal, keyId, visibilityTimeoutSeconds } = settler;
+    for (const [index, item] of settler.items.entries()) {
+      const key = `${item.deliveryNo} ${item.nonce} ${visibilityTimeoutSeconds} ${keyId} ${principal}`;
+      const entry = { item, call, index };
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { settler, entries: [entry] });
+      else group.entries.push(entry);
+    }
   }
   return [...groups.values()];
 }

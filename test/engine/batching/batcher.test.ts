@@ -138,6 +138,74 @@ describe('a busy key', () => {
   });
 });
 
+describe('a key with very many items', () => {
+  const large = (slots = 1) => ({ large: { sharedItemsMax: 10, itemsMax: 20, slots: new Slots(slots) } });
+
+  it('goes alone, and keeps no turn from the others', async () => {
+    const batcher = createBatcher(large());
+    for (const name of ['a', 'b']) void batcher.submit(1, { name, items: 6 });
+    void batcher.submit(2, { name: 'c' });
+    await settle();
+    expect(flushes.map(describeFlush)).toEqual(['k2:c', 'k1:a b']);
+    await finish(flushes[0]);
+    const next = batcher.submit(3, { name: 'd' });
+    await settle();
+    await finish(flushes[2]);
+    expect(await next).toBe('D');
+  });
+
+  it('fails alone', async () => {
+    const batcher = createBatcher(large());
+    const heavy = codeOf(batcher.submit(1, { name: 'a', items: 11 }));
+    const light = batcher.submit(2, { name: 'b' });
+    await settle();
+    expect(flushes.map(describeFlush)).toEqual(['k2:b', 'k1:a']);
+    flushes[1]?.fail(new WillcallError('database_timeout', 'too slow'));
+    await finish(flushes[0]);
+    expect([await heavy, await light]).toEqual(['database_timeout', 'B']);
+  });
+
+  it('has so many of them in a flush, each key in the order of arrival', async () => {
+    const batcher = createBatcher(large());
+    for (const name of ['a', 'b', 'c', 'd']) void batcher.submit(1, { name, items: 8 });
+    await settle();
+    await finish(flushes[0]);
+    expect(flushes.map(describeFlush)).toEqual(['k1:a b', 'k1:c d']);
+  });
+
+  it('travels with the others again when it has few', async () => {
+    const batcher = createBatcher(large());
+    void batcher.submit(1, { name: 'a', items: 11 });
+    await settle();
+    await finish(flushes[0]);
+    void batcher.submit(1, { name: 'b' });
+    void batcher.submit(2, { name: 'c' });
+    await settle();
+    expect(describeFlush(flushes[1])).toBe('k1:b | k2:c');
+  });
+
+  it('waits for a slot of its kind, and takes along what arrives meanwhile', async () => {
+    const batcher = createBatcher(large());
+    for (const key of [1, 2]) void batcher.submit(key, { name: `x${key}`, items: 11 });
+    await settle();
+    expect(flushes.map(describeFlush)).toEqual(['k1:x1']);
+    void batcher.submit(2, { name: 'later' });
+    await finish(flushes[0]);
+    expect(describeFlush(flushes[1])).toBe('k2:x2 later');
+  });
+
+  it('waits for its lock when that is busy', async () => {
+    const batcher = createBatcher(large());
+    const reply = batcher.submit(1, { name: 'a', items: 11 });
+    await settle();
+    await finish(flushes[0], { 1: 'busy' });
+    expect(flushes.map(({ wait }) => wait)).toEqual([false, true]);
+    await finish(flushes[1]);
+    expect(await reply).toBe('A');
+    await batcher.drained();
+  });
+});
+
 describe('an error', () => {
   const internal = () => new WillcallError('internal', 'a bug');
 
