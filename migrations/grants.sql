@@ -1,5 +1,5 @@
--- What the runtime role may do: everything that the verbs need, and nothing to the ledger but read
--- and append. The owner's functions are its only other way in; re-applied with the functions.
+-- What the runtime role may do: everything that the verbs need, and nothing to the ledger and the
+-- journal but read and append. The owner's functions are its only other way in; re-applied with the functions.
 
 grant usage on schema willcall to willcall_runtime;
 grant usage on sequence willcall.scheduled_number to willcall_runtime;
@@ -22,5 +22,7 @@ grant truncate on willcall.dedupe_key_even, willcall.dedupe_key_odd to willcall_
 grant select, update on willcall.dedupe_rotation to willcall_runtime;
 revoke all on willcall.acknowledgment from willcall_runtime;
 grant select, insert on willcall.acknowledgment to willcall_runtime;
+revoke all on willcall.journal from willcall_runtime;
+grant select, insert on willcall.journal to willcall_runtime;
 revoke all on all functions in schema willcall from public;
 grant execute on all functions in schema willcall to willcall_runtime;

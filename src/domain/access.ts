@@ -36,7 +36,7 @@ export interface Access {
  * What a call acts on. A list (in the plural) contains what the caller may read; keys are only for
  * admins of everything.
  */
-type Subject = 'topic' | 'subscription' | 'topics' | 'subscriptions' | 'keys';
+type Subject = 'topic' | 'subscription' | 'topics' | 'subscriptions' | 'keys' | 'journal';
 
 interface Rule {
   readonly on: Subject;
@@ -71,6 +71,9 @@ export const accessRules = {
 
   listAcknowledgments: { on: 'subscription', roles: readers },
   listDeadLetters: { on: 'subscription', roles: readers },
+
+  /** A page holds the entries of names that the key covers (`journalScopes`). */
+  listJournal: { on: 'journal', roles: ['auditor', 'admin'] },
 
   createKey: { on: 'keys', roles: ['admin'] },
   getKey: { on: 'keys', roles: ['admin'] },
@@ -123,6 +126,24 @@ export function visibleNames(access: Access, operation: ListOperation): readonly
   return scopes.includes(EVERYTHING) ? [EVERYTHING] : [...new Set(scopes)];
 }
 
+/** Whose entries of the journal may be read: by scopes of names, and those of keys or not. */
+export interface JournalScopes {
+  readonly topics: readonly string[];
+  readonly subscriptions: readonly string[];
+  readonly keys: boolean;
+}
+
+/** The entries that the journal may show to the caller; none when it may not read it at all. */
+export function journalScopes(access: Access): JournalScopes {
+  const rule: Rule = accessRules.listJournal;
+  const grants = access.grants.filter((grant) => rule.roles.includes(grant.role));
+  return {
+    topics: [...new Set(grants.flatMap((grant) => grant.topics))],
+    subscriptions: [...new Set(grants.flatMap((grant) => grant.subscriptions))],
+    keys: grants.some(opensKeys),
+  };
+}
+
 /** Whether the scope is the name, or the beginning of it and `*`. */
 export function covers(scope: string, name: string): boolean {
   return scope.endsWith('*') ? name.startsWith(scope.slice(0, -1)) : scope === name;
@@ -146,10 +167,16 @@ function opens({ topics, subscriptions }: Grant, subject: Subject, names: Names)
       return topics.length > 0;
     case 'subscriptions':
       return subscriptions.length > 0;
+    case 'journal':
+      return topics.length > 0 || subscriptions.length > 0;
     case 'keys':
-      // Whoever may create keys could create one for everything.
-      return topics.includes(EVERYTHING) && subscriptions.includes(EVERYTHING);
+      return opensKeys({ topics, subscriptions });
   }
+}
+
+/** Whoever may create keys could create one for everything. */
+function opensKeys({ topics, subscriptions }: Pick<Grant, 'topics' | 'subscriptions'>): boolean {
+  return topics.includes(EVERYTHING) && subscriptions.includes(EVERYTHING);
 }
 
 function includes(scopes: readonly string[], name: string | undefined): boolean {

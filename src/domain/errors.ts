@@ -64,6 +64,8 @@ export type FieldFault = {
   | { readonly rule: 'not_empty'; readonly role: string; readonly kinds: readonly string[] }
   | { readonly rule: 'at_most'; readonly other: string; readonly value: number }
   | { readonly rule: 'bytes_at_most'; readonly bytes: number; readonly topic: string; readonly bytesMax: number }
+  /** Must be where a page of the same list ended. */
+  | { readonly rule: 'cursor' }
   /** The key was used before, for another body. */
   | { readonly rule: 'one_body_per_key'; readonly key: string }
 );

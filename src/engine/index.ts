@@ -12,6 +12,7 @@ import { type AuditVerbs, createAudit } from './audit.ts';
 import { Slots } from './batching/slots.ts';
 import { createExtend, type ExtendVerb } from './extend.ts';
 import { ByteBudget } from './fair-use/byte-budget.ts';
+import { createJournal, type JournalVerbs } from './journal.ts';
 import { createKeyVerbs, type KeyVerbs } from './keys.ts';
 import { Directory } from './lookups/directory.ts';
 import { observeVerbs } from './observing.ts';
@@ -52,7 +53,8 @@ export interface Engine
     ReleaseVerb,
     ExtendVerb,
     RejectVerb,
-    AuditVerbs {
+    AuditVerbs,
+    JournalVerbs {
   /** Resolves when the database answers; throws `database_unavailable`, `shutting_down`. */
   checkReadiness(): Promise<void>;
 }
@@ -168,6 +170,7 @@ function createVerbs(parts: Parts, isStopping: () => boolean) {
     ...createTopicVerbs(parts),
     ...createSubscriptionVerbs(parts),
     ...createAudit(parts.store),
+    ...createJournal(parts.store),
     publish,
     receive,
     acknowledge,

@@ -7,6 +7,7 @@ import { type ApiKey, formatKey, formatKeyId, isKeyId } from '../domain/api-key.
 import { type FieldFault, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
+import { type ActRequest, actorOf, logActs } from './journal.ts';
 import { digest } from './lookups/keyring.ts';
 import { type PageRequest, readPage } from './pages.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
@@ -16,7 +17,7 @@ const ID_RANDOM_BYTES = 4;
 /** Principals of the service's own; in capitals, too, nobody may pass for them. */
 const RESERVED = ['admin', 'willcall'];
 
-export interface CreateKeyRequest {
+export interface CreateKeyRequest extends ActRequest {
   /** Whose key it is: the principal of what is done with it. */
   readonly client: string;
   readonly roles: readonly Grant[];
@@ -24,7 +25,6 @@ export interface CreateKeyRequest {
   readonly expiresAt?: Date | null | undefined;
   /** 0 is no bound. Absent or null: what the instance sets. */
   readonly requestsPerSecond?: number | null | undefined;
-  readonly caller: Principal;
 }
 
 export interface KeyQuery extends PageRequest<string> {
@@ -42,7 +42,7 @@ export interface KeyVerbs {
    * Ends the key on every instance within a second; changes nothing when repeated. Throws
    * `key_not_found`.
    */
-  revokeKey(keyId: string, caller: Principal): Promise<void>;
+  revokeKey(keyId: string, caller: Principal, callerKeyId?: string | null): Promise<void>;
 }
 
 interface KeyDeps {
@@ -52,16 +52,16 @@ interface KeyDeps {
 }
 
 export function createKeyVerbs({ store, wakeups, logger }: KeyDeps): KeyVerbs {
-  async function createKey({ client, roles, caller, ...request }: CreateKeyRequest) {
+  async function createKey({ client, roles, ...request }: CreateKeyRequest) {
+    const actor = actorOf(request);
     const { expiresAt = null, requestsPerSecond = null } = request;
     checkRequest(client, roles, expiresAt);
     const keyId = formatKeyId(new Date(), randomBytes(ID_RANDOM_BYTES));
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const secretSha256 = digest(secret);
     const row = { keyId, client, roles, secretSha256, expiresAt, requestsPerSecond };
-    const apiKey = await store.keys.create(row, caller);
+    const apiKey = logActs(logger, actor, await store.keys.create(row, actor));
     wakeups.wakeKey(keyId);
-    logger.info({ keyId, client, by: caller }, 'a key was made');
     return { apiKey, key: formatKey({ id: keyId, secret }) };
   }
 
@@ -78,11 +78,12 @@ export function createKeyVerbs({ store, wakeups, logger }: KeyDeps): KeyVerbs {
     return { keys: items, next };
   }
 
-  async function revokeKey(keyId: string, caller: string): Promise<void> {
-    const revoked = isKeyId(keyId) ? await store.keys.revoke(keyId, caller) : null;
+  async function revokeKey(keyId: string, caller: Principal, callerKeyId: string | null = null): Promise<void> {
+    const actor = actorOf({ caller, keyId: callerKeyId });
+    const revoked = isKeyId(keyId) ? await store.keys.revoke(keyId, actor) : null;
     if (revoked === null) throw notFound();
     wakeups.wakeKey(keyId);
-    logger.info({ keyId, client: revoked.client, by: caller }, 'a key was revoked');
+    logActs(logger, actor, revoked);
   }
 
   return { createKey, getKey, listKeys, revokeKey };

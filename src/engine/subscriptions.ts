@@ -5,6 +5,7 @@
 import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
 import { isSameInstant } from '../domain/instant.ts';
+import type { Logger } from '../domain/logger.ts';
 import { type Changes, differences, given } from '../domain/settings.ts';
 import {
   type StartPosition,
@@ -15,6 +16,7 @@ import {
 } from '../domain/subscription.ts';
 import { type Topic, topicDefaults } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
+import { type ActRequest, actorOf, logActs } from './journal.ts';
 import type { Directory } from './lookups/directory.ts';
 import { type NamePageRequest, readPage } from './pages.ts';
 import { requireTopic } from './topics.ts';
@@ -23,19 +25,17 @@ import type { Wakeups } from './waiting/wakeups.ts';
 /** What is absent takes its default on creation and stays as it is on change. */
 export type SubscriptionChanges = Changes<SubscriptionSettings>;
 
-export interface CreateSubscriptionRequest {
+export interface CreateSubscriptionRequest extends ActRequest {
   readonly name: string;
   /** Absent: the topic of the same name, created if need be. A named topic must exist. */
   readonly topic?: string | undefined;
   readonly start?: StartPosition | undefined;
   readonly settings: SubscriptionChanges;
-  readonly caller: Principal;
 }
 
-export interface UpdateSubscriptionRequest {
+export interface UpdateSubscriptionRequest extends ActRequest {
   readonly name: string;
   readonly settings: SubscriptionChanges;
-  readonly caller: Principal;
 }
 
 export interface SubscriptionVerbs {
@@ -51,25 +51,29 @@ export interface SubscriptionVerbs {
   /** Throws `subscription_not_found`. */
   updateSubscription(request: UpdateSubscriptionRequest): Promise<Subscription>;
   /** Throws `subscription_not_found`. */
-  deleteSubscription(name: string, caller: Principal): Promise<void>;
+  deleteSubscription(name: string, caller: Principal, keyId?: string | null): Promise<void>;
 }
 
 interface SubscriptionDeps {
   readonly store: Store;
   readonly directory: Directory;
   readonly wakeups: Wakeups;
+  readonly logger: Logger;
 }
 
-export function createSubscriptionVerbs({ store, directory, wakeups }: SubscriptionDeps): SubscriptionVerbs {
+export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVerbs {
+  const { store, directory, wakeups, logger } = deps;
+
   async function createSubscription(request: CreateSubscriptionRequest) {
-    const { name, start = 'latest', caller } = request;
+    const { name, start = 'latest' } = request;
+    const actor = actorOf(request);
     const existing = await store.subscriptions.find(name);
     if (existing !== null) return { subscription: agreeing(existing, request), created: false };
     const settings = { ...subscriptionDefaults, ...given(request.settings) };
     checkBackoff(settings);
-    const { topicId, name: topic } = await topicFor(store, request);
-    const created = await store.subscriptions.create({ ...settings, topicId, topic, name, start }, caller);
-    if (created !== null) return { subscription: created, created: true };
+    const { topicId, name: topic } = await topicFor(deps, request);
+    const created = await store.subscriptions.create({ ...settings, topicId, topic, name, start }, actor);
+    if (created !== null) return { subscription: logActs(logger, actor, created), created: true };
     // Another caller made it at the same moment.
     return { subscription: agreeing(await requireSubscription(store, name), request), created: false };
   }
@@ -85,22 +89,24 @@ export function createSubscriptionVerbs({ store, directory, wakeups }: Subscript
     return { subscriptions: items, next };
   }
 
-  async function updateSubscription({ name, settings }: UpdateSubscriptionRequest): Promise<Subscription> {
+  async function updateSubscription({ name, settings, ...request }: UpdateSubscriptionRequest): Promise<Subscription> {
+    const actor = actorOf(request);
     const subscription = await requireSubscription(store, name);
     // Judged under the row's lock: two changes that each agree with what is may not agree together.
-    const updated = await store.subscriptions.update(subscription, given(settings), checkBackoff);
+    const updated = await store.subscriptions.update(subscription, given(settings), { actor, judge: checkBackoff });
     directory.forget(name);
     if (updated === null) throw new WillcallError('subscription_not_found', { subscription: name });
     // A shorter delay or a wider bound makes more receivable.
     wakeups.wakeSubscription(subscription.subscriptionId);
-    return updated;
+    return logActs(logger, actor, updated);
   }
 
-  async function deleteSubscription(name: string, caller: string): Promise<void> {
+  async function deleteSubscription(name: string, caller: Principal, keyId: string | null = null): Promise<void> {
+    const actor = actorOf({ caller, keyId });
     const subscription = await requireSubscription(store, name);
-    const deleted = await store.subscriptions.delete(subscription, caller);
+    const deletion = await store.subscriptions.delete(subscription, actor);
     directory.forget(name);
-    if (!deleted) throw new WillcallError('subscription_not_found', { subscription: name });
+    if (!logActs(logger, actor, deletion)) throw new WillcallError('subscription_not_found', { subscription: name });
     wakeups.wakeSubscription(subscription.subscriptionId);
   }
 
@@ -114,9 +120,14 @@ async function requireSubscription(store: Store, name: string): Promise<Subscrip
 }
 
 /** A named topic must exist; one of the subscription's own name is made. */
-async function topicFor(store: Store, { name, topic, caller }: CreateSubscriptionRequest): Promise<Topic> {
+async function topicFor(
+  { store, logger }: SubscriptionDeps,
+  { name, topic, ...request }: CreateSubscriptionRequest,
+): Promise<Topic> {
   if (topic !== undefined) return requireTopic(store, topic);
-  return (await store.topics.create(name, topicDefaults, caller)) ?? requireTopic(store, name);
+  const actor = actorOf(request);
+  const created = await store.topics.create(name, topicDefaults, actor);
+  return created === null ? requireTopic(store, name) : logActs(logger, actor, created);
 }
 
 function checkBackoff({ minBackoffSeconds, maxBackoffSeconds }: SubscriptionSettings): void {

@@ -3,9 +3,11 @@
 
 import type { Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
+import type { Logger } from '../domain/logger.ts';
 import { type Changes, differences, given } from '../domain/settings.ts';
 import { type Topic, type TopicSettings, topicDefaults } from '../domain/topic.ts';
 import type { Store } from '../store/index.ts';
+import { type ActRequest, actorOf, logActs } from './journal.ts';
 import type { Directory } from './lookups/directory.ts';
 import { type NamePageRequest, readPage } from './pages.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
@@ -13,10 +15,9 @@ import type { Wakeups } from './waiting/wakeups.ts';
 /** What is absent takes its default on creation and stays as it is on change. */
 export type TopicChanges = Changes<TopicSettings>;
 
-export interface CreateTopicRequest {
+export interface CreateTopicRequest extends ActRequest {
   readonly name: string;
   readonly settings: TopicChanges;
-  readonly caller: Principal;
 }
 
 export interface TopicVerbs {
@@ -31,19 +32,21 @@ export interface TopicVerbs {
   /** Throws `topic_not_found`. */
   updateTopic(request: CreateTopicRequest): Promise<Topic>;
   /** Deletes the topic and its subscriptions; the ledger stays. Throws `topic_not_found`. */
-  deleteTopic(name: string, caller: Principal): Promise<void>;
+  deleteTopic(name: string, caller: Principal, keyId?: string | null): Promise<void>;
 }
 
 interface TopicDeps {
   readonly store: Store;
   readonly directory: Directory;
   readonly wakeups: Wakeups;
+  readonly logger: Logger;
 }
 
-export function createTopicVerbs({ store, directory, wakeups }: TopicDeps): TopicVerbs {
-  async function createTopic({ name, settings, caller }: CreateTopicRequest) {
-    const created = await store.topics.create(name, { ...topicDefaults, ...given(settings) }, caller);
-    if (created !== null) return { topic: created, created: true };
+export function createTopicVerbs({ store, directory, wakeups, logger }: TopicDeps): TopicVerbs {
+  async function createTopic({ name, settings, ...request }: CreateTopicRequest) {
+    const actor = actorOf(request);
+    const created = await store.topics.create(name, { ...topicDefaults, ...given(settings) }, actor);
+    if (created !== null) return { topic: logActs(logger, actor, created), created: true };
     const topic = await requireTopic(store, name);
     const differing = differences(topic, settings);
     if (differing.length > 0) throw new WillcallError('topic_conflict', { topic: name, differing });
@@ -60,19 +63,21 @@ export function createTopicVerbs({ store, directory, wakeups }: TopicDeps): Topi
     return { topics: items, next };
   }
 
-  async function updateTopic({ name, settings }: CreateTopicRequest): Promise<Topic> {
+  async function updateTopic({ name, settings, ...request }: CreateTopicRequest): Promise<Topic> {
+    const actor = actorOf(request);
     const { topicId } = await requireTopic(store, name);
-    const updated = await store.topics.update(topicId, given(settings));
+    const updated = await store.topics.update(topicId, given(settings), actor);
     directory.forget(name);
     if (updated === null) throw new WillcallError('topic_not_found', { topic: name });
-    return updated;
+    return logActs(logger, actor, updated);
   }
 
-  async function deleteTopic(name: string, caller: string): Promise<void> {
+  async function deleteTopic(name: string, caller: Principal, keyId: string | null = null): Promise<void> {
+    const actor = actorOf({ caller, keyId });
     const { topicId } = await requireTopic(store, name);
-    const deleted = await store.topics.delete(topicId, caller);
+    const deletion = await store.topics.delete(topicId, actor);
     directory.forgetAll();
-    if (!deleted) throw new WillcallError('topic_not_found', { topic: name });
+    if (!logActs(logger, actor, deletion)) throw new WillcallError('topic_not_found', { topic: name });
     // The receives that wait on its subscriptions find that they are gone.
     wakeups.wakeTopic(topicId);
   }

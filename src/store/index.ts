@@ -4,6 +4,7 @@ import type { Logger } from '../domain/logger.ts';
 import type { Observer } from '../domain/observer.ts';
 import { createDeliveryStore } from './deliveries.ts';
 import { createFallingDueStore } from './due.ts';
+import { createJournalStore } from './journal.ts';
 import { createKeyStore } from './keys.ts';
 import { createLedgerStore } from './ledger.ts';
 import { createMessageStore } from './messages.ts';
@@ -87,6 +88,7 @@ export function createStore(options: StoreOptions) {
     settling: createSettlingStore(db),
     fallingDue: createFallingDueStore(db),
     retention: createRetentionStore(db),
+    journal: createJournalStore(db),
     ledger: createLedgerStore(db),
     keys: createKeyStore(db),
     wakeups: {

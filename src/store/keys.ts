@@ -4,6 +4,9 @@
 import { sql } from 'kysely';
 import type { Grant } from '../domain/access.ts';
 import type { ApiKey } from '../domain/api-key.ts';
+import type { Actor } from '../domain/journal.ts';
+import { actOnKey } from './acts.ts';
+import { type Recorded, record } from './journal.ts';
 import type { Db } from './postgres/db.ts';
 
 /** All but the hash of the secret. */
@@ -70,29 +73,32 @@ export function createKeyStore(db: Db) {
      where k.key_id = used.key_id`,
   );
 
-  function create({ roles, ...key }: NewKey, createdBy: string): Promise<ApiKey> {
-    return db.run((kysely) =>
-      kysely
+  function create({ roles, ...key }: NewKey, actor: Actor): Promise<Recorded<ApiKey>> {
+    return db.transaction(async (trx) => {
+      const value = await trx
         .insertInto('apiKey')
-        .values({ ...key, roles: JSON.stringify(roles), createdBy })
+        .values({ ...key, roles: JSON.stringify(roles), createdBy: actor.principal })
         .returning(columns)
-        .executeTakeFirstOrThrow(),
-    );
+        .executeTakeFirstOrThrow();
+      return record(trx, db, actor, { value, acts: [actOnKey('create', { after: value })] });
+    });
   }
 
   /** The key with its revocation, the first one if there were several; null when there is none. */
-  function revoke(keyId: string, by: string): Promise<ApiKey | null> {
-    return db.run(async (kysely) => {
-      const row = await kysely
+  function revoke(keyId: string, actor: Actor): Promise<Recorded<ApiKey> | null> {
+    return db.transaction(async (trx) => {
+      const revoked = await trx
         .updateTable('apiKey')
-        .set({
-          revokedAt: sql<Date>`coalesce(revoked_at, clock_timestamp())`,
-          revokedBy: sql<string>`coalesce(revoked_by, ${by})`,
-        })
+        .set({ revokedAt: sql<Date>`clock_timestamp()`, revokedBy: actor.principal })
         .where('keyId', '=', keyId)
+        .where('revokedAt', 'is', null)
         .returning(columns)
         .executeTakeFirst();
-      return row ?? null;
+      if (revoked !== undefined) {
+        return record(trx, db, actor, { value: revoked, acts: [actOnKey('revoke', { before: revoked })] });
+      }
+      const known = await trx.selectFrom('apiKey').select(columns).where('keyId', '=', keyId).executeTakeFirst();
+      return known === undefined ? null : { value: known, acts: [] };
     });
   }
 

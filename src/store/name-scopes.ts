@@ -15,7 +15,7 @@ export interface NamePage {
 /** True where one of the scopes covers the name, compared byte by byte. */
 export function isInScopes<Table extends keyof Tables>(
   eb: ExpressionBuilder<Tables, Table>,
-  column: 'topic.name' | 'subscription.name',
+  column: 'topic.name' | 'subscription.name' | 'journal.name',
   scopes: readonly string[],
 ): ExpressionWrapper<Tables, Table, SqlBool> {
   const name = sql.ref<string>(column);

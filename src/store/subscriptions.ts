@@ -1,18 +1,16 @@
 // Subscriptions: rows that administrators create, change and turn into tombstones, and their state.
 
-import { type Kysely, type Selectable, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { WillcallError } from '../domain/errors.ts';
-import {
-  type StartPosition,
-  type Subscription,
-  type SubscriptionSettings,
-  type SubscriptionStats,
-  subscriptionDefaults,
-} from '../domain/subscription.ts';
+import type { Actor } from '../domain/journal.ts';
+import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
+import { actOnSubscription, updateOfSubscription } from './acts.ts';
+import { type Recorded, record } from './journal.ts';
 import { isInScopes, type NamePage } from './name-scopes.ts';
 import type { Db } from './postgres/db.ts';
 import { violates } from './postgres/errors.ts';
-import type { SubscriptionTable, Tables } from './postgres/tables.ts';
+import type { Tables } from './postgres/tables.ts';
+import { selectSubscriptions, subscriptionColumns, toSubscription } from './subscription-rows.ts';
 
 export interface NewSubscription extends SubscriptionSettings {
   readonly topicId: number;
@@ -27,29 +25,12 @@ export interface SubscriptionKey {
   readonly subscriptionId: number;
 }
 
-/** By name: a column that a later version adds is not read by instances that still run. */
-const columns = [
-  'subscription.topicId',
-  'subscriptionId',
-  'subscription.name',
-  'startAt',
-  'startTime',
-  ...(Object.keys(subscriptionDefaults) as (keyof SubscriptionSettings)[]),
-  'subscription.createdAt',
-  'subscription.createdBy',
-] as const;
 /** Upkeep may have something to do for so long after a deletion. */
 const TENDED_FOR = sql<Date>`now() - interval '30 days'`;
-
-type Row = Omit<Selectable<SubscriptionTable>, 'deletedAt' | 'deletedBy'>;
 
 export type SubscriptionStore = ReturnType<typeof createSubscriptionStore>;
 
 export function createSubscriptionStore(db: Db) {
-  const deletion = db.prepare(
-    'delete_subscription',
-    'select willcall.delete_subscription($1::integer, $2::integer, $3::text) as deleted',
-  );
   const stateQuery = db.prepare(
     'stats',
     `select
@@ -62,9 +43,12 @@ export function createSubscriptionStore(db: Db) {
    * Null when a living subscription has the name. Throws `topic_not_found` when the topic went
    * meanwhile.
    */
-  async function create(subscription: NewSubscription, by: string): Promise<Subscription | null> {
+  async function create(subscription: NewSubscription, actor: Actor): Promise<Recorded<Subscription> | null> {
     try {
-      return await db.transaction((trx) => insertAndStart(trx, db.schema, subscription, by));
+      return await db.transaction(async (trx) => {
+        const value = await insertAndStart(trx, db.schema, subscription, actor.principal);
+        return record(trx, db, actor, { value, acts: [actOnSubscription('create', { after: value })] });
+      });
     } catch (error) {
       if (error instanceof WillcallError && violates(error.cause, 'subscription_living_name')) return null;
       throw error;
@@ -78,10 +62,10 @@ export function createSubscriptionStore(db: Db) {
   function update(
     key: SubscriptionKey,
     settings: Partial<SubscriptionSettings>,
-    judge: (settings: SubscriptionSettings) => void,
-  ): Promise<Subscription | null> {
+    { actor, judge }: { readonly actor: Actor; readonly judge: (settings: SubscriptionSettings) => void },
+  ): Promise<Recorded<Subscription> | null> {
     return db.transaction(async (trx) => {
-      const before = await whole(trx, key).forNoKeyUpdate('subscription').executeTakeFirst();
+      const before = await whole(selectLiving(trx), key).forNoKeyUpdate('subscription').executeTakeFirst();
       if (before === undefined) return null;
       judge({ ...before, ...settings });
       await trx
@@ -90,14 +74,22 @@ export function createSubscriptionStore(db: Db) {
         .where('topicId', '=', key.topicId)
         .where('subscriptionId', '=', key.subscriptionId)
         .execute();
-      return toSubscription(await whole(trx, key).executeTakeFirstOrThrow());
+      const value = toSubscription(await whole(selectLiving(trx), key).executeTakeFirstOrThrow());
+      return record(trx, db, actor, { value, acts: updateOfSubscription(toSubscription(before), value) });
     });
   }
 
   /** Under its lock; false when it was gone already. */
-  async function remove({ topicId, subscriptionId }: SubscriptionKey, by: string): Promise<boolean> {
-    const [row] = await db.call<{ deleted: boolean }>(deletion, [topicId, subscriptionId, by]);
-    return row?.deleted ?? false;
+  function remove(key: SubscriptionKey, actor: Actor): Promise<Recorded<boolean>> {
+    return db.transaction(async (trx) => {
+      const deletion = await sql<{ deleted: boolean }>`
+        select ${sql.id(db.schema, 'delete_subscription')}(
+          ${key.topicId}::integer, ${key.subscriptionId}::integer, ${actor.principal}::text
+        ) as deleted`.execute(trx);
+      if (deletion.rows[0]?.deleted !== true) return { value: false, acts: [] };
+      const before = toSubscription(await whole(selectSubscriptions(trx), key).executeTakeFirstOrThrow());
+      return record(trx, db, actor, { value: true, acts: [actOnSubscription('delete', { before })] });
+    });
   }
 
   async function stats({ topicId, subscriptionId }: SubscriptionKey): Promise<SubscriptionStats> {
@@ -191,7 +183,7 @@ async function insertAndStart(
   const row = await trx
     .insertInto('subscription')
     .values({ ...subscription, startAt, startTime, createdBy })
-    .returning(columns)
+    .returning(subscriptionColumns)
     .executeTakeFirstOrThrow();
   const started = await sql<{ started: boolean }>`
     select ${sql.id(schema, 'start_subscription')}(
@@ -202,20 +194,11 @@ async function insertAndStart(
   return toSubscription({ ...row, topic });
 }
 
+/** The query for this subscription alone. */
+function whole(query: ReturnType<typeof selectSubscriptions>, { topicId, subscriptionId }: SubscriptionKey) {
+  return query.where('subscription.topicId', '=', topicId).where('subscriptionId', '=', subscriptionId);
+}
+
 function selectLiving(kysely: Kysely<Tables>) {
-  return kysely
-    .selectFrom('subscription')
-    .innerJoin('topic', 'topic.topicId', 'subscription.topicId')
-    .select(columns)
-    .select('topic.name as topic')
-    .where('subscription.deletedAt', 'is', null);
-}
-
-/** This subscription alone. */
-function whole(kysely: Kysely<Tables>, { topicId, subscriptionId }: SubscriptionKey) {
-  return selectLiving(kysely).where('subscription.topicId', '=', topicId).where('subscriptionId', '=', subscriptionId);
-}
-
-function toSubscription({ startAt, startTime, ...row }: Row & { topic: string }): Subscription {
-  return { ...row, start: startTime ?? (startAt as 'earliest' | 'latest') };
+  return selectSubscriptions(kysely).where('subscription.deletedAt', 'is', null);
 }

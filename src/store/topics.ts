@@ -1,10 +1,15 @@
 // Topics: rows that administrators create, change and turn into tombstones.
 
 import { sql } from 'kysely';
+import { WillcallError } from '../domain/errors.ts';
+import type { Actor } from '../domain/journal.ts';
 import { type Topic, type TopicSettings, topicDefaults } from '../domain/topic.ts';
+import { actOnSubscription, actOnTopic, updateOfTopic } from './acts.ts';
+import { type Recorded, record } from './journal.ts';
 import { isInScopes, type NamePage } from './name-scopes.ts';
 import type { Db } from './postgres/db.ts';
 import { violates } from './postgres/errors.ts';
+import { isOfThisTransaction, selectSubscriptions, toSubscription } from './subscription-rows.ts';
 
 /** By name: a column that a later version adds is not read by instances that still run. */
 const columns = [
@@ -20,39 +25,67 @@ const PRUNED_FOR = sql<Date>`now() - interval '30 days'`;
 export type TopicStore = ReturnType<typeof createTopicStore>;
 
 export function createTopicStore(db: Db) {
-  const deletion = db.prepare('delete_topic', 'select willcall.delete_topic($1::integer, $2::text) as deleted');
-
   /** Null when a living topic has the name. */
-  function create(name: string, settings: TopicSettings, createdBy: string): Promise<Topic | null> {
-    return db.run(async (kysely) => {
-      const insert = kysely.insertInto('topic').values({ name, ...settings, createdBy });
-      try {
-        return await insert.returning(columns).executeTakeFirstOrThrow();
-      } catch (error) {
-        if (violates(error, 'topic_living_name')) return null;
-        throw error;
-      }
-    });
+  async function create(name: string, settings: TopicSettings, actor: Actor): Promise<Recorded<Topic> | null> {
+    try {
+      return await db.transaction(async (trx) => {
+        const value = await trx
+          .insertInto('topic')
+          .values({ name, ...settings, createdBy: actor.principal })
+          .returning(columns)
+          .executeTakeFirstOrThrow();
+        return record(trx, db, actor, { value, acts: [actOnTopic('create', { after: value })] });
+      });
+    } catch (error) {
+      if (error instanceof WillcallError && violates(error.cause, 'topic_living_name')) return null;
+      throw error;
+    }
   }
 
   /** Null when it is gone. */
-  function update(topicId: number, settings: Partial<TopicSettings>): Promise<Topic | null> {
-    return db.run(async (kysely) => {
-      const row = await kysely
+  function update(topicId: number, settings: Partial<TopicSettings>, actor: Actor): Promise<Recorded<Topic> | null> {
+    return db.transaction(async (trx) => {
+      const before = await trx
+        .selectFrom('topic')
+        .select(columns)
+        .where('topicId', '=', topicId)
+        .where('deletedAt', 'is', null)
+        .forNoKeyUpdate()
+        .executeTakeFirst();
+      if (before === undefined) return null;
+      const value = await trx
         .updateTable('topic')
         .set({ ...settings, name: sql.ref('name') })
         .where('topicId', '=', topicId)
-        .where('deletedAt', 'is', null)
         .returning(columns)
-        .executeTakeFirst();
-      return row ?? null;
+        .executeTakeFirstOrThrow();
+      return record(trx, db, actor, { value, acts: updateOfTopic(before, value) });
     });
   }
 
   /** The topic and its subscriptions, under their locks; false when it was gone already. */
-  async function remove(topicId: number, by: string): Promise<boolean> {
-    const [row] = await db.call<{ deleted: boolean }>(deletion, [topicId, by]);
-    return row?.deleted ?? false;
+  function remove(topicId: number, actor: Actor): Promise<Recorded<boolean>> {
+    return db.transaction(async (trx) => {
+      const deletion = await sql<{ deleted: boolean }>`
+        select ${sql.id(db.schema, 'delete_topic')}(${topicId}::integer, ${actor.principal}::text) as deleted
+      `.execute(trx);
+      if (deletion.rows[0]?.deleted !== true) return { value: false, acts: [] };
+      const topic = await trx
+        .selectFrom('topic')
+        .select(columns)
+        .where('topicId', '=', topicId)
+        .executeTakeFirstOrThrow();
+      const subscriptions = await selectSubscriptions(trx)
+        .where('subscription.topicId', '=', topicId)
+        .where(isOfThisTransaction)
+        .orderBy('subscriptionId')
+        .execute();
+      const acts = [
+        actOnTopic('delete', { before: topic }),
+        ...subscriptions.map((row) => actOnSubscription('delete', { before: toSubscription(row) })),
+      ];
+      return record(trx, db, actor, { value: true, acts });
+    });
   }
 
   return { ...createReaders(db), create, update, delete: remove };

@@ -10,6 +10,7 @@ import {
   checkAccess,
   covers,
   type Grant,
+  journalScopes,
   type Names,
   type Operation,
   type Role,
@@ -43,6 +44,7 @@ const expected: Record<Operation, string> = {
   reject: 'consumer admin',
   listAcknowledgments: 'operator auditor admin',
   listDeadLetters: 'operator auditor admin',
+  listJournal: 'auditor admin',
   createKey: 'admin',
   getKey: 'admin',
   listKeys: 'admin',
@@ -87,7 +89,9 @@ describe.each(roles)('the role %s', (role: Role) => {
   it.each(operations)('on other names, and %s', (operation) => {
     const { on } = accessRules[operation];
     const access = accessWith({ role, topics: ['payments2', 'x*'], subscriptions: ['acme', 'x*'] });
-    expect(may(access, operation, here)).toBe(allowed(operation) && (on === 'topics' || on === 'subscriptions'));
+    expect(may(access, operation, here)).toBe(
+      allowed(operation) && ['topics', 'subscriptions', 'journal'].includes(on),
+    );
   });
 
   it.each(operations)('on nothing, and %s', (operation) => {
@@ -107,6 +111,23 @@ describe('access', () => {
     expect(part(['*'], [])).toBe(false);
     expect(part([], ['*'])).toBe(false);
     expect(part(['a*', 'b'], ['*'])).toBe(false);
+  });
+
+  it('to entries of the journal is by the names of auditors and admins, and to those of keys by all names', () => {
+    const [topics, subscriptions] = [['pay*'], ['acme-erp']];
+    const nothing = { topics: [], subscriptions: [], keys: false };
+    expect(journalScopes(accessWith({ role: 'operator', topics: ['*'], subscriptions: ['*'] }))).toEqual(nothing);
+    for (const role of ['auditor', 'admin'] as const) {
+      expect(journalScopes(accessWith({ role, topics, subscriptions }))).toEqual({
+        topics,
+        subscriptions,
+        keys: false,
+      });
+      expect(journalScopes(accessWith({ role, topics: ['*'], subscriptions: ['*'] })).keys).toBe(true);
+      expect(journalScopes(accessWith({ role, topics: ['*'], subscriptions: ['a*'] })).keys).toBe(false);
+    }
+    const twice = accessWith({ role: 'auditor', topics, subscriptions: [] }, { role: 'admin', topics, subscriptions });
+    expect(journalScopes(twice)).toEqual({ topics, subscriptions, keys: false });
   });
 
   it('does not take the names of one kind for the other', () => {

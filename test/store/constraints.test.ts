@@ -97,25 +97,29 @@ async function faultOf(call: Promise<unknown>): Promise<[string, unknown]> {
 }
 
 const agree = () => {};
+const actor = { principal: 'test', keyId: null };
 
 describe('a check that judges what a caller gave', () => {
   it.each(topicChecks)('%s names the field of a topic', async (_, settings, field) => {
-    expect(await faultOf(bench.store.topics.update(queue.topicId, settings))).toEqual(['invalid_request', [field]]);
+    expect(await faultOf(bench.store.topics.update(queue.topicId, settings, actor))).toEqual([
+      'invalid_request',
+      [field],
+    ]);
   });
 
   it.each(subscriptionChecks)('%s names the field of a subscription', async (_, settings, field) => {
-    const update = bench.store.subscriptions.update(queue, settings, agree);
+    const update = bench.store.subscriptions.update(queue, settings, { actor, judge: agree });
     expect(await faultOf(update)).toEqual(['invalid_request', [field]]);
   });
 
   it.each(keyChecks)('%s names the field of a key', async (_, fields, field) => {
     const row = { ...key, keyId: `wk_${'0'.repeat(20)}`, secretSha256: Buffer.alloc(32), expiresAt: null, ...fields };
-    expect(await faultOf(bench.store.keys.create(row, 'test'))).toEqual(['invalid_request', [field]]);
+    expect(await faultOf(bench.store.keys.create(row, actor))).toEqual(['invalid_request', [field]]);
   });
 
   it('is not taken for one that judges what we wrote', async () => {
     const row = { ...key, keyId: 'no id', secretSha256: Buffer.alloc(32), expiresAt: null };
-    expect((await faultOf(bench.store.keys.create(row, 'test')))[0]).toBe('internal');
+    expect((await faultOf(bench.store.keys.create(row, actor)))[0]).toBe('internal');
   });
 });
 

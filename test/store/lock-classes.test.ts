@@ -41,13 +41,14 @@ it('are named in locks.sql and nowhere else', async () => {
   expect(naming).toEqual([LOCKS]);
 });
 
-it('are three different numbers, which PostgreSQL knows when it plans', async () => {
+it('are different numbers, which PostgreSQL knows when it plans', async () => {
   const classes = await bench.rows<{ name: string; volatility: string }>(
     `select proname as name, provolatile as volatility from pg_proc
      where pronamespace = 'willcall'::regnamespace and proname like 'lock\\_%' and pronargs = 0 order by 1`,
   );
-  expect(classes).toEqual(['lock_receive', 'lock_settle', 'lock_topic'].map((name) => ({ name, volatility: 'i' })));
-  const numbers =
-    'select count(distinct n) from (values (willcall.lock_topic()), (willcall.lock_receive()), (willcall.lock_settle())) c (n)';
-  expect(await bench.value(numbers)).toBe(3);
+  expect(classes).toEqual(
+    ['lock_journal', 'lock_receive', 'lock_settle', 'lock_topic'].map((name) => ({ name, volatility: 'i' })),
+  );
+  const calls = classes.map(({ name }) => `(willcall.${name}())`).join(', ');
+  expect(await bench.value(`select count(distinct n) from (values ${calls}) c (n)`)).toBe(classes.length);
 });

@@ -4,6 +4,7 @@
 
 import type { ColumnType, Generated } from 'kysely';
 import type { Grant } from '../../domain/access.ts';
+import type { JournalAction, JournalSubject, JournalValues } from '../../domain/journal.ts';
 import type { DeadLetterReason, FailedAttempt } from '../../domain/ledger.ts';
 import type { SubscriptionSettings } from '../../domain/subscription.ts';
 import type { TopicSettings } from '../../domain/topic.ts';
@@ -103,10 +104,26 @@ export interface ApiKeyTable {
   lastUsedAt: Date | null;
 }
 
+export interface JournalTable {
+  entryNo: number;
+  actedAt: Date;
+  actedBy: string;
+  keyId: string | null;
+  subject: JournalSubject;
+  action: JournalAction;
+  name: string;
+  subjectId: string | null;
+  topic: string | null;
+  /** By the names of columns: JSON keeps the names that it has. */
+  before: JournalValues | null;
+  after: JournalValues | null;
+}
+
 export interface Tables {
   topic: TopicTable;
   subscription: SubscriptionTable;
   acknowledgment: AcknowledgmentTable;
   deadLetter: DeadLetterTable;
   apiKey: ApiKeyTable;
+  journal: JournalTable;
 }

@@ -67,6 +67,12 @@ export function accessOf(request: FastifyRequest): Access {
   return request.access;
 }
 
+/** Who calls a route that is not open, and with which key; null for the admin key. */
+export function callerOf(request: FastifyRequest): { readonly caller: Principal; readonly keyId: string | null } {
+  const { principal, keyId } = accessOf(request);
+  return { caller: principal, keyId };
+}
+
 /** Throws for a route that does not say what it does: it would be open to every key. */
 export function refuseUnguarded(url: string, config: { operation?: Operation; open?: true } | undefined): void {
   if (config?.operation === undefined && config?.open !== true) {

@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { ApiKey } from '../../domain/api-key.ts';
 import { isSameInstant } from '../../domain/instant.ts';
+import type { JournalEntry, JournalValues } from '../../domain/journal.ts';
 import type { Acknowledgment, DeadLetter } from '../../domain/ledger.ts';
 import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
@@ -14,11 +15,18 @@ import type { Topic } from '../../domain/topic.ts';
 import type { ReceiveAnswer } from '../../engine/receive.ts';
 import { sendProblem } from '../http/problems.ts';
 import * as directorySchemas from './schemas/directory-answers.ts';
+import * as journalSchemas from './schemas/journal.ts';
 import * as keySchemas from './schemas/key-answers.ts';
 import type * as messageSchemas from './schemas/message-answers.ts';
 import * as recordSchemas from './schemas/record-answers.ts';
+import { subscriptionTable } from './schemas/settings.ts';
+import { toSnakeCase } from './wire-names.ts';
 import { wireShape } from './wire-shape.ts';
 
+/** Settings that stand in an object of their own on the wire. */
+const groups = new Map(
+  Object.entries(subscriptionTable).flatMap(([name, row]) => ('within' in row ? [[name, row.within]] : [])),
+);
 const NO_BODY = { body: null, body_encoding: null };
 
 export function topicAnswer(topic: Topic) {
@@ -112,6 +120,26 @@ export function deadLetterAnswer(letter: DeadLetter) {
 }
 
 /** All that is ever shown of a key after its creation. */
+export function journalEntryAnswer({ before, after, ...entry }: JournalEntry) {
+  return {
+    ...wireShape(journalSchemas.journalActs, { ...entry, id: entry.subjectId }),
+    before: journalValues(before),
+    after: journalValues(after),
+  };
+}
+
+/** Settings as the noun's own answer shows them. */
+function journalValues(values: JournalValues | null): Record<string, unknown> | null {
+  if (values === null) return null;
+  const shown: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    const group = groups.get(name);
+    if (group === undefined) shown[toSnakeCase(name)] = value;
+    else shown[group] = { ...(shown[group] as object | undefined), [toSnakeCase(name)]: value };
+  }
+  return shown;
+}
+
 export function keyAnswer(key: ApiKey) {
   return wireShape(keySchemas.apiKey, { ...key, id: key.keyId });
 }

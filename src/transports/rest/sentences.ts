@@ -62,6 +62,8 @@ function describeRule(fault: FieldFault): string {
       return `must not exceed ${toSnakeCase(fault.other)}, which is ${fault.value}`;
     case 'bytes_at_most':
       return `has ${fault.bytes} bytes; ${fault.topic} takes at most ${fault.bytesMax}`;
+    case 'cursor':
+      return 'must be the `next` of a page of this list';
     case 'one_body_per_key':
       return `was used for another body: ${JSON.stringify(fault.key)}`;
   }

@@ -10,7 +10,7 @@ export const tags = {
   Settle:
     'Acknowledge, release, extend or reject received messages. A receipt gets one definite outcome, ' +
     'however often and however late it is sent, so that each of these calls can be repeated.',
-  Records: 'The ledger of acknowledgments, and the dead letters.',
+  Records: 'The ledger of acknowledgments, the dead letters, and the journal of administrative acts.',
   Keys:
     'Credentials for this API: a key belongs to a client and has roles on names. A client may have ' +
     'several valid keys at once.',

@@ -88,7 +88,7 @@ describe('a connection that is cut', () => {
       () =>
         store.subscriptions.create(
           { ...subscriptionDefaults, name: 'cut', topicId: queue.topicId, topic: queue.name, start: 'latest' },
-          CALLER,
+          { principal: CALLER, keyId: null },
         ),
       'lock table willcall.delivery in access exclusive mode',
     ],

@@ -54,6 +54,7 @@ describe('a fault that carries data', () => {
       'messages[3].body',
       'has 300 bytes; payments takes at most 256',
     ],
+    [{ path: ['after'], rule: 'cursor' }, 'after', 'must be the `next` of a page of this list'],
     [
       { path: ['messages', 0, 'dedupeKey'], rule: 'one_body_per_key', key: 'ping "1"' },
       'messages[0].dedupe_key',

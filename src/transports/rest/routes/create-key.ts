@@ -1,6 +1,7 @@
 // POST /v1/keys: makes a key. The answer is the only place that ever has its text.
 
 import { parseBody } from '../../http/requests.ts';
+import { callerOf } from '../../http/transport.ts';
 import { keyAnswer } from '../answers.ts';
 import { newKey } from '../schemas/key-answers.ts';
 import { keyBody } from '../schemas/keys.ts';
@@ -26,7 +27,7 @@ export const createKey: Route = {
   describe,
   handle: async (request, reply, { engine }) => {
     const wanted = parseBody(request, keyBody);
-    const { apiKey, key } = await engine.createKey({ ...wanted, caller: request.caller });
+    const { apiKey, key } = await engine.createKey({ ...wanted, ...callerOf(request) });
     reply.code(201).header('location', `/v1/keys/${apiKey.keyId}`);
     return { ...keyAnswer(apiKey), key };
   },

@@ -3,7 +3,7 @@
 
 import { checkAccess } from '../../../domain/access.ts';
 import { parseBody } from '../../http/requests.ts';
-import { accessOf } from '../../http/transport.ts';
+import { accessOf, callerOf } from '../../http/transport.ts';
 import { subscriptionAnswer } from '../answers.ts';
 import { parseName } from '../requests.ts';
 import { subscription } from '../schemas/directory-answers.ts';
@@ -36,7 +36,7 @@ export const createSubscription: Route = {
     const name = parseName(request, 'subscription');
     const wanted = parseBody(request, subscriptionSettings);
     checkAccess(accessOf(request), 'subscribeToTopic', { topic: wanted.topic ?? name });
-    const { subscription, created } = await engine.createSubscription({ name, ...wanted, caller: request.caller });
+    const { subscription, created } = await engine.createSubscription({ name, ...wanted, ...callerOf(request) });
     if (created) reply.code(201).header('location', `/v1/subscriptions/${name}`);
     return subscriptionAnswer(subscription);
   },

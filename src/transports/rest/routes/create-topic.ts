@@ -2,6 +2,7 @@
 // said.
 
 import { parseBody } from '../../http/requests.ts';
+import { callerOf } from '../../http/transport.ts';
 import { topicAnswer } from '../answers.ts';
 import { parseName } from '../requests.ts';
 import { topic } from '../schemas/directory-answers.ts';
@@ -30,7 +31,7 @@ export const createTopic: Route = {
   handle: async (request, reply, { engine }) => {
     const name = parseName(request, 'topic');
     const settings = parseBody(request, topicSettings);
-    const { topic, created } = await engine.createTopic({ name, settings, caller: request.caller });
+    const { topic, created } = await engine.createTopic({ name, settings, ...callerOf(request) });
     if (created) reply.code(201).header('location', `/v1/topics/${name}`);
     return topicAnswer(topic);
   },

@@ -1,5 +1,6 @@
 // DELETE /v1/subscriptions/{subscription}: deletes the subscription; the ledger stays.
 
+import { callerOf } from '../../http/transport.ts';
 import { parseName } from '../requests.ts';
 import type { OperationDescription, Route } from './route.ts';
 
@@ -18,7 +19,8 @@ export const deleteSubscription: Route = {
   operation: 'deleteSubscription',
   describe,
   handle: async (request, reply, { engine }) => {
-    await engine.deleteSubscription(parseName(request, 'subscription'), request.caller);
+    const { caller, keyId } = callerOf(request);
+    await engine.deleteSubscription(parseName(request, 'subscription'), caller, keyId);
     return reply.code(204).send();
   },
 };

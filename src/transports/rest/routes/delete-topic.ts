@@ -1,5 +1,6 @@
 // DELETE /v1/topics/{topic}: deletes the topic and its subscriptions; the ledger stays.
 
+import { callerOf } from '../../http/transport.ts';
 import { parseName } from '../requests.ts';
 import type { OperationDescription, Route } from './route.ts';
 
@@ -20,7 +21,8 @@ export const deleteTopic: Route = {
   operation: 'deleteTopic',
   describe,
   handle: async (request, reply, { engine }) => {
-    await engine.deleteTopic(parseName(request, 'topic'), request.caller);
+    const { caller, keyId } = callerOf(request);
+    await engine.deleteTopic(parseName(request, 'topic'), caller, keyId);
     return reply.code(204).send();
   },
 };

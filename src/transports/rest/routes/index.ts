@@ -15,6 +15,7 @@ import { getSubscription } from './get-subscription.ts';
 import { getTopic } from './get-topic.ts';
 import { listAcknowledgments } from './list-acknowledgments.ts';
 import { listDeadLetters } from './list-dead-letters.ts';
+import { listJournal } from './list-journal.ts';
 import { listKeys } from './list-keys.ts';
 import { listSubscriptions } from './list-subscriptions.ts';
 import { listTopics } from './list-topics.ts';
@@ -46,6 +47,7 @@ export const routes: readonly Route[] = [
   getTopic,
   listAcknowledgments,
   listDeadLetters,
+  listJournal,
   listKeys,
   listSubscriptions,
   listTopics,

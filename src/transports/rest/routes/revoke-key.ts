@@ -1,5 +1,6 @@
 // DELETE /v1/keys/{key}: revokes a key, on every instance within a second. Its record stays.
 
+import { callerOf } from '../../http/transport.ts';
 import { parseKeyId } from '../requests.ts';
 import type { OperationDescription, Route } from './route.ts';
 
@@ -20,7 +21,8 @@ export const revokeKey: Route = {
   operation: 'revokeKey',
   describe,
   handle: async (request, reply, { engine }) => {
-    await engine.revokeKey(parseKeyId(request), request.caller);
+    const { caller, keyId } = callerOf(request);
+    await engine.revokeKey(parseKeyId(request), caller, keyId);
     return reply.code(204).send();
   },
 };

@@ -2,6 +2,7 @@
 // others.
 
 import { parseBody } from '../../http/requests.ts';
+import { callerOf } from '../../http/transport.ts';
 import { subscriptionAnswer } from '../answers.ts';
 import { parseName } from '../requests.ts';
 import { subscription } from '../schemas/directory-answers.ts';
@@ -26,6 +27,6 @@ export const updateSubscription: Route = {
   handle: async (request, _reply, { engine }) => {
     const name = parseName(request, 'subscription');
     const settings = parseBody(request, subscriptionChanges);
-    return subscriptionAnswer(await engine.updateSubscription({ name, settings, caller: request.caller }));
+    return subscriptionAnswer(await engine.updateSubscription({ name, settings, ...callerOf(request) }));
   },
 };

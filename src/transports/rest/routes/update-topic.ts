@@ -1,6 +1,7 @@
 // PATCH /v1/topics/{topic}: changes the settings that are named and leaves the others.
 
 import { parseBody } from '../../http/requests.ts';
+import { callerOf } from '../../http/transport.ts';
 import { topicAnswer } from '../answers.ts';
 import { parseName } from '../requests.ts';
 import { topic } from '../schemas/directory-answers.ts';
@@ -25,6 +26,6 @@ export const updateTopic: Route = {
   handle: async (request, _reply, { engine }) => {
     const name = parseName(request, 'topic');
     const settings = parseBody(request, topicChanges);
-    return topicAnswer(await engine.updateTopic({ name, settings, caller: request.caller }));
+    return topicAnswer(await engine.updateTopic({ name, settings, ...callerOf(request) }));
   },
 };
