@@ -185,8 +185,8 @@ begin
 
   end if;
   if _deferred_count < _wanted then
-    -- Up to the first young message. One from a clock that was ahead is not young: it would stop the
-    -- subscription until the clock has caught up.
+    -- Up to the first young message. One from a clock that was ahead is not young, or it would stop
+    -- the subscription until the clock has caught up.
     select _seqs || array_agg(c.seq), _bytes || array_agg(c.body_bytes::bigint) into _seqs, _bytes
     from (
       select m.seq, m.body_bytes, min(m.seq) filter (

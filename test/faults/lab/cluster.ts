@@ -58,11 +58,15 @@ const DATABASE = 'willcall';
 
 /**
  * The cluster in this directory, made where there is none; not started. The account of PostgreSQL
- * must reach it.
+ * must reach it. `wrap` may put another program in the place of one that runs the server.
  */
-export async function openCluster(dataDir: string, settings: Record<string, string> = {}): Promise<Cluster> {
+export async function openCluster(
+  dataDir: string,
+  settings: Record<string, string> = {},
+  wrap = async (binaries: Binaries) => binaries,
+): Promise<Cluster> {
   const user = await chooseProcessUser();
-  const binaries = await findBinaries(user, SHARED_DIR);
+  const binaries = await wrap(await findBinaries(user, SHARED_DIR));
   const place = await openDirectory({ dataDir, sharedDir: SHARED_DIR, user, binaries, sync: false });
   const state = { port: 0 };
   const urlOf = (database: string) => clusterUrl({ port: state.port, password: place.password }, database);
