@@ -188,6 +188,9 @@ it('is started again on its port when it was killed, with what was committed and
   await killServer(server);
   await expect.poll(() => query(server.url, 'select value from kept').catch(() => null)).toEqual([{ value: 42 }]);
   expect(await readPid(server.dataDir)).not.toBe(before);
+  // The lock is taken again a moment after the server answers.
+  const locks = "select count(*)::integer as held from pg_locks where locktype = 'advisory' and granted";
+  await expect.poll(() => query(server.url, locks)).toEqual([{ held: 1 }]);
   await expect(start(dataDir)).rejects.toThrow(/already runs on the data directory/);
 });
 
