@@ -23,14 +23,14 @@ export const problems = {
   invalid_request: {
     status: 400,
     title: 'The request is not valid',
-    when: 'a field, a name, a header or the JSON is not what it should be; `errors` says what',
+    when: 'a field, a name, a header or the JSON is not valid; `errors` names it',
     detail: 'max_messages must be a whole number from 1 to 1000.',
     extension: { errors: [{ field: 'max_messages', message: 'must be a whole number from 1 to 1000' }] },
   },
   malformed_request: {
     status: 400,
     title: 'The request is not well-formed HTTP',
-    when: 'not well-formed HTTP, or the body ended early',
+    when: 'the request is not well-formed HTTP, or its body ended early',
     detail: 'The body ended before the length that was announced.',
   },
   malformed_body: {
@@ -42,37 +42,37 @@ export const problems = {
   unauthenticated: {
     status: 401,
     title: 'A valid key is needed',
-    when: 'no key, or one that is wrong, expired or revoked',
+    when: 'the key is missing, wrong, expired or revoked',
     detail: 'The key is not good here: it is wrong, expired or revoked.',
   },
   forbidden: {
     status: 403,
     title: 'The key does not open this',
-    when: 'the key does not open this, whether it exists or not',
+    when: 'the key does not allow the call on this name, whether or not it exists',
     detail: 'The key does not open this: it needs a role that allows the call, on names that include this one.',
   },
   cross_site: {
     status: 403,
     title: 'A page of another site made this call',
-    when: 'a browser made the call for a page of another site; nothing was done',
+    when: 'a page of another site caused the call in a browser; nothing was done',
     detail: 'A page of another site made this call in a browser: nothing was done.',
   },
   not_found: {
     status: 404,
     title: 'There is nothing at this path',
-    when: 'nothing is at the path',
+    when: 'the path does not exist',
     detail: 'There is nothing at this path: check its spelling and the version, /v1.',
   },
   topic_not_found: {
     status: 404,
     title: 'There is no such topic',
-    when: 'no living topic has the name',
+    when: 'no topic has the name, or it was deleted',
     detail: 'There is no topic named payments.',
   },
   subscription_not_found: {
     status: 404,
     title: 'There is no such subscription',
-    when: 'no living subscription has the name',
+    when: 'no subscription has the name, or it was deleted',
     detail: 'There is no subscription named acme-erp.',
   },
   key_not_found: {
@@ -117,50 +117,50 @@ export const problems = {
   nothing_settled: {
     status: 409,
     title: 'None of the receipts was settled',
-    when: 'none of the receipts is ok; `results` says why',
+    when: 'none of the receipts is ok; `results` gives the reasons',
     detail: 'None of the receipts was settled: see the outcome of each.',
   },
   atomic_refused: {
     status: 409,
     title: 'The atomic call was refused as a whole',
-    when: 'one receipt of an atomic call is not ok, so nothing was done; `results` says which',
+    when: 'a receipt of an atomic call is not ok, so nothing was done; see `results`',
     detail: '1 of 2 receipts are not good, so none was settled: repeat the call without them.',
   },
   rate_limited: {
     status: 429,
     title: 'The key calls too often',
-    when: 'the key calls more often than it may; nothing was done',
+    when: 'the key calls more often than its rate allows; nothing was done',
     detail: 'The key has made 2000 calls faster than it may: make the next one in 1 s.',
   },
   too_many_receives: {
     status: 429,
     title: 'The key has too many receives waiting',
-    when: 'the key has as many receives waiting as it may; nothing was settled or handed out',
+    when: 'the key has as many receives waiting as it may have; nothing was settled or delivered',
     detail: 'The key has 1000 receives waiting, as many as it may: wait for one of them.',
   },
   backlog_full: {
     status: 429,
     title: 'A subscription is too far behind',
-    when: 'a subscription of the topic is as far behind as `max_backlog` allows; nothing was published',
+    when: 'the backlog of a subscription would exceed `max_backlog` of the topic; nothing was published',
     detail:
       'payments is full: one of its subscriptions would be further behind than it may (max_backlog); nothing was published.',
   },
   too_much_traffic: {
     status: 429,
     title: 'The key holds too much at once',
-    when: 'requests and unread answers of the key hold more of the memory than its share; nothing was done',
+    when: 'requests and unread answers of the key use more memory than its share; nothing was done',
     detail: 'The calls of this key hold too much at once: read the answers, and send less at the same time.',
   },
   message_too_large: {
     status: 413,
     title: 'A message is too large',
-    when: 'a body is larger than its topic allows',
+    when: 'the body of a message is larger than `max_message_bytes` of the topic',
     detail: 'payments takes bodies of at most 1048576 bytes (max_message_bytes); nothing was published.',
   },
   payload_too_large: {
     status: 413,
     title: 'The request is too large',
-    when: 'the request is larger than any may be',
+    when: 'the request is larger than the largest that the service accepts',
     detail: 'A request here has at most 16777216 bytes: send less at a time.',
   },
   unsupported_media_type: {
@@ -178,13 +178,13 @@ export const problems = {
   headers_too_large: {
     status: 431,
     title: 'The request headers are too large',
-    when: 'more than 2000 headers, or than 32 KiB of them',
+    when: 'the request has more than 2000 headers, or more than 32 KiB of headers',
     detail: 'A request has at most 2000 headers, of 32 KiB together.',
   },
   internal: {
     status: 500,
     title: 'Something went wrong inside',
-    when: 'a fault of the service; its log says more',
+    when: 'a fault of the service, with details in its log',
     detail: 'The request failed inside the service, which has logged why.',
   },
   not_implemented: {

@@ -108,7 +108,7 @@ describe('the description', () => {
     ]);
   });
 
-  it.each(operations)('has everything of $name', ({ operation }) => {
+  it.each(operations)('has everything of $name', ({ name, operation }) => {
     expect(operation).toMatchObject({
       operationId: expect.stringMatching(/^[a-z][A-Za-z]+$/),
       summary: expect.stringMatching(/^[A-Z].*[^.]$/),
@@ -123,9 +123,10 @@ describe('the description', () => {
     for (const media of Object.values(operation.requestBody?.content ?? {})) {
       expect(media.example ?? Object.keys(media.examples ?? {}).length).toBeTruthy();
     }
-    expect(Object.keys(operation.responses)).toEqual(
-      expect.arrayContaining(['400', '408', '431', '500', '503', ...(operation.security ? [] : ['401'])]),
-    );
+    const everywhere = ['400', '408', '431', '500', '503'];
+    const withBody = name.startsWith('GET ') ? [] : ['413', '415'];
+    const withKey = operation.security ? [] : ['401'];
+    expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining([...everywhere, ...withBody, ...withKey]));
   });
 
   it('has no two operations of one id', () => {
@@ -177,7 +178,7 @@ describe('the page', () => {
   it('closes what it opens', () => {
     const open: string[] = [];
     for (const [, slash, name = ''] of html.matchAll(/<(\/?)([a-z][a-z0-9]*)\b[^>]*>/g)) {
-      if (name === 'meta') continue;
+      if (['meta', 'link', 'input', 'wbr'].includes(name)) continue;
       if (slash === '') open.push(name);
       else expect(open.pop()).toBe(name);
     }

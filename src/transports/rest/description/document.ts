@@ -16,6 +16,7 @@ import {
   type MediaType,
   type Response,
 } from './answers.ts';
+import { type CodeSample, writeCurl } from './code-samples.ts';
 import { describeComponents, describeFields, type Field, type JsonSchema } from './json-schemas.ts';
 import { describeProblemsOf, describeSharedProblems } from './problems.ts';
 
@@ -43,6 +44,7 @@ export interface Operation {
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, MediaType>> };
   readonly responses: Readonly<Record<string, Response>>;
+  readonly 'x-codeSamples': readonly CodeSample[];
 }
 
 export interface Parameter {
@@ -114,26 +116,37 @@ function describePaths(routes: readonly Route[]): OpenApiDocument['paths'] {
   for (const route of inOrder) {
     const path = route.url.replace(/:(\w+)/g, '{$1}');
     paths[path] ??= {};
-    paths[path][route.method.toLowerCase()] = describeOperation(route);
+    paths[path][route.method.toLowerCase()] = describeOperation(route, path);
   }
   return paths;
 }
 
-function describeOperation(route: Route): Operation {
-  const { id, tag, summary, description, body, answers } = route.describe;
+function describeOperation(route: Route, path: string): Operation {
+  const { id, tag, summary, body, answers } = route.describe;
   const responses: Record<string, Response> = describeProblemsOf(route);
   for (const [status, answer] of Object.entries(answers)) responses[status] = describeAnswer(answer);
   const counted = Object.entries(responses).map(([status, response]) => [status, addRateLimit(response)]);
+  const parameters = describeParameters(route);
+  const requestBody = body && describeRequestBody(body);
+  const answer = Object.entries(responses).find(([status]) => status.startsWith('2'))?.[1].content;
+  const open = route.open === true;
   return {
     operationId: id,
     tags: [tag],
     summary,
-    description: route.open ? description : `${description}\n\n${listRoles(route.operation)}`,
-    ...(route.open && { security: [] }),
-    parameters: describeParameters(route),
-    ...(body && { requestBody: describeRequestBody(body) }),
-    responses: route.open ? responses : Object.fromEntries(counted),
+    description: describeUse(route),
+    ...(open && { security: [] }),
+    parameters,
+    ...(requestBody && { requestBody }),
+    responses: open ? responses : Object.fromEntries(counted),
+    'x-codeSamples': [writeCurl({ method: route.method, path, open, parameters, requestBody, answer })],
   };
+}
+
+function describeUse(route: Route): string {
+  const { method, open, operation, describe } = route;
+  const head = method === 'GET' ? ['The method HEAD gives the same answer without its body.'] : [];
+  return [describe.description, ...head, ...(open ? [] : [listRoles(operation)])].join('\n\n');
 }
 
 /** Out of the table that lets callers in. */

@@ -9,11 +9,18 @@ export function renderFields(schema: JsonSchema): string {
   return rows.length === 0 ? renderValues(schema) : renderTable(['field', 'type', 'meaning'], rows);
 }
 
-/** A table whose cells are HTML; it scrolls by itself where the screen is too narrow for it. */
+/** A table whose cells are HTML; on narrow screens the style makes a card of each row. */
 export function renderTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const head = heads.map((each) => `<th scope="col">${each}</th>`).join('');
-  const body = rows.map((cells) => `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('\n');
+  const body = rows
+    .map((cells) => `<tr>${cells.map((cell, at) => renderCell(cell, heads[at])).join('')}</tr>`)
+    .join('\n');
   return `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
+}
+
+/** The head stands in the cell too, for the cards. An empty cell is left out of them. */
+function renderCell(cell: string, head = ''): string {
+  return cell === '' ? '<td></td>' : `<td data-head="${escapeHtml(head)}"><div>${cell}</div></td>`;
 }
 
 /** What a value may be, in a few words. */

@@ -1,78 +1,96 @@
 // The reference for people: the OpenAPI document as one page without a script, which loads nothing.
+// It needs no script because its few controls are plain HTML: a contents list that a checkbox folds
+// on narrow screens, and code samples that a click selects whole.
 
 import { createHash } from 'node:crypto';
-import type { Header, MediaType, Response } from './answers.ts';
-import type { OpenApiDocument, Operation, Parameter } from './document.ts';
+import { type ProblemCode, problemCodes, problems } from '../../http/problems.ts';
+import type { OpenApiDocument } from './document.ts';
+import type { Guide } from './guides.ts';
 import type { JsonSchema } from './json-schemas.ts';
-import { escapeHtml, renderLine, renderText } from './markup.ts';
-import { renderFields, renderReference, renderTable, renderType } from './page-schemas.ts';
+import { escapeHtml, renderLine, renderText, toSentence } from './markup.ts';
+import { type Call, renderCall, renderExample, renderHeader, renderHeading, renderSample } from './page-calls.ts';
+import { renderFields, renderTable } from './page-schemas.ts';
 import { pageStyle } from './page-style.ts';
 
-interface Call {
-  readonly method: string;
-  readonly path: string;
-  readonly operation: Operation;
-}
+/** A letter in a rounded square; inline, so that nothing is loaded. */
+const ICON =
+  'data:image/svg+xml,' +
+  encodeURIComponent(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b5cad"/>' +
+      '<path d="M6 10l4 13 6-12 6 12 4-13" fill="none" stroke="#fff" stroke-width="3" stroke-linejoin="round"/></svg>',
+  );
 
-/** Lets the page's own style apply, by its digest, and nothing else happen. */
+/** Lets the page's own style apply, by its digest, and its inline icon be shown; nothing else. */
 export const pageSecurityPolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(pageStyle).digest('base64')}'`,
+  'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
 
-export function renderPage(document: OpenApiDocument): string {
-  const { info, tags, components } = document;
-  const calls = Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
-  );
-  const chapters = tags.map((tag) => ({
-    ...tag,
-    calls: calls.filter(({ operation }) => operation.tags[0] === tag.name),
-  }));
+interface Chapter {
+  readonly name: string;
+  readonly description: string;
+  readonly calls: readonly Call[];
+}
+
+export function renderPage(document: OpenApiDocument, guides: readonly Guide[]): string {
+  const { info } = document;
   const title = `${escapeHtml(info.title)} API ${escapeHtml(info.version)}`;
+  const chapters = listChapters(document);
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
+<link rel="icon" href="${ICON}">
 <style>${pageStyle}</style>
 </head>
 <body>
-<nav aria-label="Contents">
-${chapters.map(renderContents).join('\n')}
-<p><a href="#problems">Problems of many calls</a></p>
-<p><a href="#headers">Headers of many answers</a></p>
-<p><a href="#schemas">Schemas</a></p>
-</nav>
+${renderNavigation(chapters, guides)}
 <main>
 <h1>${title}</h1>
+<p class="start">${guides.map(({ id, title: words }) => `<a href="#${id}">${escapeHtml(words)}</a>`).join(' ')}</p>
 ${renderText(info.description)}
-<p>The same for programs: <a href="openapi.json">openapi.json</a>.</p>
-<h2 id="access">Access</h2>
-${Object.values(components.securitySchemes).map(renderScheme).join('\n')}
-${chapters.map((chapter) => renderChapter(chapter, components.schemas)).join('\n')}
-<h2 id="problems">Problems of many calls</h2>
-${renderTable(['name', 'when', 'with'], Object.entries(components.responses).map(renderShared))}
-<h2 id="headers">Headers of many answers</h2>
-${Object.entries(components.headers).map(renderHeader).join('\n')}
-<h2 id="schemas">Schemas</h2>
-${Object.entries(components.schemas).map(renderSchema).join('\n')}
+<p>The same for programs: <a href="openapi.json">openapi.json</a>
+(<a href="openapi.json" download="willcall-openapi.json">download</a>).</p>
+${renderAccess(document)}
+${guides.map(renderGuide).join('\n')}
+${chapters.map((chapter) => renderChapter(chapter, document)).join('\n')}
+${renderErrors()}
+${renderHeading(2, 'headers', 'Headers of many answers')}
+${Object.entries(document.components.headers).map(renderHeader).join('\n')}
+${renderHeading(2, 'schemas', 'Schemas')}
+${Object.entries(document.components.schemas).map(renderSchema).join('\n')}
 </main>
 </body>
 </html>
 `;
 }
 
-type Schemas = OpenApiDocument['components']['schemas'];
+function listChapters({ paths, tags }: OpenApiDocument): Chapter[] {
+  const calls = Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+  );
+  return tags.map((tag) => ({ ...tag, calls: calls.filter(({ operation }) => operation.tags[0] === tag.name) }));
+}
 
-interface Chapter {
-  readonly name: string;
-  readonly description: string;
-  readonly calls: readonly Call[];
+function renderNavigation(chapters: readonly Chapter[], guides: readonly Guide[]): string {
+  const guideLinks = guides.map(({ id, title }) => `<li><a href="#${id}">${escapeHtml(title)}</a></li>`);
+  return `<nav aria-label="Contents">
+<input type="checkbox" id="contents"><label for="contents">Contents</label>
+<div class="contents">
+<p>Begin here</p>
+<ul><li><a href="#access">Access</a></li>${guideLinks.join('')}</ul>
+${chapters.map(renderContents).join('\n')}
+<p><a href="#errors">Errors</a></p>
+<p><a href="#headers">Headers of many answers</a></p>
+<p><a href="#schemas">Schemas</a></p>
+</div>
+</nav>`;
 }
 
 function renderContents({ name, calls }: Chapter): string {
@@ -82,85 +100,55 @@ function renderContents({ name, calls }: Chapter): string {
   return `<p><a href="#chapter-${escapeHtml(name)}">${escapeHtml(name)}</a></p>\n<ul>${items.join('')}</ul>`;
 }
 
-function renderScheme({ type, scheme, description }: { type: string; scheme: string; description: string }): string {
-  return `<p><code>${escapeHtml(type)} ${escapeHtml(scheme)}</code>: ${renderLine(description)}</p>`;
+function renderAccess({ components }: OpenApiDocument): string {
+  const schemes = Object.values(components.securitySchemes).map(
+    ({ type, scheme, description }) =>
+      `<p><code>${escapeHtml(type)} ${escapeHtml(scheme)}</code>: ${renderLine(description)}</p>`,
+  );
+  return `${renderHeading(2, 'access', 'Access')}
+<p>Every call needs a key, except those of the chapter <a href="#chapter-Service">Service</a>. An administrator
+<a href="#createKey">creates a key</a> for each client, with roles on names; the admin key of the first start may do everything.</p>
+${schemes.join('\n')}
+<p>The samples below read the address and the key from two variables. A click on a sample selects it whole, ready to copy.</p>
+${renderSample('WILLCALL=http://127.0.0.1:8080\nKEY=$(cat .willcall/admin-key)')}`;
 }
 
-function renderChapter({ name, description, calls }: Chapter, schemas: Schemas): string {
-  const articles = calls.map((call) => renderCall(call, schemas));
-  return `<section>\n<h2 id="chapter-${escapeHtml(name)}">${escapeHtml(name)}</h2>\n${renderText(description)}\n${articles.join('\n')}\n</section>`;
+function renderGuide({ id, title, introduction, sample, steps, table, conclusion }: Guide): string {
+  const rows = table?.rows.map((cells) => cells.map(renderLine));
+  return `<section>
+${renderHeading(2, id, title)}
+${renderText(introduction)}
+${sample === undefined ? '' : renderSample(sample)}
+<ol>${steps.map((step) => `<li>${renderLine(step)}</li>`).join('\n')}</ol>
+${table === undefined ? '' : `${renderHeading(3, `${id}-table`, table.title)}\n${renderTable(table.heads, rows ?? [])}`}
+${renderText(conclusion)}
+</section>`;
 }
 
-function renderCall({ method, path, operation }: Call, schemas: Schemas): string {
-  const { operationId, summary, description, parameters, requestBody, responses } = operation;
-  return `<article id="${operationId}">
-<h3>${escapeHtml(summary)}</h3>
-<p class="call"><code>${method} ${escapeHtml(path)}</code></p>
-${renderText(description)}
-${operation.security === undefined ? '' : '<p>Needs no key.</p>'}
-${parameters.length === 0 ? '' : `<h4>Parameters</h4>\n${renderParameters(parameters)}`}
-${requestBody === undefined ? '' : renderBody(requestBody, schemas)}
-<h4>Answers</h4>
-${renderTable(['status', 'when', 'with'], Object.entries(responses).map(renderAnswer))}
-</article>`;
+function renderChapter({ name, description, calls }: Chapter, document: OpenApiDocument): string {
+  const articles = calls.map((call) => renderCall(call, document.components));
+  return `<section>\n${renderHeading(2, `chapter-${name}`, name)}\n${renderText(description)}\n${articles.join('\n')}\n</section>`;
 }
 
-function renderBody({ required, content }: NonNullable<Operation['requestBody']>, schemas: Schemas): string {
-  const tables = Object.values(content).map(({ schema }) => {
-    const described = schemas[schema?.$ref?.split('/').at(-1) ?? ''];
-    return described === undefined ? '' : renderFields(described);
+/** Every code, which the answers of calls refer to. */
+function renderErrors(): string {
+  const rows = problemCodes.map((code: ProblemCode) => {
+    const { status, title, when, detail } = problems[code];
+    const example = { type: `urn:willcall:problem:${code}`, title, status, detail, code };
+    return [
+      `<code id="problem-${code}">${code}</code>`,
+      String(status),
+      `${renderLine(toSentence(when))}${renderExample('example', example)}`,
+    ];
   });
-  return `<h4>Body${required ? '' : ' <small>optional</small>'}</h4>\n${renderContent(content)}\n${tables.join('\n')}`;
-}
-
-function renderParameters(parameters: readonly Parameter[]): string {
-  const rows = parameters.map(({ name, in: place, required, description, schema }) => [
-    `<code>${escapeHtml(name)}</code> <small>${place}${required ? '' : ', optional'}</small>`,
-    renderType(schema) + (schema.default === undefined ? '' : ` <small>default ${String(schema.default)}</small>`),
-    renderLine(description),
-  ]);
-  return renderTable(['name', 'type', 'meaning'], rows);
-}
-
-/** What many calls share stands once, further down. */
-function renderAnswer([status, { $ref, description = '', headers = {}, content = {} }]: [string, Response]): string[] {
-  if ($ref !== undefined) return [status, renderReference($ref), ''];
-  const withHeaders = Object.entries(headers).map(renderHeader);
-  return [status, renderText(description), [renderContent(content), ...withHeaders].filter(Boolean).join('\n')];
-}
-
-function renderShared([name, response]: [string, Response]): string[] {
-  const [, ...cells] = renderAnswer(['', response]);
-  return [`<span id="responses-${escapeHtml(name)}">${escapeHtml(name)}</span>`, ...cells];
-}
-
-/** Headers of many answers stand once, further down. */
-function renderHeader([name, header]: [string, Header]): string {
-  if ('$ref' in header) return '';
-  const { description, required } = header;
-  const optional = required ? '' : ' <small>optional</small>';
-  return `<p><code>${escapeHtml(name)}</code>${optional}: ${renderLine(description)}</p>`;
-}
-
-function renderContent(content: Readonly<Record<string, MediaType>>): string {
-  return Object.entries(content).map(renderMediaType).join('\n');
-}
-
-function renderMediaType([type, { schema, example, examples = {} }]: [string, MediaType]): string {
-  const reference = schema?.$ref === undefined ? '' : `, ${renderReference(schema.$ref)}`;
-  const shown = example === undefined ? Object.entries(examples) : [['example', { value: example }] as const];
-  const details = shown.map(([name, { value }]) => renderExample(name, value));
-  return `<p><code>${escapeHtml(type)}</code>${reference}</p>\n${details.join('\n')}`;
-}
-
-function renderExample(name: string, value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
-  return `<details><summary>${escapeHtml(name)}</summary><pre><code>${escapeHtml(text)}</code></pre></details>`;
+  return `${renderHeading(2, 'errors', 'Errors')}
+<p>Errors are problem documents (RFC 9457). The <code>type</code> of a problem is a name that ends in its code.</p>
+${renderTable(['code', 'status', 'when'], rows)}`;
 }
 
 function renderSchema([name, schema]: [string, JsonSchema]): string {
   return `<article id="schemas-${escapeHtml(name)}">
-<h3>${escapeHtml(name)}</h3>
+${renderHeading(3, `schemas-${name}`, name, { isAnchored: true })}
 ${renderText(schema.description ?? '')}
 ${renderFields(schema)}
 </article>`;

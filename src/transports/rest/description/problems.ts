@@ -50,7 +50,7 @@ const withKey: readonly ProblemCode[] = [
   'database_timeout',
 ];
 
-/** Answered before anybody knows whose call it is. */
+/** Answered before the key of the call is known. */
 const beforeCounting: readonly ProblemCode[] = [
   'unauthenticated',
   'not_found',

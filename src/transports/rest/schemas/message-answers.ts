@@ -5,6 +5,7 @@ import { outcomes } from '../../../domain/settling.ts';
 import { components } from './components.ts';
 import { exampleBody, exampleIds, exampleTimes } from './examples.ts';
 import { count, instant, name } from './fields.ts';
+import { listOutcomes } from './outcomes.ts';
 
 const NOT_IN_THE_LOG = 'null until a delayed message has entered the log.';
 
@@ -61,19 +62,9 @@ const message = z
 
 export const outcome = z.enum(outcomes).register(components, {
   id: 'Outcome',
-  description: [
+  description:
     'The outcome of a receipt. The conditions are checked in a fixed order, so that each receipt has ' +
-      'one definite outcome.',
-    '- `acknowledged`, `released`, `extended`, `rejected`: done.',
-    '- `acknowledged_late`: the visibility timeout was over, but the message had not been delivered again; done.',
-    '- `already_acknowledged`, `already_released`, `already_rejected`: this receipt was settled in this ' +
-      'way before.',
-    '- `superseded`: a newer delivery of the message exists.',
-    '- `dead_lettered`: the message has become a dead letter.',
-    '- `gone`: the visibility timeout is over, or the message no longer exists.',
-    '- `invalid_receipt`: not a receipt of this subscription.',
-    '- `not_done`: the receipt was valid, but the atomic call was refused because of another one.',
-  ].join('\n'),
+    `one definite outcome.\n${listOutcomes()}`,
   examples: {},
 });
 
