@@ -1,5 +1,6 @@
 -- What the runtime role may do: everything that the verbs need, and nothing to the ledger and the
--- journal but read and append. The owner's functions are its only other way in; re-applied with the functions.
+-- journal but read and append. The owner's functions are its only other way in; re-applied with the
+-- functions.
 
 grant usage on schema willcall to willcall_runtime;
 grant usage on sequence willcall.scheduled_number to willcall_runtime;

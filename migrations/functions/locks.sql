@@ -1,7 +1,7 @@
 -- Advisory locks: their classes, and how they are taken. No other file names a class or calls
--- PostgreSQL's functions for advisory locks (test/store/lock-classes.test.ts).
--- Order, in which a transaction that needs several takes them: topic, receive, settle, journal;
--- within a class by id. A lock is kept until its transaction ends. See docs/decisions/0003 and 0024.
+-- PostgreSQL's functions for advisory locks (test/store/lock-classes.test.ts). Order, in which a
+-- transaction that needs several takes them: topic, receive, settle, journal; within a class by id.
+-- A lock is kept until its transaction ends. See docs/decisions/0003 and 0024.
 
 -- The classes. PostgreSQL replaces each call by its number when it plans the statement.
 create function willcall.lock_topic() returns integer

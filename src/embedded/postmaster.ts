@@ -104,7 +104,10 @@ function socketSetting(clusterDir: string): Record<string, string> {
   return { unix_socket_directories: possible ? clusterDir : '' };
 }
 
-/** Starts a server on a free port, or that of the settings; returns undefined when it serves, else the reason it gave. */
+/**
+ * Starts a server on a free port, or that of the settings; returns undefined when it serves, else
+ * the reason it gave.
+ */
 export async function startPostmaster(
   cluster: Cluster,
   binaries: Binaries,

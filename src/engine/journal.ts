@@ -1,4 +1,5 @@
-// The journal of administrative acts: one log line for each when it is done, and reading it page by page.
+// The journal of administrative acts: one log line for each when it is done, and reading it page by
+// page.
 
 import type { JournalScopes, Principal } from '../domain/access.ts';
 import { WillcallError } from '../domain/errors.ts';
