@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type FairUse, fairUseDefaults } from './domain/fair-use.ts';
 import { limits } from './domain/limits.ts';
 import { wholeNumber } from './settings.ts';
+import { findNearest } from './spelling.ts';
 import { readTransportSettings, type TransportSettings, transportVariables } from './transports/settings.ts';
 
 /** All settings, with defaults filled in. */
@@ -140,10 +141,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
 function refuseUnknown(env: Readonly<Record<string, string | undefined>>): void {
   for (const name of Object.keys(env)) {
     if (!name.startsWith('WILLCALL_') || configVariables.includes(name)) continue;
-    const nearest = configVariables
-      .map((known) => ({ known, distance: editDistance(name, known) }))
-      .reduce((best, next) => (next.distance < best.distance ? next : best));
-    const hint = nearest.distance <= name.length / 3 ? `did you mean ${nearest.known}?` : 'unset it.';
+    const nearest = findNearest(name, configVariables);
+    const hint = nearest === null ? 'unset it.' : `did you mean ${nearest}?`;
     throw new ConfigError(`${name} is not a setting of Willcall: ${hint}`);
   }
 }
@@ -151,18 +150,4 @@ function refuseUnknown(env: Readonly<Record<string, string | undefined>>): void 
 function isPostgresUrl(value: string): boolean {
   const url = URL.parse(value);
   return url !== null && (url.protocol === 'postgres:' || url.protocol === 'postgresql:');
-}
-
-/** Levenshtein's distance: how many letters to insert, delete or replace. */
-function editDistance(from: string, to: string): number {
-  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= from.length; row += 1) {
-    const current = [row];
-    for (let column = 1; column <= to.length; column += 1) {
-      const replaced = (previous[column - 1] ?? 0) + (from[row - 1] === to[column - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[to.length] ?? 0;
 }

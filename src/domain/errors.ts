@@ -58,6 +58,7 @@ export type FieldFault = {
   | { readonly rule: 'in_future' }
   /** The value is out of its bounds, or does not go with the others. */
   | { readonly rule: 'in_range' }
+  | { readonly rule: 'not_in_future' }
   /** The grant's role has no use for names of this kind. */
   | { readonly rule: 'absent'; readonly role: string }
   /** The grant names nothing of what its role is for. */

@@ -72,6 +72,9 @@ export const limits = {
   errorCodeCharactersMax: 128,
   errorMessageCharactersMax: 2048,
 
+  /** How far ahead of the database's clock a client's may be. */
+  startAheadSecondsMax: 5,
+
   subscriptionDelaySecondsMax: DAY_SECONDS,
   maxAttemptsDefault: 10,
   maxAttemptsMax: 1000,

@@ -3,6 +3,7 @@
 import { type Kysely, sql } from 'kysely';
 import { WillcallError } from '../domain/errors.ts';
 import type { Actor } from '../domain/journal.ts';
+import { limits } from '../domain/limits.ts';
 import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
 import { actOnSubscription, updateOfSubscription } from './acts.ts';
 import { type Recorded, record } from './journal.ts';
@@ -180,6 +181,7 @@ async function insertAndStart(
   const { topicId } = subscription;
   const startAt = start instanceof Date ? 'time' : start;
   const startTime = start instanceof Date ? start : null;
+  if (startTime !== null) await refuseFuture(trx, startTime);
   const row = await trx
     .insertInto('subscription')
     .values({ ...subscription, startAt, startTime, createdBy })
@@ -197,6 +199,15 @@ async function insertAndStart(
 /** The query for this subscription alone. */
 function whole(query: ReturnType<typeof selectSubscriptions>, { topicId, subscriptionId }: SubscriptionKey) {
   return query.where('subscription.topicId', '=', topicId).where('subscriptionId', '=', subscriptionId);
+}
+
+/** By the database's clock; a client's may be ahead by some seconds. */
+async function refuseFuture(trx: Kysely<Tables>, start: Date): Promise<void> {
+  const ahead = limits.startAheadSecondsMax;
+  const { rows } = await sql<{ future: boolean }>`
+    select ${start}::timestamptz > clock_timestamp() + make_interval(secs => ${ahead}) as future`.execute(trx);
+  if (rows[0]?.future !== true) return;
+  throw new WillcallError('invalid_request', { fields: [{ path: ['start'], rule: 'not_in_future' }] });
 }
 
 function selectLiving(kysely: Kysely<Tables>) {

@@ -198,7 +198,8 @@ describe('a revoked key', () => {
       withHeader(`Bearer ${fresh.id}_${secretOf(revoked)}`),
       withHeader(`Bearer wk_00000000000000000000_${secretOf(fresh)}`),
     ]);
-    expect(new Set(answers.map(({ bytes }) => bytes.toString())).size).toBe(1);
+    const said = answers.map(({ json }) => JSON.stringify({ ...json, request_id: null }));
+    expect(new Set(said).size).toBe(1);
   });
 
   it('may be revoked again, which changes nothing; an unknown one may not', async () => {

@@ -147,7 +147,7 @@ function limitOf(schema: Schema): string {
   if (type === 'integer') return `must be a whole number from ${minimum} to ${maximum}`;
   if (type === 'array') return `${minItems} to ${maxItems} items`;
   if (type === 'boolean') return 'true or false';
-  if (type === 'object') return 'must be an object';
+  if (type === 'object') return 'object';
   if (maxLength !== undefined) return String(maxLength);
   return schema.enum?.[0] ?? (schema.format === 'date-time' ? 'RFC 3339' : 'must be');
 }

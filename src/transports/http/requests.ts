@@ -7,7 +7,8 @@ import type { z } from 'zod';
 import type { FieldError } from '../../domain/errors.ts';
 import { HttpFault, refuse } from './faults.ts';
 import { describePath, shorten } from './field-paths.ts';
-import { findShapeFault } from './json-shape.ts';
+import { findRepeatedField } from './json-fields.ts';
+import { scanShape } from './json-shape.ts';
 
 /** More than these are counted, not listed. */
 const FIELD_ERRORS_MAX = 20;
@@ -41,16 +42,27 @@ export function queryOf(request: FastifyRequest): string {
 export function parseFields<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw refuse(result.error.issues.slice(0, FIELD_ERRORS_MAX).flatMap(describeIssue).slice(0, FIELD_ERRORS_MAX));
+  throw refuse(describeIssues(result.error.issues));
 }
 
+/** Unknown fields first: they are the reason why others seem to be missing. Each is said once. */
+function describeIssues(issues: readonly z.core.$ZodIssue[]): FieldError[] {
+  const first = issues.slice(0, FIELD_ERRORS_MAX);
+  const unknown = first.filter(({ code }) => code === 'unrecognized_keys');
+  const others = first.filter(({ code }) => code !== 'unrecognized_keys');
+  const fields = new Map<string, FieldError>();
+  for (const each of [...unknown, ...others].flatMap(describeIssue)) fields.set(JSON.stringify(each), each);
+  return [...fields.values()].slice(0, FIELD_ERRORS_MAX);
+}
+
+/** Of unknown fields, the message has a line for each. */
 function describeIssue(issue: z.core.$ZodIssue): FieldError[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys
-      .slice(0, FIELD_ERRORS_MAX)
-      .map((key) => ({ field: describePath([...issue.path, key]), message: issue.message }));
-  }
-  return [{ field: describePath(issue.path), message: issue.message }];
+  if (issue.code !== 'unrecognized_keys') return [{ field: describePath(issue.path), message: issue.message }];
+  const messages = issue.message.split('\n');
+  return issue.keys.slice(0, FIELD_ERRORS_MAX).map((key, index) => ({
+    field: describePath([...issue.path, key]),
+    message: messages[index] ?? issue.message,
+  }));
 }
 
 function readJson(request: FastifyRequest): unknown {
@@ -65,8 +77,16 @@ function readJson(request: FastifyRequest): unknown {
     );
   }
   if (!isUtf8(body)) throw refuse([{ field: 'request', message: 'must be UTF-8; send other bytes as base64' }]);
-  const fault = findShapeFault(body);
+  refuseOtherCharsets(request);
+  const { fault, fields } = scanShape(body);
   if (fault !== null) throw refuse([{ field: 'request', message: fault }]);
+  const value = parseJson(body);
+  const repeated = findRepeatedField(body, fields, value);
+  if (repeated !== null) throw refuse([{ field: describePath(repeated), message: 'must be given once' }]);
+  return value;
+}
+
+function parseJson(body: Buffer): unknown {
   const text = body.toString('utf8');
   try {
     return JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text);
@@ -76,6 +96,16 @@ function readJson(request: FastifyRequest): unknown {
       { field: 'request', message: `must be valid JSON${position === undefined ? '' : `; it breaks at ${position}`}` },
     ]);
   }
+}
+
+/** JSON is UTF-8 (RFC 8259, section 8.1); what is said to be anything else is not read as that. */
+function refuseOtherCharsets({ headers }: FastifyRequest): void {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers['content-type'] ?? '')?.[1]?.toLowerCase();
+  if (charset === undefined || charset === 'utf-8' || charset === 'utf8') return;
+  throw new HttpFault(
+    'unsupported_media_type',
+    'JSON is UTF-8 here: send it without a charset, or with charset=utf-8.',
+  );
 }
 
 /** As in application/x-www-form-urlencoded: a plus sign is a space. */

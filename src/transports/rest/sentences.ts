@@ -54,6 +54,8 @@ function describeRule(fault: FieldFault): string {
       return 'must be in the future';
     case 'in_range':
       return 'is out of its bounds, or does not go with the other settings';
+    case 'not_in_future':
+      return 'must not be in the future: what is published from now on is what "latest" begins with';
     case 'absent':
       return `opens nothing to a ${fault.role}: leave it out`;
     case 'not_empty':

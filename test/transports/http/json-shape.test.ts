@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/domain/limits.ts';
-import { findShapeFault } from '../../../src/transports/http/json-shape.ts';
+import { scanShape } from '../../../src/transports/http/json-shape.ts';
 
 const BYTES = limits.requestBytesMax;
 const filled = (text: string) => Buffer.from(text.repeat(Math.floor(BYTES / text.length)));
@@ -24,7 +24,7 @@ describe('a body that becomes much more than it is', () => {
     ['objects in objects', '{"a":'],
     ['lists and objects in turn', '[{"a":'],
   ])('is refused for its depth: %s', (_, text) => {
-    expect(findShapeFault(filled(text))).toBe('must be nested at most 16 deep');
+    expect(scanShape(filled(text)).fault).toBe('must be nested at most 16 deep');
   });
 
   it.each([
@@ -36,7 +36,7 @@ describe('a body that becomes much more than it is', () => {
     ['texts of backslashes', '"\\\\",'],
     ['fields', '"a":1,'],
   ])('is refused for its number of items: %s', (_, text) => {
-    expect(findShapeFault(Buffer.concat([Buffer.from('['), filled(text)]))).toMatch(/^must have at most 100000 /);
+    expect(scanShape(Buffer.concat([Buffer.from('['), filled(text)])).fault).toMatch(/^must have at most 100000 /);
   });
 });
 
@@ -45,7 +45,7 @@ describe('a body that is as large as any may be', () => {
     const attributes = Object.fromEntries(Array.from({ length: limits.attributesMax }, (_, i) => [`a${i}`, '[{,']));
     const message = { body: '[{"'.repeat(100), content_type: 'a/b', attributes, ordering_key: '{', dedupe_key: '\\"' };
     const messages = Array.from({ length: limits.publishMessagesMax }, () => ({ ...message, delay_seconds: 1 }));
-    expect(findShapeFault(Buffer.from(JSON.stringify({ messages })))).toBeNull();
+    expect(scanShape(Buffer.from(JSON.stringify({ messages }))).fault).toBeNull();
   });
 
   it.each([
@@ -56,7 +56,7 @@ describe('a body that is as large as any may be', () => {
     ['a text without an end', `"${'['.repeat(BYTES - 1)}`],
     ['what closes and never opened', '}'.repeat(BYTES)],
   ])('is let through to the parser with %s', (_, text) => {
-    expect(findShapeFault(Buffer.from(text))).toBeNull();
+    expect(scanShape(Buffer.from(text)).fault).toBeNull();
   });
 });
 
@@ -73,7 +73,7 @@ describe('depth and items', () => {
     fc.assert(
       fc.property(json, (value) => {
         const { depth } = measure(value);
-        expect(findShapeFault(padded(JSON.stringify(value))) !== null).toBe(depth > limits.jsonDepthMax);
+        expect(scanShape(padded(JSON.stringify(value))).fault !== null).toBe(depth > limits.jsonDepthMax);
       }),
       { numRuns: 300 },
     );
@@ -81,10 +81,10 @@ describe('depth and items', () => {
 
   it('may be as many as the bound, and not one more', () => {
     const list = (count: number) => padded(`[${Array.from({ length: count }, () => '0').join()}]`);
-    expect(findShapeFault(list(limits.jsonItemsMax))).toBeNull();
-    expect(findShapeFault(list(limits.jsonItemsMax + 1))).toMatch(/^must have at most/);
+    expect(scanShape(list(limits.jsonItemsMax)).fault).toBeNull();
+    expect(scanShape(list(limits.jsonItemsMax + 1)).fault).toMatch(/^must have at most/);
     const nested = (depth: number) => padded('['.repeat(depth) + ']'.repeat(depth));
-    expect(findShapeFault(nested(limits.jsonDepthMax))).toBeNull();
-    expect(findShapeFault(nested(limits.jsonDepthMax + 1))).toMatch(/^must be nested/);
+    expect(scanShape(nested(limits.jsonDepthMax)).fault).toBeNull();
+    expect(scanShape(nested(limits.jsonDepthMax + 1)).fault).toMatch(/^must be nested/);
   });
 });

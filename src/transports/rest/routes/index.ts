@@ -27,6 +27,7 @@ import { reject } from './reject.ts';
 import { release } from './release.ts';
 import { revokeKey } from './revoke-key.ts';
 import type { Route } from './route.ts';
+import { showFrontPage } from './show-front-page.ts';
 import { showReference } from './show-reference.ts';
 import { updateSubscription } from './update-subscription.ts';
 import { updateTopic } from './update-topic.ts';
@@ -58,6 +59,7 @@ export const routes: readonly Route[] = [
   reject,
   release,
   revokeKey,
+  showFrontPage,
   showReference,
   updateSubscription,
   updateTopic,

@@ -13,6 +13,8 @@ import { components, SHORTHAND } from './components.ts';
 import { exampleIds } from './examples.ts';
 import { flag, list, strict, text, wholeNumber } from './fields.ts';
 
+const ENTRY_RULE = 'must be a receipt (a string), or an object with "receipt"';
+
 /** The outcomes of a raw receive's acknowledgments travel in one header line. */
 const RAW_ACKNOWLEDGE_RECEIPTS_MAX = 100;
 
@@ -42,21 +44,27 @@ function entry<Fields extends z.ZodType>(fields: Fields) {
 }
 
 const acknowledgeEntry = entry(
-  strict({
-    receipt,
-    reference: text(limits.referenceCharactersMax)
-      .nullish()
-      .describe('Your own transaction number, stored in the ledger.'),
-  }).transform((fields): AcknowledgeEntry => ({ receipt: fields.receipt, reference: fields.reference ?? null })),
+  strict(
+    {
+      receipt,
+      reference: text(limits.referenceCharactersMax)
+        .nullish()
+        .describe('Your own transaction number, stored in the ledger.'),
+    },
+    ENTRY_RULE,
+  ).transform((fields): AcknowledgeEntry => ({ receipt: fields.receipt, reference: fields.reference ?? null })),
 );
 const releaseEntry = entry(
-  strict({
-    receipt,
-    delay_seconds: wholeNumber(0, limits.backoffSecondsMax)
-      .optional()
-      .describe('Seconds until the next delivery; by default 0, or the back-off when there is an error.'),
-    error: consumerError.optional().describe('The reason; a release with an error is a failed attempt.'),
-  }).transform(
+  strict(
+    {
+      receipt,
+      delay_seconds: wholeNumber(0, limits.backoffSecondsMax)
+        .optional()
+        .describe('Seconds until the next delivery; by default 0, or the back-off when there is an error.'),
+      error: consumerError.optional().describe('The reason; a release with an error is a failed attempt.'),
+    },
+    ENTRY_RULE,
+  ).transform(
     (fields): ReleaseEntry => ({
       receipt: fields.receipt,
       delaySeconds: fields.delay_seconds ?? null,
@@ -64,11 +72,14 @@ const releaseEntry = entry(
     }),
   ),
 );
-const extendEntry = entry(strict({ receipt }).transform((fields): ExtendEntry => ({ receipt: fields.receipt })));
+const extendEntry = entry(
+  strict({ receipt }, ENTRY_RULE).transform((fields): ExtendEntry => ({ receipt: fields.receipt })),
+);
 const rejectEntry = entry(
-  strict({ receipt, error: consumerError.optional().describe('The reason, stored with the dead letter.') }).transform(
-    (fields): RejectEntry => ({ receipt: fields.receipt, error: fields.error ?? null }),
-  ),
+  strict(
+    { receipt, error: consumerError.optional().describe('The reason, stored with the dead letter.') },
+    ENTRY_RULE,
+  ).transform((fields): RejectEntry => ({ receipt: fields.receipt, error: fields.error ?? null })),
 );
 
 export const acknowledgeBody = strict({

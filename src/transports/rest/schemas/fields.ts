@@ -4,8 +4,9 @@
 // (docs/decisions/0021-openapi-from-zod.md).
 
 import { z } from 'zod';
-import { readInstant } from '../../../domain/instant.ts';
+import { Instant, microsecondsOf, readInstant } from '../../../domain/instant.ts';
 import { limits } from '../../../domain/limits.ts';
+import { findNearest } from '../../../spelling.ts';
 
 export const NAME_RULE =
   'must be 1 to 128 letters, digits, dots, underscores and hyphens, beginning with a letter or a digit';
@@ -17,18 +18,37 @@ export const NAME_RULE =
 export const idempotencyKeyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyCharactersMax}}$`);
 
 // RFC 9110, section 8.3.1; parameters are kept as they are, but have to fit into a header line
-// again.
-const MEDIA_TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[\t ]*;[\x20-\x7e]*)?$/;
+// again, whose value loses blanks at its end.
+const MEDIA_TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[\t ]*;(?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
 const RFC_3339 = z.iso.datetime({ offset: true });
+const LEAP_SECOND = /(?<=T\d\d:59:)60/;
+const MS_PER_SECOND = 1000;
 const TIME_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** An object without other fields than these. */
-export function strict<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  const known = Object.keys(shape).join(', ');
+/**
+ * An object without other fields than these; `notAnObject` says what is right where there is
+ * another way to write it, and `others` what is wrong with fields that are known elsewhere.
+ */
+export function strict<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+  notAnObject = 'must be an object',
+  others: Readonly<Record<string, string>> = {},
+) {
+  const known = Object.keys(shape);
   return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys' ? `is unknown here; known are ${known}` : 'must be an object',
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return notAnObject;
+      // A line for each field.
+      return issue.keys.map((key) => describeUnknown(key, known, others)).join('\n');
+    },
   });
+}
+
+function describeUnknown(key: string, known: readonly string[], others: Readonly<Record<string, string>>): string {
+  if (Object.hasOwn(others, key)) return others[key] ?? '';
+  const nearest = findNearest(key, known);
+  const hint = nearest === null ? '' : `did you mean ${nearest}? `;
+  return `is unknown here; ${hint}known are ${known.join(', ')}`;
 }
 
 /** A list whose length is checked before its items, so that a list of millions costs nothing. */
@@ -113,10 +133,16 @@ export function count(min = 0) {
 }
 
 function readTime(value: unknown, context: z.RefinementCtx): Date {
-  if (typeof value === 'string' && RFC_3339.safeParse(value).success) {
-    const at = readInstant(value, (text) => new Date(text));
-    if (at.getTime() >= 0 && at.getTime() <= TIME_MAX) return at;
-  }
+  const at = typeof value === 'string' ? readRfc3339(value.toUpperCase()) : null;
+  if (at !== null && at.getTime() >= 0 && at.getTime() <= TIME_MAX) return at;
   context.addIssue({ code: 'custom', message: 'must be an RFC 3339 time such as 2026-01-31T09:30:00Z' });
   return z.NEVER;
+}
+
+/** With a leap second, which is the one before the next minute (RFC 3339, section 5.7). */
+function readRfc3339(text: string): Date | null {
+  const whole = text.replace(LEAP_SECOND, '59');
+  if (!RFC_3339.safeParse(whole).success) return null;
+  const at = readInstant(whole, (part) => new Date(part));
+  return whole === text ? at : new Instant(at.getTime() + MS_PER_SECOND, microsecondsOf(at));
 }

@@ -23,11 +23,15 @@ export const grantWords = {
   subscriptions: 'The subscriptions of the role: whole names, or prefixes followed by `*`. Not for a `publisher`.',
 } as const;
 
-const grant = strict({
-  role: z.enum(roles, { error: `must be one of ${roles.join(', ')}` }).describe(grantWords.role),
-  topics: scopes.describe(grantWords.topics),
-  subscriptions: scopes.describe(grantWords.subscriptions),
-}).transform((fields): Grant => fields);
+const GRANT_RULE = 'must be an object such as {"role": "consumer", "subscriptions": ["acme-*"]}';
+const grant = strict(
+  {
+    role: z.enum(roles, { error: `must be one of ${roles.join(', ')}` }).describe(grantWords.role),
+    topics: scopes.describe(grantWords.topics),
+    subscriptions: scopes.describe(grantWords.subscriptions),
+  },
+  GRANT_RULE,
+).transform((fields): Grant => fields);
 
 export const keyBody = strict({
   client: name.describe('The holder of the key, as records name it. Not `admin` and not `willcall`.'),

@@ -40,31 +40,35 @@ export const attributes = z
     maxProperties: limits.attributesMax,
   });
 
-const fields = strict({
-  body: z
-    .string({ error: 'must be a string; send bytes that are not text as base64, with "body_encoding": "base64"' })
-    .describe('Text, or bytes as base64; may be empty. At most the `max_message_bytes` of the topic.'),
-  body_encoding: z
-    .enum(['utf8', 'base64'], { error: 'must be "utf8" or "base64"' })
-    .optional()
-    .describe('The encoding of `body`; `utf8` by default.'),
-  content_type: mediaType.nullish().describe('A media type, delivered with the message.'),
-  attributes: attributes
-    .nullish()
-    .describe(
-      `Named texts beside the body, ${limits.attributesBytesMax} bytes together. Two names must not differ in case only.`,
-    ),
-  ordering_key: orderingKey.nullish().describe('Stored and delivered with the message.'),
-  dedupe_key: dedupeKey
-    .nullish()
-    .describe(
-      "Makes the publish repeatable: within the topic's window, the same key of the same publisher is the same message.",
-    ),
-  delay_seconds: delaySeconds.optional().describe('Seconds until the message enters the log.'),
-  deliver_at: deliverAt
-    .optional()
-    .describe('When the message enters the log, at most a year ahead. Not together with `delay_seconds`.'),
-});
+const MESSAGE_RULE = 'must be an object such as {"body": "text"}';
+const fields = strict(
+  {
+    body: z
+      .string({ error: 'must be a string; send bytes that are not text as base64, with "body_encoding": "base64"' })
+      .describe('Text, or bytes as base64; may be empty. At most the `max_message_bytes` of the topic.'),
+    body_encoding: z
+      .enum(['utf8', 'base64'], { error: 'must be "utf8" or "base64"' })
+      .optional()
+      .describe('The encoding of `body`; `utf8` by default.'),
+    content_type: mediaType.nullish().describe('A media type, delivered with the message.'),
+    attributes: attributes
+      .nullish()
+      .describe(
+        `Named texts beside the body, ${limits.attributesBytesMax} bytes together. Two names must not differ in case only.`,
+      ),
+    ordering_key: orderingKey.nullish().describe('Stored and delivered with the message.'),
+    dedupe_key: dedupeKey
+      .nullish()
+      .describe(
+        "Makes the publish repeatable: within the topic's window, the same key of the same publisher is the same message.",
+      ),
+    delay_seconds: delaySeconds.optional().describe('Seconds until the message enters the log.'),
+    deliver_at: deliverAt
+      .optional()
+      .describe('When the message enters the log, at most a year ahead. Not together with `delay_seconds`.'),
+  },
+  MESSAGE_RULE,
+);
 
 const newMessage = fields.transform((message, context): NewMessage => {
   const body = message.body_encoding === 'base64' ? readBase64(message.body) : readUtf8(message.body);

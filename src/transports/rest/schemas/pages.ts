@@ -3,9 +3,9 @@
 import { z } from 'zod';
 import { deadLetterReasons } from '../../../domain/ledger.ts';
 import { limits } from '../../../domain/limits.ts';
+import { parseMessageId } from '../../../domain/message-id.ts';
 import { name, strict, text, timeText, wholeNumber, written } from './fields.ts';
 
-const MESSAGE_ID_CHARACTERS_MAX = 128;
 const PRINCIPAL_CHARACTERS_MAX = 256;
 
 export const limit = written(wholeNumber(1, limits.pageItemsMax).default(limits.pageItemsDefault)).describe(
@@ -21,7 +21,11 @@ export const acknowledgmentsQuery = strict({
   after: afterNumber,
   from: timeText.optional().describe('Only acknowledgments at this time or later.'),
   until: timeText.optional().describe('Only acknowledgments before this time.'),
-  message_id: text(MESSAGE_ID_CHARACTERS_MAX).optional().describe('Only acknowledgments of this message.'),
+  message_id: z
+    .string()
+    .refine((id) => parseMessageId(id) !== null, { error: 'must be the id of a message, such as a publish answers' })
+    .optional()
+    .describe('Only acknowledgments of this message.'),
   acknowledged_by: text(PRINCIPAL_CHARACTERS_MAX).optional().describe('Only acknowledgments of this principal.'),
 }).transform(({ message_id: messageId, acknowledged_by: acknowledgedBy, ...page }) => ({
   ...page,

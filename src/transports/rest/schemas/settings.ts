@@ -90,7 +90,8 @@ export const START_WORDS =
   'published from a time on.';
 const AT_LEAST_ONE = { minProperties: 1 };
 
-const topicFields = strict(requestShape(topicTable));
+const NAME_FIXED = 'cannot be changed after the creation';
+const topicFields = strict(requestShape(topicTable), undefined, { name: NAME_FIXED });
 
 /** The body of PUT: every field has a default. */
 export const topicSettings = strict(requestShape(topicTable, {}, topicDefaults))
@@ -116,7 +117,8 @@ const start = z.union([z.literal(['earliest', 'latest']), time], {
 });
 
 const changeableFields = requestShape(subscriptionTable, subscriptionGroups);
-const changeable = strict(changeableFields);
+const FIXED = `${NAME_FIXED}: make another subscription`;
+const changeable = strict(changeableFields, undefined, { topic: FIXED, start: FIXED, name: FIXED });
 type SubscriptionFields = z.output<typeof changeable>;
 
 /** The body of PUT: every field has a default. */
