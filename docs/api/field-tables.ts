@@ -3,7 +3,7 @@
 // those of the items of one of its lists, and `parameters:listTopics` the query of an operation.
 // Each ends at `<!-- /fields -->`. Names, defaults, limits and meanings are those of the schemas.
 
-import type { OpenApiDocument, Parameter } from '../../src/transports/rest/description/document.ts';
+import type { OpenApiDocument, Parameter } from '../../src/transports/rest/description/openapi.ts';
 
 interface Schema {
   readonly type?: string;

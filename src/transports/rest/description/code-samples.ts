@@ -2,13 +2,7 @@
 // They read the address from $WILLCALL and the key from $KEY.
 
 import type { MediaType } from './answers.ts';
-import type { Operation, Parameter } from './document.ts';
-
-export interface CodeSample {
-  readonly lang: string;
-  readonly label: string;
-  readonly source: string;
-}
+import type { CodeSample, Operation, Parameter } from './openapi.ts';
 
 interface Call {
   readonly method: string;

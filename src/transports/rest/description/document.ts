@@ -5,56 +5,19 @@
 import { type Operation as AccessOperation, accessRules } from '../../../domain/access.ts';
 import type { RequestBody, Route } from '../routes/route.ts';
 import { pathParameters } from '../schemas/parameters.ts';
-import { type Tag, tags } from '../tags.ts';
+import { tags } from '../tags.ts';
 import {
   addRateLimit,
-  type DescribedHeader,
   describeAnswer,
   describeBytes,
   describeJson,
   describeSharedHeaders,
-  type MediaType,
   type Response,
 } from './answers.ts';
-import { type CodeSample, writeCurl } from './code-samples.ts';
-import { describeComponents, describeFields, type Field, type JsonSchema } from './json-schemas.ts';
+import { writeCurl } from './code-samples.ts';
+import { describeComponents, describeFields, type Field } from './json-schemas.ts';
+import type { OpenApiDocument, Operation, Parameter } from './openapi.ts';
 import { describeProblemsOf, describeSharedProblems } from './problems.ts';
-
-export interface OpenApiDocument {
-  readonly openapi: string;
-  readonly info: { readonly title: string; readonly version: string; readonly description: string };
-  readonly servers: readonly { readonly url: string; readonly description: string }[];
-  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
-  readonly tags: readonly { readonly name: string; readonly description: string }[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: {
-    readonly securitySchemes: Readonly<Record<string, { type: string; scheme: string; description: string }>>;
-    readonly headers: Readonly<Record<string, DescribedHeader>>;
-    readonly responses: Readonly<Record<string, Response>>;
-    readonly schemas: Readonly<Record<string, JsonSchema>>;
-  };
-}
-
-export interface Operation {
-  readonly operationId: string;
-  readonly tags: readonly Tag[];
-  readonly summary: string;
-  readonly description: string;
-  readonly security?: readonly [];
-  readonly parameters: readonly Parameter[];
-  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, MediaType>> };
-  readonly responses: Readonly<Record<string, Response>>;
-  readonly 'x-codeSamples': readonly CodeSample[];
-}
-
-export interface Parameter {
-  readonly name: string;
-  readonly in: 'path' | 'query' | 'header';
-  readonly required: boolean;
-  readonly description: string;
-  readonly schema: JsonSchema;
-  readonly example?: unknown;
-}
 
 /** Of the API, not of the program: grows with what clients can see. */
 const API_VERSION = '1.0';

@@ -2,8 +2,8 @@
 
 import { problemCodes } from '../../http/problems.ts';
 import type { Header, MediaType, Response } from './answers.ts';
-import type { OpenApiDocument, Operation, Parameter } from './document.ts';
 import { escapeHtml, renderLine, renderText } from './markup.ts';
+import type { OpenApiDocument, Operation, Parameter } from './openapi.ts';
 import { renderFields, renderReference, renderTable, renderType } from './page-schemas.ts';
 
 export interface Call {

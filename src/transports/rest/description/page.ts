@@ -4,10 +4,10 @@
 
 import { createHash } from 'node:crypto';
 import { type ProblemCode, problemCodes, problems } from '../../http/problems.ts';
-import type { OpenApiDocument } from './document.ts';
 import type { Guide } from './guides.ts';
 import type { JsonSchema } from './json-schemas.ts';
 import { escapeHtml, renderLine, renderText, toSentence } from './markup.ts';
+import type { OpenApiDocument } from './openapi.ts';
 import { type Call, renderCall, renderExample, renderHeader, renderHeading, renderSample } from './page-calls.ts';
 import { renderFields, renderTable } from './page-schemas.ts';
 import { pageStyle } from './page-style.ts';
