@@ -53,13 +53,13 @@ export interface Api {
   show(answer: Answer<unknown>): void;
 }
 
-/** Speaks to the service at `baseUrl`; `who` is printed beside each request. */
-export function createApi(options: { baseUrl: string; key: string; who: string; screen: Screen }): Api {
+/** Calls the service at `baseUrl` with the key of the moment; `who` is printed beside each request. */
+export function createApi(options: { baseUrl: string; key: () => string; who: string; screen: Screen }): Api {
   const { screen, who } = options;
 
   async function exchange<Body>(method: string, path: string, init: RequestInit): Promise<Answer<Body>> {
     const started = performance.now();
-    const headers = { authorization: `Bearer ${options.key}`, ...(init.headers as Record<string, string>) };
+    const headers = { authorization: `Bearer ${options.key()}`, ...(init.headers as Record<string, string>) };
     const response = await fetch(new URL(path, options.baseUrl), { ...init, method, headers });
     const bytes = Buffer.from(await response.arrayBuffer());
     const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');

@@ -11,6 +11,8 @@ import type { Service } from './service.ts';
 import type { News, VendorSettings } from './vendor.ts';
 
 export const topic = 'payments';
+/** The holders of keys, as the ledger names them. */
+export type Client = 'bank' | 'acme' | 'nordwind';
 export const acmeErp = 'acme-erp';
 export const nordwindTreasury = 'nordwind-treasury';
 
@@ -29,6 +31,8 @@ export interface Stage {
   readonly bank: Api;
   readonly acme: Api;
   readonly nordwind: Api;
+  /** The key of each client, once the story has created it. */
+  readonly keys: Map<Client, string>;
   readonly samples: Awaited<ReturnType<typeof readSamples>>;
   /** What was published under which message id. */
   readonly published: Map<string, Sample>;
@@ -39,21 +43,24 @@ export interface Stage {
 }
 
 export async function createStage(service: Service, screen: Screen): Promise<Stage> {
-  const apiOf = (who: string) => createApi({ baseUrl: service.baseUrl, key: service.key, who, screen });
+  const { baseUrl } = service;
+  const keys = new Map<Client, string>();
+  const keyOf = (client: Client) => keys.get(client) ?? '';
   const running = new Set<ChildProcess>();
   return {
     screen,
     prove: createProve(screen),
-    operator: apiOf('operator'),
-    bank: apiOf('the bank'),
-    acme: apiOf(acmeErp),
-    nordwind: apiOf(nordwindTreasury),
+    operator: createApi({ baseUrl, key: () => service.key, who: 'operator', screen }),
+    bank: createApi({ baseUrl, key: () => keyOf('bank'), who: 'the bank', screen }),
+    acme: createApi({ baseUrl, key: () => keyOf('acme'), who: acmeErp, screen }),
+    nordwind: createApi({ baseUrl, key: () => keyOf('nordwind'), who: nordwindTreasury, screen }),
+    keys,
     samples: await readSamples(),
     published: new Map(),
     startVendor(task) {
       const settings: VendorSettings = {
         VENDOR_URL: service.baseUrl,
-        VENDOR_KEY: service.key,
+        VENDOR_KEY: keyOf('nordwind'),
         VENDOR_SUBSCRIPTION: nordwindTreasury,
         VENDOR_TASK: task,
       };
@@ -72,11 +79,11 @@ export async function createStage(service: Service, screen: Screen): Promise<Sta
 }
 
 function observe(child: ChildProcess): Vendor {
-  const heard: News[] = [];
+  const received: News[] = [];
   let wake = () => {};
   let over = false;
   child.on('message', (message) => {
-    heard.push(message as News);
+    received.push(message as News);
     wake();
   });
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
@@ -89,7 +96,7 @@ function observe(child: ChildProcess): Vendor {
   });
   async function* listen(): AsyncGenerator<News, void> {
     for (;;) {
-      const next = heard.shift();
+      const next = received.shift();
       if (next !== undefined) yield next;
       else if (over) return;
       else

@@ -4,7 +4,7 @@
 import { bodyOf, type Message, type SettleAnswer } from './api.ts';
 import { book } from './booking.ts';
 import type { Sample } from './samples.ts';
-import { acmeErp, nordwindTreasury, type Stage, topic } from './stage.ts';
+import { acmeErp, type Client, nordwindTreasury, type Stage, topic } from './stage.ts';
 
 interface Published {
   readonly messages: readonly { readonly id: string; readonly sequence: number | null }[];
@@ -37,6 +37,22 @@ export async function openTheCounter(stage: Stage): Promise<void> {
     retry: { min_backoff_seconds: 1, max_backoff_seconds: 1 },
   });
   prove(nordwind.status === 201, 'nordwind-treasury has three seconds for a batch', nordwind.status);
+  await createKeys(stage);
+}
+
+/** From here on each of them calls with its own key, which the ledger will name. */
+async function createKeys({ screen, prove, operator, keys }: Stage): Promise<void> {
+  screen.say('Each client gets a key of its own. The bank may only publish, a vendor only use its own subscription.');
+  const roles: Readonly<Record<Client, object>> = {
+    bank: { role: 'publisher', topics: [topic] },
+    acme: { role: 'consumer', subscriptions: [acmeErp] },
+    nordwind: { role: 'consumer', subscriptions: [nordwindTreasury] },
+  };
+  for (const client of ['bank', 'acme', 'nordwind'] as const) {
+    const answer = await operator.call<{ key: string }>('POST', '/v1/keys', { client, roles: [roles[client]] });
+    prove(answer.status === 201, `${client} has a key`, answer.status);
+    keys.set(client, answer.json.key);
+  }
 }
 
 export async function publish(stage: Stage): Promise<void> {

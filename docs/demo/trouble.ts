@@ -30,7 +30,7 @@ interface DeadLetterView {
 }
 
 export async function poison(stage: Stage): Promise<void> {
-  const { screen, prove, acme, nordwind, samples } = stage;
+  const { screen, prove, acme, nordwind, operator, samples } = stage;
   screen.chapter('A poison message');
   screen.say(
     'The next document is well-formed, but its control sum is wrong. acme-erp cannot book it. It says so and gives the ' +
@@ -49,7 +49,7 @@ export async function poison(stage: Stage): Promise<void> {
     });
     prove(answer.json.results[0]?.outcome === 'released', 'given back with the reason', answer.json);
   }
-  const dead = await acme.call<{ dead_letters: DeadLetterView[] }>('GET', `${path}/dead-letters`);
+  const dead = await operator.call<{ dead_letters: DeadLetterView[] }>('GET', `${path}/dead-letters`);
   const letter = dead.json.dead_letters[0];
   const told = letter?.history.map((attempt) => attempt.error?.code).join();
   prove(letter?.reason === 'max_attempts' && told === 'CONTROL_SUM,CONTROL_SUM', 'set aside, with its history', letter);
@@ -128,12 +128,20 @@ async function receiveRaw(stage: Stage, nordwind: Api): Promise<void> {
 export async function readTheRecords(stage: Stage): Promise<void> {
   const { screen, prove } = stage;
   screen.chapter('The records');
-  const expected = { [acmeErp]: [1, 1, 1, 1, 1], [nordwindTreasury]: [2, 2, 2, 2, 1] };
-  for (const [subscription, attempts] of Object.entries(expected)) {
+  const expected = [
+    { subscription: acmeErp, client: 'acme', attempts: [1, 1, 1, 1, 1] },
+    { subscription: nordwindTreasury, client: 'nordwind', attempts: [2, 2, 2, 2, 1] },
+  ];
+  for (const { subscription, client, attempts } of expected) {
     const rows = await readLedger(stage, subscription);
     const dense = rows.every((row, at) => row.ack_no === at + 1);
     prove(dense && rows.length === 5, `the ledger of ${subscription} is numbered 1 to 5 without a gap`, rows);
     prove(rows.map((row) => row.attempt).join() === attempts.join(), 'and knows on which attempt each was signed for');
+    prove(
+      rows.every((row) => row.acknowledged_by === client),
+      `each of them was signed by ${client}, with its own key`,
+      rows,
+    );
     const digests = rows.every((row) => row.body_sha256 === digestOf(stage, row.message_id));
     prove(digests, 'its digests are those of the files (SHA-256)', rows);
     const letters = await readDeadLetters(stage, subscription);

@@ -29,7 +29,7 @@ function readSetting(name: keyof VendorSettings): string {
   return value;
 }
 
-function tell(news: News): Promise<void> {
+function send(news: News): Promise<void> {
   return new Promise((resolve, reject) => {
     process.send?.(news, undefined, undefined, (error) => (error === null ? resolve() : reject(error)));
   });
@@ -54,7 +54,8 @@ async function run(): Promise<void> {
   const screen = createScreen(process.stdout);
   const subscription = readSetting('VENDOR_SUBSCRIPTION');
   const who = `${subscription}, process ${process.pid}`;
-  const api = createApi({ baseUrl: readSetting('VENDOR_URL'), key: readSetting('VENDOR_KEY'), who, screen });
+  const key = readSetting('VENDOR_KEY');
+  const api = createApi({ baseUrl: readSetting('VENDOR_URL'), key: () => key, who, screen });
   const task = readSetting('VENDOR_TASK');
 
   let left = task === 'hang' ? 1 : Number(task);
@@ -62,11 +63,11 @@ async function run(): Promise<void> {
     const messages = await receive(api, subscription);
     if (messages.length === 0) continue;
     if (task === 'hang') {
-      await tell({ kind: 'holding', messages });
+      await send({ kind: 'holding', messages });
       await new Promise(() => process.on('message', () => {}));
     }
     const answer = await sign(api, subscription, messages);
-    await tell({ kind: 'signed', messages, answer });
+    await send({ kind: 'signed', messages, answer });
     left -= messages.length;
   }
   process.disconnect();

@@ -18,7 +18,8 @@ function printed(): Record<string, unknown>[] {
 beforeAll(async () => {
   desk = await openDesk();
   const tour = /<!-- tour:start -->(.*)<!-- tour:end -->/s.exec(await readDocument('README.md'))?.[1] ?? '';
-  output = await desk.paste(readBashBlocks(tour).join('\n'));
+  // Another job of the same shell, such as the service, must not hold the tour up.
+  output = await desk.paste(`sleep 600 & OTHER=$!\n${readBashBlocks(tour).join('\n')}\nkill $OTHER`);
 }, startMs);
 
 afterAll(() => desk?.stop(), startMs);
