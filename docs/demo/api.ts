@@ -53,7 +53,9 @@ export interface Api {
   show(answer: Answer<unknown>): void;
 }
 
-/** Calls the service at `baseUrl` with the key of the moment; `who` is printed beside each request. */
+/**
+ * Calls the service at `baseUrl` with the key of the moment; `who` is printed beside each request.
+ */
 export function createApi(options: { baseUrl: string; key: () => string; who: string; screen: Screen }): Api {
   const { screen, who } = options;
 
