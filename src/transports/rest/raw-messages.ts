@@ -14,6 +14,8 @@ import { publishRawHeaders, type receivedRawHeaders } from './schemas/raw-header
 
 const HEADER_PREFIX = 'willcall-';
 const ATTRIBUTE_PREFIX = 'willcall-attribute-';
+/** All attributes as in a form: some proxies drop headers whose names have `_` or `.` in them. */
+const ALL_ATTRIBUTES = 'willcall-attributes';
 /** A publisher's content must never run as a page of this origin when it is opened in a browser. */
 const SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
@@ -27,6 +29,8 @@ export function parseRawMessage(request: FastifyRequest): NewMessage {
   const { fields, attributeEntries } = readHeaders(request.raw.rawHeaders);
   const contentType = request.headers['content-type'];
   if (contentType !== undefined) fields.set('content-type', contentType);
+  addFormAttributes(fields.get(ALL_ATTRIBUTES), attributeEntries);
+  fields.delete(ALL_ATTRIBUTES);
   const headers = parseFields(publishRawHeaders, Object.fromEntries(fields));
   const parsed = parseFields(attributeFields, { attributes: Object.fromEntries(attributeEntries) });
   return {
@@ -39,9 +43,13 @@ export function parseRawMessage(request: FastifyRequest): NewMessage {
 
 /**
  * Answers with one message: its body as it stands, its own content type or none, the rest in
- * headers.
+ * headers; the attributes in one, or in one each.
  */
-export function sendRawMessage(reply: FastifyReply, message: ReceivedMessage): FastifyReply {
+export function sendRawMessage(
+  reply: FastifyReply,
+  message: ReceivedMessage,
+  attributesInOneHeader: boolean,
+): FastifyReply {
   reply.headers({
     'Content-Security-Policy': SANDBOX,
     'Willcall-Message-Id': message.id,
@@ -52,8 +60,12 @@ export function sendRawMessage(reply: FastifyReply, message: ReceivedMessage): F
     'Willcall-Visible-Until': message.visibleUntil.toISOString(),
     ...(message.orderingKey !== null && { 'Willcall-Ordering-Key': encodeURIComponent(message.orderingKey) }),
   } satisfies z.input<typeof receivedRawHeaders>);
-  for (const [name, value] of Object.entries(message.attributes ?? {})) {
-    reply.header(ATTRIBUTE_PREFIX + name, encodeURIComponent(value));
+  const entries = Object.entries(message.attributes ?? {});
+  if (attributesInOneHeader) {
+    const form = entries.map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    if (form.length > 0) reply.header(ALL_ATTRIBUTES, form.join('&'));
+  } else {
+    for (const [name, value] of entries) reply.header(ATTRIBUTE_PREFIX + name, encodeURIComponent(value));
   }
   if (message.contentType !== null) return reply.header('content-type', message.contentType).send(message.body);
   // Fastify gives bytes a content type of its own where there is none, but leaves streams alone.
@@ -78,9 +90,23 @@ function readHeaders(rawHeaders: readonly string[]) {
     const isAttribute = header.startsWith(ATTRIBUTE_PREFIX);
     const [target, name] = isAttribute ? [attributeEntries, header.slice(ATTRIBUTE_PREFIX.length)] : [fields, header];
     if (target.has(name)) throw refuse([{ field: header, message: 'must be sent once' }]);
-    target.set(name, decodeValue(header, rawHeaders[index + 1] ?? ''));
+    const value = rawHeaders[index + 1] ?? '';
+    // A form is decoded part by part.
+    target.set(name, name === ALL_ATTRIBUTES ? value : decodeValue(header, value));
   }
   return { fields, attributeEntries };
+}
+
+/** Adds the attributes of a form; a plus sign is a space, as in every form. */
+function addFormAttributes(form: string | undefined, entries: Map<string, string>): void {
+  for (const pair of (form ?? '').split('&')) {
+    if (pair === '') continue;
+    const [name = '', ...rest] = pair.split('=');
+    const decode = (part: string) => decodeValue(ALL_ATTRIBUTES, part.replaceAll('+', ' '));
+    const key = decode(name);
+    if (entries.has(key)) throw refuse([{ field: `attributes.${key}`, message: 'must be given once' }]);
+    entries.set(key, decode(rest.join('=')));
+  }
 }
 
 function decodeValue(header: string, value: string): string {

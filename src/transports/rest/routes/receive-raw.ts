@@ -40,7 +40,7 @@ export const receiveRaw: Route = {
   handle: async (request, reply, { engine }) => {
     const subscription = parseName(request, 'subscription');
     const idempotencyKey = readIdempotencyKey(request);
-    const wanted = parseBody(request, receiveRawBody);
+    const { wanted, attributesInOneHeader } = parseBody(request, receiveRawBody);
     const { caller, access } = request;
     const open = openAnswerOf(request);
     const { messages, acknowledged, lost } = await engine.receive({
@@ -54,6 +54,6 @@ export const receiveRaw: Route = {
     open.ifLost(lost);
     addOutcomes(reply, acknowledged);
     const [message] = messages;
-    return message === undefined ? reply.code(204).send() : sendRawMessage(reply, message);
+    return message === undefined ? reply.code(204).send() : sendRawMessage(reply, message, attributesInOneHeader);
   },
 };

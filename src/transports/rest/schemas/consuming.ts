@@ -158,13 +158,19 @@ export const receiveRawBody = strict({
   wait_seconds: waitSeconds,
   visibility_timeout_seconds: leaseSeconds,
   acknowledge: list(acknowledgeEntry, 0, RAW_ACKNOWLEDGE_RECEIPTS_MAX).optional().describe(alongside),
+  attributes_in_one_header: flag
+    .default(false)
+    .describe('Puts all attributes into `Willcall-Attributes`, for proxies that drop headers with odd names.'),
 })
   .transform((body) => ({
-    maxMessages: 1,
-    maxBytes: limits.receiveBytesMax,
-    waitSeconds: body.wait_seconds,
-    visibilityTimeoutSeconds: body.visibility_timeout_seconds,
-    acknowledge: body.acknowledge ?? [],
+    wanted: {
+      maxMessages: 1,
+      maxBytes: limits.receiveBytesMax,
+      waitSeconds: body.wait_seconds,
+      visibilityTimeoutSeconds: body.visibility_timeout_seconds,
+      acknowledge: body.acknowledge ?? [],
+    },
+    attributesInOneHeader: body.attributes_in_one_header,
   }))
   .register(components, {
     id: 'ReceiveRawRequest',

@@ -12,7 +12,8 @@ import { idempotencyKey } from './parameters.ts';
  * nobody's is.
  */
 export const ANY_ATTRIBUTE = 'Willcall-Attribute-*';
-const KNOWN = 'willcall-attribute-<name>, willcall-ordering-key, willcall-delay-seconds, willcall-deliver-at';
+const KNOWN =
+  'willcall-attribute-<name>, willcall-attributes, willcall-ordering-key, willcall-delay-seconds, willcall-deliver-at';
 
 const requestFields = {
   'willcall-ordering-key': orderingKey
@@ -36,6 +37,15 @@ const attribute = z
   .describe(attributeWords)
   .meta({ examples: ['camt.054'] });
 
+const allAttributes = z
+  .string()
+  .optional()
+  .describe(
+    'All attributes in one header, as in a form: `order_id=4711&doc.type=camt.054`, percent-encoded UTF-8. Some proxies drop ' +
+      'headers with an underscore or a dot in their names; they pass this one.',
+  )
+  .meta({ examples: ['order_id=4711&doc.type=camt.054'] });
+
 /** The headers of a raw publish, as they are read. */
 export const publishRawHeaders = z
   .strictObject(
@@ -57,6 +67,7 @@ export const publishRawHeadersDescribed = z.object({
   ...requestFields,
   'Idempotency-Key': idempotencyKey.describe("The message's `dedupe_key`."),
   [ANY_ATTRIBUTE]: attribute,
+  'Willcall-Attributes': allAttributes,
 });
 
 const outcomes = {
@@ -93,6 +104,9 @@ export const receivedRawHeaders = z.object({
     .describe('Percent-encoded UTF-8.')
     .meta({ examples: ['customer-17'] }),
   [ANY_ATTRIBUTE]: attribute,
+  'Willcall-Attributes': allAttributes.describe(
+    'All attributes, as in a form, instead of a header for each, where the request asked for that.',
+  ),
   'Content-Security-Policy': z
     .string()
     .describe("A browser does not run a publisher's content as a page of this service.")
