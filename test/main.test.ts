@@ -162,8 +162,8 @@ describe('the process', () => {
     const said = texts.filter((text) => !text.includes('"code":"topic_not_found"')).join('\n');
     for (const hidden of [adminKey, secret, basic]) expect(said).not.toContain(hidden);
     expect(stderr).not.toMatch(/authorization|bearer|basic /i);
-    expect(stderr).toContain('a key was made');
-    expect(stderr).toContain('a key was revoked');
+    expect(stderr).toContain('"act":"key.create"');
+    expect(stderr).toContain('"act":"key.revoke"');
     expect(stderr.split('\n').find((line) => line.includes('a request failed'))).toContain(`"keyId":"${id}"`);
   });
 
