@@ -157,7 +157,7 @@ describe('a page of another site', () => {
   it('that asks first is told no', async () => {
     const headers = { origin: 'https://elsewhere.test', 'access-control-request-method': 'POST' };
     const answer = await client.call('OPTIONS', '/v1/topics/a/messages', { key: null, headers });
-    expect(answer.status).toBe(401);
+    expect(answer.status).toBe(405);
     expect(Object.keys(answer.headers).filter((header) => header.startsWith('access-control-'))).toEqual([]);
   });
 
