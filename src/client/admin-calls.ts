@@ -12,7 +12,7 @@ export interface TopicCalls {
   listTopics(
     page?: api.NamePage,
     options?: CallOptions,
-  ): Promise<{ readonly topics: readonly api.Topic[]; readonly next: string | null }>;
+  ): Promise<{ readonly topics: readonly api.Topic[]; readonly next: string | null; readonly hasMore: boolean }>;
 }
 
 export interface SubscriptionCalls {
@@ -34,18 +34,22 @@ export interface SubscriptionCalls {
   listSubscriptions(
     page?: api.NamePage,
     options?: CallOptions,
-  ): Promise<{ readonly subscriptions: readonly api.Subscription[]; readonly next: string | null }>;
+  ): Promise<{
+    readonly subscriptions: readonly api.Subscription[];
+    readonly next: string | null;
+    readonly hasMore: boolean;
+  }>;
 
   listAcknowledgments(
     subscription: string,
     page?: api.AcknowledgmentsPage,
     options?: CallOptions,
-  ): Promise<{ readonly acknowledgments: readonly api.Acknowledgment[]; readonly next: number | null }>;
+  ): Promise<api.LedgerPage & { readonly acknowledgments: readonly api.Acknowledgment[] }>;
   listDeadLetters(
     subscription: string,
     page?: api.DeadLettersPage,
     options?: CallOptions,
-  ): Promise<{ readonly deadLetters: readonly api.DeadLetter[]; readonly next: number | null }>;
+  ): Promise<api.LedgerPage & { readonly deadLetters: readonly api.DeadLetter[] }>;
 }
 
 export interface KeyCalls {
@@ -54,7 +58,7 @@ export interface KeyCalls {
   listKeys(
     page?: api.KeysPage,
     options?: CallOptions,
-  ): Promise<{ readonly keys: readonly api.ApiKey[]; readonly next: string | null }>;
+  ): Promise<{ readonly keys: readonly api.ApiKey[]; readonly next: string | null; readonly hasMore: boolean }>;
   revokeKey(id: string, options?: CallOptions): Promise<void>;
 }
 

@@ -113,6 +113,8 @@ export interface SettleAnswer {
 
 export interface Topic extends Required<TopicSettings> {
   readonly name: string;
+  /** No later topic of the name has it. */
+  readonly id: string;
   readonly createdAt: string;
   readonly createdBy: string;
 }
@@ -126,7 +128,10 @@ export interface NewSubscription extends SubscriptionSettings {
 
 export interface Subscription extends Required<SubscriptionSettings> {
   readonly name: string;
+  /** No later subscription of the name has it. */
+  readonly id: string;
   readonly topic: string;
+  readonly topicId: string;
   readonly start: string;
   readonly createdAt: string;
   readonly createdBy: string;
@@ -141,7 +146,15 @@ export interface SubscriptionStats {
 }
 
 /** A row of the ledger. */
-export interface Acknowledgment {
+/** Where a record belongs. */
+export interface RecordNames {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly subscription: string;
+  readonly subscriptionId: string;
+}
+
+export interface Acknowledgment extends RecordNames {
   readonly ackNo: number;
   readonly messageId: string;
   readonly sequence: number;
@@ -155,7 +168,8 @@ export interface Acknowledgment {
   readonly deliveredAt: string;
   readonly attempt: number;
   readonly acknowledgedAt: string;
-  readonly acknowledgedBy: string;
+  /** Null where another client signed and the key reads only its own; so are the next five then. */
+  readonly acknowledgedBy: string | null;
   /** Null for the admin key. */
   readonly keyId: string | null;
   readonly publishedBy: string | null;
@@ -181,7 +195,7 @@ export type DeadLetterReason = 'max_attempts' | 'max_deliveries' | 'rejected' | 
 /**
  * A message that was set aside, or (reason `expired`) a range of messages that nobody collected.
  */
-export interface DeadLetter {
+export interface DeadLetter extends RecordNames {
   readonly deadLetterNo: number;
   readonly reason: DeadLetterReason;
   readonly deadAt: string;
@@ -249,17 +263,33 @@ export interface NamePage {
   readonly after?: string;
 }
 
+/** A page of a ledger's records. */
+export interface LedgerPage {
+  readonly topic: string;
+  readonly topicId: string;
+  readonly subscription: string;
+  readonly subscriptionId: string;
+  /** Where to read on, also from the end. */
+  readonly next: string;
+  readonly hasMore: boolean;
+}
+
 export interface AcknowledgmentsPage {
   readonly limit?: number;
-  readonly after?: number;
+  /** The `next` of a page. */
+  readonly after?: string | number;
   readonly from?: string;
   readonly until?: string;
   readonly messageId?: string;
   readonly acknowledgedBy?: string;
+  readonly keyId?: string;
+  readonly reference?: string;
+  readonly bodySha256?: string;
 }
 
 export interface DeadLettersPage {
   readonly limit?: number;
-  readonly after?: number;
+  /** The `next` of a page. */
+  readonly after?: string | number;
   readonly reason?: DeadLetterReason;
 }

@@ -69,8 +69,14 @@ export const accessRules = {
   extend: { on: 'subscription', roles: consumers },
   reject: { on: 'subscription', roles: consumers },
 
-  listAcknowledgments: { on: 'subscription', roles: readers },
-  listDeadLetters: { on: 'subscription', roles: readers },
+  /** A consumer reads in full what its own client signed; see `fullRecordsOf`. */
+  listAcknowledgments: { on: 'subscription', roles: ['consumer', ...readers] },
+  listDeadLetters: { on: 'subscription', roles: ['consumer', ...readers] },
+  listUnacknowledged: { on: 'subscription', roles: readers },
+  queryAcknowledgments: { on: 'subscriptions', roles: readers },
+  listDeletedSubscriptions: { on: 'subscriptions', roles: readers },
+  /** By id; the call that it is checks the name once the ledger is found. */
+  readLedger: { on: 'subscriptions', roles: ['consumer', ...readers] },
 
   /** A page holds the entries of names that the key covers (`journalScopes`). */
   listJournal: { on: 'journal', roles: ['auditor', 'admin'] },
@@ -82,7 +88,7 @@ export const accessRules = {
 } as const satisfies Record<string, Rule>;
 
 export type Operation = keyof typeof accessRules;
-type ListOperation = 'listTopics' | 'listSubscriptions';
+type ListOperation = 'listTopics' | 'listSubscriptions' | 'listDeletedSubscriptions' | 'queryAcknowledgments';
 
 /** The kinds of names that a role can have: others would grant nothing. */
 export const roleScopes: Readonly<Record<Role, readonly ('topics' | 'subscriptions')[]>> = {
@@ -142,6 +148,15 @@ export function journalScopes(access: Access): JournalScopes {
     subscriptions: [...new Set(grants.flatMap((grant) => grant.subscriptions))],
     keys: grants.some(opensKeys),
   };
+}
+
+/**
+ * Whose records the caller may read in full: null is everybody's. A consumer reads those of its own
+ * client, and of the others that they exist.
+ */
+export function fullRecordsOf(access: Access, operation: Operation, names: Names): Principal | null {
+  const others = access.grants.filter(({ role }) => role !== 'consumer');
+  return mayDo({ ...access, grants: others }, operation, names) ? null : access.principal;
 }
 
 /** Whether the scope is the name, or the beginning of it and `*`. */

@@ -10,8 +10,10 @@ export const errorCodes = [
   'topic_not_found',
   'subscription_not_found',
   'key_not_found',
+  'ledger_not_found',
   'topic_conflict',
   'subscription_conflict',
+  'ledger_replaced',
   'idempotency_conflict',
   'message_too_large',
   'rate_limited',
@@ -32,6 +34,9 @@ export interface FaultData {
   readonly invalid_request: { readonly fields: readonly FieldFault[] };
   readonly topic_not_found: { readonly topic: string };
   readonly subscription_not_found: { readonly subscription: string };
+  readonly ledger_not_found: { readonly ledger: string };
+  /** The name means another ledger than the one that the cursor is of. */
+  readonly ledger_replaced: { readonly subscription: string; readonly ledger: string | null };
   readonly topic_conflict: { readonly topic: string; readonly differing: readonly string[] };
   readonly subscription_conflict: {
     readonly subscription: string;
@@ -55,6 +60,9 @@ export type FieldFault = {
   readonly path: readonly (string | number)[];
 } & (
   | { readonly rule: 'not_reserved'; readonly reserved: readonly string[] }
+  | { readonly rule: 'not_prefixed'; readonly prefixes: readonly string[] }
+  | { readonly rule: 'message_id' }
+  | { readonly rule: 'not_before'; readonly other: string }
   | { readonly rule: 'in_future' }
   /** The value is out of its bounds, or does not go with the others. */
   | { readonly rule: 'in_range' }

@@ -1,7 +1,28 @@
 // The ledger and the dead letters, as auditors and operators read them.
 
+/** The ledger of one subscription, living or deleted. */
+export interface Ledger {
+  readonly topicId: number;
+  readonly subscriptionId: number;
+  /** The subscription's, `sub_…`: a later subscription of the name has another. */
+  readonly publicId: string;
+  readonly subscription: string;
+  readonly topic: string;
+  readonly topicPublicId: string;
+  readonly deletedAt: Date | null;
+  readonly deletedBy: string | null;
+}
+
+/** Where a record belongs. */
+export interface RecordNames {
+  readonly topic: string;
+  readonly topicPublicId: string;
+  readonly subscription: string;
+  readonly subscriptionPublicId: string;
+}
+
 /** One row of the ledger: who acknowledged what, when, on which attempt. It stands on its own. */
-export interface Acknowledgment {
+export interface Acknowledgment extends RecordNames {
   /** Dense per subscription, from 1, in time order. */
   readonly ackNo: number;
   readonly messageId: string;
@@ -15,7 +36,8 @@ export interface Acknowledgment {
   readonly deliveredAt: Date;
   readonly attempt: number;
   readonly acknowledgedAt: Date;
-  readonly acknowledgedBy: string;
+  /** Null to a reader who may not know: another client signed. So are the next five then. */
+  readonly acknowledgedBy: string | null;
   /** The key that signed; null for the admin key. */
   readonly keyId: string | null;
   /** Null in rows from before this was kept. */
@@ -52,7 +74,7 @@ export interface FailedAttempt {
  * A quarantined message with a full copy of it, or (`reason` is `expired`) a range of messages that
  * nobody collected.
  */
-export interface DeadLetter {
+export interface DeadLetter extends RecordNames {
   readonly deadLetterNo: number;
   readonly reason: DeadLetterReason;
   readonly deadAt: Date;
@@ -70,4 +92,27 @@ export interface DeadLetter {
   readonly orderingKey: string | null;
   readonly publishedAt: Date | null;
   readonly history: readonly FailedAttempt[];
+}
+
+/** A row as a reader gets it who may know only what its own client signed. */
+export function withoutOthers(row: Acknowledgment, client: string): Acknowledgment {
+  if (row.acknowledgedBy === client) return row;
+  return {
+    ...row,
+    acknowledgedBy: null,
+    keyId: null,
+    publishedBy: null,
+    reference: null,
+    referenceSalt: null,
+    referenceDigest: null,
+  };
+}
+
+/** A dead letter without the names and words of other clients. */
+export function withoutOthersAttempts(letter: DeadLetter, client: string): DeadLetter {
+  const history = letter.history.map((attempt) => {
+    if (attempt.endedBy === null || attempt.endedBy === client) return attempt;
+    return { ...attempt, endedBy: null, errorCode: null, errorMessage: null };
+  });
+  return { ...letter, history };
 }

@@ -36,11 +36,20 @@ export const subscriptionDefaults: SubscriptionSettings = {
 export interface Subscription extends SubscriptionSettings {
   readonly topicId: number;
   readonly subscriptionId: number;
+  /** `sub_` and 32 hexadecimal digits; no later subscription of the name has it. */
+  readonly publicId: string;
   readonly name: string;
   readonly topic: string;
+  readonly topicPublicId: string;
   readonly start: StartPosition;
   readonly createdAt: Date;
   readonly createdBy: string;
+}
+
+/** A tombstone: its ledger and dead letters stay readable by its id. */
+export interface DeletedSubscription extends Subscription {
+  readonly deletedAt: Date;
+  readonly deletedBy: string;
 }
 
 /** A subscription's state at one moment; counts are exact at the time of the statement. */

@@ -30,6 +30,8 @@ export const topicDefaults: TopicSettings = {
 
 export interface Topic extends TopicSettings {
   readonly topicId: number;
+  /** `top_` and 32 hexadecimal digits; no later topic of the name has it. */
+  readonly publicId: string;
   readonly name: string;
   readonly createdAt: Date;
   readonly createdBy: string;

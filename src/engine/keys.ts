@@ -37,7 +37,7 @@ export interface KeyVerbs {
   /** Revoked and expired ones too. Throws `key_not_found`. */
   getKey(keyId: string): Promise<ApiKey>;
   /** In the order of their making. */
-  listKeys(query: KeyQuery): Promise<{ keys: readonly ApiKey[]; next: string | null }>;
+  listKeys(query: KeyQuery): Promise<{ keys: readonly ApiKey[]; next: string | null; hasMore: boolean }>;
   /**
    * Ends the key on every instance within a second; changes nothing when repeated. Throws
    * `key_not_found`.
@@ -74,8 +74,8 @@ export function createKeyVerbs({ store, wakeups, logger }: KeyDeps): KeyVerbs {
 
   async function listKeys({ after = '', limit, client }: KeyQuery) {
     const read = (rows: number) => store.keys.list({ after, limit: rows, client: client ?? null });
-    const { items, next } = await readPage(limit, read, ({ keyId }) => keyId);
-    return { keys: items, next };
+    const { items, next, hasMore } = await readPage(limit, read, ({ keyId }) => keyId);
+    return { keys: items, next, hasMore };
   }
 
   async function revokeKey(keyId: string, caller: Principal, callerKeyId: string | null = null): Promise<void> {

@@ -17,6 +17,7 @@ export interface Page<Item, Key> {
   readonly items: readonly Item[];
   /** Where the next page begins, after this key; null when this page is the last one. */
   readonly next: Key | null;
+  readonly hasMore: boolean;
 }
 
 /** The page of the items that `read` finds, given how many to read; `keyOf` is their order. */
@@ -28,5 +29,6 @@ export async function readPage<Item, Key>(
   const found = await read(limit + 1);
   const items = found.slice(0, limit);
   const last = items.at(-1);
-  return { items, next: found.length > limit && last !== undefined ? keyOf(last) : null };
+  const hasMore = found.length > limit;
+  return { items, next: hasMore && last !== undefined ? keyOf(last) : null, hasMore };
 }

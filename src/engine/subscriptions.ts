@@ -8,6 +8,7 @@ import { isSameInstant } from '../domain/instant.ts';
 import type { Logger } from '../domain/logger.ts';
 import { type Changes, differences, given } from '../domain/settings.ts';
 import {
+  type DeletedSubscription,
   type StartPosition,
   type Subscription,
   type SubscriptionSettings,
@@ -19,7 +20,7 @@ import type { Store } from '../store/index.ts';
 import { type ActRequest, actorOf, logActs } from './journal.ts';
 import type { Directory } from './lookups/directory.ts';
 import { type NamePageRequest, readPage } from './pages.ts';
-import { requireTopic } from './topics.ts';
+import { refuseReservedName, requireTopic } from './topics.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 /** What is absent takes its default on creation and stays as it is on change. */
@@ -47,7 +48,13 @@ export interface SubscriptionVerbs {
   /** Throws `subscription_not_found`. */
   getSubscription(name: string): Promise<{ subscription: Subscription; stats: SubscriptionStats }>;
   /** In order of name. */
-  listSubscriptions(page: NamePageRequest): Promise<{ subscriptions: readonly Subscription[]; next: string | null }>;
+  listSubscriptions(
+    page: NamePageRequest,
+  ): Promise<{ subscriptions: readonly Subscription[]; next: string | null; hasMore: boolean }>;
+  /** Tombstones in order of name; `after` is the public id of the last one. */
+  listDeletedSubscriptions(
+    page: NamePageRequest,
+  ): Promise<{ subscriptions: readonly DeletedSubscription[]; next: string | null; hasMore: boolean }>;
   /** Throws `subscription_not_found`. */
   updateSubscription(request: UpdateSubscriptionRequest): Promise<Subscription>;
   /** Throws `subscription_not_found`. */
@@ -69,10 +76,12 @@ export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVer
     const actor = actorOf(request);
     const existing = await store.subscriptions.find(name);
     if (existing !== null) return { subscription: agreeing(existing, request), created: false };
+    refuseReservedName('subscription', name);
     const settings = { ...subscriptionDefaults, ...given(request.settings) };
     checkBackoff(settings);
-    const { topicId, name: topic } = await topicFor(deps, request);
-    const created = await store.subscriptions.create({ ...settings, topicId, topic, name, start }, actor);
+    const { topicId, publicId: topicPublicId, name: topic } = await topicFor(deps, request);
+    const wanted = { ...settings, topicId, topicPublicId, topic, name, start };
+    const created = await store.subscriptions.create(wanted, actor);
     if (created !== null) return { subscription: logActs(logger, actor, created), created: true };
     // Another caller made it at the same moment.
     return { subscription: agreeing(await requireSubscription(store, name), request), created: false };
@@ -85,8 +94,14 @@ export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVer
 
   async function listSubscriptions({ after = '', limit, scopes = ['*'] }: NamePageRequest) {
     const read = (rows: number) => store.subscriptions.list({ after, limit: rows, scopes });
-    const { items, next } = await readPage(limit, read, ({ name }) => name);
-    return { subscriptions: items, next };
+    const { items, next, hasMore } = await readPage(limit, read, ({ name }) => name);
+    return { subscriptions: items, next, hasMore };
+  }
+
+  async function listDeletedSubscriptions({ after = '', limit, scopes = ['*'] }: NamePageRequest) {
+    const read = (rows: number) => store.subscriptions.listDeleted({ after, limit: rows, scopes });
+    const { items, next, hasMore } = await readPage(limit, read, ({ publicId }) => publicId);
+    return { subscriptions: items, next, hasMore };
   }
 
   async function updateSubscription({ name, settings, ...request }: UpdateSubscriptionRequest): Promise<Subscription> {
@@ -110,7 +125,14 @@ export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVer
     wakeups.wakeSubscription(subscription.subscriptionId);
   }
 
-  return { createSubscription, getSubscription, listSubscriptions, updateSubscription, deleteSubscription };
+  return {
+    createSubscription,
+    getSubscription,
+    listSubscriptions,
+    listDeletedSubscriptions,
+    updateSubscription,
+    deleteSubscription,
+  };
 }
 
 async function requireSubscription(store: Store, name: string): Promise<Subscription> {

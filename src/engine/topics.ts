@@ -28,12 +28,15 @@ export interface TopicVerbs {
   /** Throws `topic_not_found`. */
   getTopic(name: string): Promise<Topic>;
   /** In order of name. */
-  listTopics(page: NamePageRequest): Promise<{ topics: readonly Topic[]; next: string | null }>;
+  listTopics(page: NamePageRequest): Promise<{ topics: readonly Topic[]; next: string | null; hasMore: boolean }>;
   /** Throws `topic_not_found`. */
   updateTopic(request: CreateTopicRequest): Promise<Topic>;
   /** Deletes the topic and its subscriptions; the ledger stays. Throws `topic_not_found`. */
   deleteTopic(name: string, caller: Principal, keyId?: string | null): Promise<void>;
 }
+
+/** Of public ids. */
+const reservedPrefixes = ['sub_', 'top_'];
 
 interface TopicDeps {
   readonly store: Store;
@@ -45,9 +48,13 @@ interface TopicDeps {
 export function createTopicVerbs({ store, directory, wakeups, logger }: TopicDeps): TopicVerbs {
   async function createTopic({ name, settings, ...request }: CreateTopicRequest) {
     const actor = actorOf(request);
-    const created = await store.topics.create(name, { ...topicDefaults, ...given(settings) }, actor);
-    if (created !== null) return { topic: logActs(logger, actor, created), created: true };
-    const topic = await requireTopic(store, name);
+    const existing = await store.topics.find(name);
+    if (existing === null) {
+      refuseReservedName('topic', name);
+      const created = await store.topics.create(name, { ...topicDefaults, ...given(settings) }, actor);
+      if (created !== null) return { topic: logActs(logger, actor, created), created: true };
+    }
+    const topic = existing ?? (await requireTopic(store, name));
     const differing = differences(topic, settings);
     if (differing.length > 0) throw new WillcallError('topic_conflict', { topic: name, differing });
     return { topic, created: false };
@@ -59,8 +66,8 @@ export function createTopicVerbs({ store, directory, wakeups, logger }: TopicDep
 
   async function listTopics({ after = '', limit, scopes = ['*'] }: NamePageRequest) {
     const read = (rows: number) => store.topics.list({ after, limit: rows, scopes });
-    const { items, next } = await readPage(limit, read, ({ name }) => name);
-    return { topics: items, next };
+    const { items, next, hasMore } = await readPage(limit, read, ({ name }) => name);
+    return { topics: items, next, hasMore };
   }
 
   async function updateTopic({ name, settings, ...request }: CreateTopicRequest): Promise<Topic> {
@@ -83,6 +90,13 @@ export function createTopicVerbs({ store, directory, wakeups, logger }: TopicDep
   }
 
   return { createTopic, getTopic, listTopics, updateTopic, deleteTopic };
+}
+
+/** What looks like a public id is nobody's name, so that neither is taken for the other. */
+export function refuseReservedName(noun: 'topic' | 'subscription', name: string): void {
+  const prefixes = reservedPrefixes.filter((prefix) => name.startsWith(prefix));
+  if (prefixes.length === 0) return;
+  throw new WillcallError('invalid_request', { fields: [{ path: [noun], rule: 'not_prefixed', prefixes }] });
 }
 
 /** Throws `topic_not_found`. */

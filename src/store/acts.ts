@@ -16,8 +16,8 @@ const subscriptionFields = ['start', ...Object.keys(subscriptionDefaults)];
 const keyFields = ['roles', 'expiresAt', 'requestsPerSecond'];
 
 export function actOnTopic(action: JournalAction, sides: Sides<Topic>): Act {
-  const { name } = theOne(sides);
-  return { subject: 'topic', action, name, subjectId: null, topic: null, ...valuesOf(sides, topicFields) };
+  const { name, publicId } = theOne(sides);
+  return { subject: 'topic', action, name, subjectId: publicId, topic: null, ...valuesOf(sides, topicFields) };
 }
 
 /** Nothing where nothing changed. */
@@ -26,8 +26,8 @@ export function updateOfTopic(before: Topic, after: Topic): readonly Act[] {
 }
 
 export function actOnSubscription(action: JournalAction, sides: Sides<Subscription>): Act {
-  const { name, topic } = theOne(sides);
-  return { subject: 'subscription', action, name, subjectId: null, topic, ...valuesOf(sides, subscriptionFields) };
+  const { name, topic, publicId: subjectId } = theOne(sides);
+  return { subject: 'subscription', action, name, subjectId, topic, ...valuesOf(sides, subscriptionFields) };
 }
 
 /** Nothing where nothing changed. */

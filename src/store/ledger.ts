@@ -2,19 +2,34 @@
 
 import { sql } from 'kysely';
 import { readInstant } from '../domain/instant.ts';
-import type { Acknowledgment, DeadLetter, DeadLetterReason, FailedAttempt } from '../domain/ledger.ts';
+import type {
+  Acknowledgment,
+  DeadLetter,
+  DeadLetterReason,
+  FailedAttempt,
+  Ledger,
+  RecordNames,
+} from '../domain/ledger.ts';
 import { limits } from '../domain/limits.ts';
+import { given } from '../domain/settings.ts';
 import type { Db } from './postgres/db.ts';
 import type { HistoryEntry } from './postgres/tables.ts';
 import type { SubscriptionKey } from './subscriptions.ts';
 
+/** What is absent does not narrow. */
 export interface AcknowledgmentFilter {
+  readonly from?: Date | undefined;
+  readonly until?: Date | undefined;
+  readonly messageId?: Buffer | undefined;
+  readonly acknowledgedBy?: string | undefined;
+  readonly keyId?: string | undefined;
+  readonly reference?: string | undefined;
+  readonly bodySha256?: Buffer | undefined;
+}
+
+export interface AcknowledgmentPage extends AcknowledgmentFilter {
   readonly after: number;
   readonly limit: number;
-  readonly from: Date | null;
-  readonly until: Date | null;
-  readonly messageId: Buffer | null;
-  readonly acknowledgedBy: string | null;
 }
 
 export interface DeadLetterFilter {
@@ -72,35 +87,35 @@ export function createLedgerStore(db: Db) {
   /**
    * In order of ackNo. Times are found by halving: the ledger is in time order between clock steps.
    */
-  function listAcknowledgments(key: SubscriptionKey, filter: AcknowledgmentFilter): Promise<Acknowledgment[]> {
-    const { after, limit, from, until, messageId, acknowledgedBy } = filter;
+  function listAcknowledgments(ledger: Ledger, filter: AcknowledgmentPage): Promise<Acknowledgment[]> {
+    const { after, limit, from, until, messageId, ...equal } = filter;
     return db.run(async (kysely) => {
       const rows = await kysely
         .selectFrom('acknowledgment')
         .select(acknowledgmentColumns)
-        .where('topicId', '=', key.topicId)
-        .where('subscriptionId', '=', key.subscriptionId)
+        .where('topicId', '=', ledger.topicId)
+        .where('subscriptionId', '=', ledger.subscriptionId)
         .where('ackNo', '>', after)
-        .$if(from !== null, (query) => query.where('ackNo', '>=', ackAt(db, key, 'first_ack_since', from)))
-        .$if(from !== null, (query) => query.where('acknowledgedAt', '>=', from))
-        .$if(until !== null, (query) => query.where('ackNo', '<', ackAt(db, key, 'ack_until', until)))
-        .$if(until !== null, (query) => query.where('acknowledgedAt', '<', until))
-        .$if(acknowledgedBy !== null, (query) => query.where('acknowledgedBy', '=', acknowledgedBy))
-        .$if(messageId !== null, (query) => query.where((eb) => eb.and(ofMessage(messageId))))
+        .$if(from !== undefined, (query) => query.where('ackNo', '>=', ackAt(db, ledger, 'first_ack_since', from)))
+        .$if(from !== undefined, (query) => query.where('acknowledgedAt', '>=', from ?? null))
+        .$if(until !== undefined, (query) => query.where('ackNo', '<', ackAt(db, ledger, 'ack_until', until)))
+        .$if(until !== undefined, (query) => query.where('acknowledgedAt', '<', until ?? null))
+        .where((eb) => eb.and(given(equal)))
+        .$if(messageId !== undefined, (query) => query.where((eb) => eb.and(ofMessage(messageId))))
         .orderBy('ackNo')
         .limit(limit)
         .execute();
-      return rows.map((row) => ({ ...row, messageId: row.messageId.toString('base64url') }));
+      return rows.map((row) => ({ ...row, ...namesOf(ledger), messageId: row.messageId.toString('base64url') }));
     });
   }
 
   /** Open ones in order of deadLetterNo; `more` says that the page ended before the list did. */
-  function listDeadLetters(key: SubscriptionKey, { after, limit, reason }: DeadLetterFilter): Promise<DeadLetterPage> {
+  function listDeadLetters(ledger: Ledger, { after, limit, reason }: DeadLetterFilter): Promise<DeadLetterPage> {
     return db.run(async (kysely) => {
       const open = kysely
         .selectFrom('deadLetter')
-        .where('topicId', '=', key.topicId)
-        .where('subscriptionId', '=', key.subscriptionId)
+        .where('topicId', '=', ledger.topicId)
+        .where('subscriptionId', '=', ledger.subscriptionId)
         .where('closedAt', 'is', null)
         .where('deadLetterNo', '>', after)
         .$if(reason !== null, (query) => query.where('reason', '=', reason))
@@ -114,6 +129,7 @@ export function createLedgerStore(db: Db) {
       const rows = await open.select(deadLetterColumns).limit(count).execute();
       const deadLetters = rows.map((row) => ({
         ...row,
+        ...namesOf(ledger),
         messageId: row.messageId?.toString('base64url') ?? null,
         history: row.history.map(toFailedAttempt),
       }));
@@ -124,19 +140,24 @@ export function createLedgerStore(db: Db) {
   return { listAcknowledgments, listDeadLetters };
 }
 
+/** What a row says of where it belongs. */
+function namesOf({ topic, topicPublicId, subscription, publicId }: Ledger): RecordNames {
+  return { topic, topicPublicId, subscription, subscriptionPublicId: publicId };
+}
+
 function ackAt(
   { schema }: Db,
   { topicId, subscriptionId }: SubscriptionKey,
   find: 'first_ack_since' | 'ack_until',
-  at: Date | null,
+  at: Date | undefined,
 ) {
   return sql<number>`(select ${sql.id(schema, find)}(
     ${topicId}::integer, ${subscriptionId}::integer, ${at}::timestamptz))`;
 }
 
 /** By its sequence too, where the id says it: that is what an index knows. */
-function ofMessage(messageId: Buffer | null) {
-  if (messageId === null) return {};
+function ofMessage(messageId: Buffer | undefined) {
+  if (messageId === undefined) return {};
   const seq = sequenceOf(messageId);
   return seq === null ? { messageId } : { messageId, seq };
 }

@@ -8,6 +8,7 @@ import type { SubscriptionTable, Tables } from './postgres/tables.ts';
 export const subscriptionColumns = [
   'subscription.topicId',
   'subscriptionId',
+  'subscription.publicId',
   'subscription.name',
   'startAt',
   'startTime',
@@ -24,12 +25,28 @@ export function selectSubscriptions(kysely: Kysely<Tables>) {
     .selectFrom('subscription')
     .innerJoin('topic', 'topic.topicId', 'subscription.topicId')
     .select(subscriptionColumns)
-    .select('topic.name as topic');
+    .select(['topic.name as topic', 'topic.publicId as topicPublicId']);
 }
 
 /** Those that the running transaction has written. */
 export const isOfThisTransaction = sql<SqlBool>`subscription.xmin = pg_current_xact_id()::xid`;
 
-export function toSubscription({ startAt, startTime, ...row }: SubscriptionRow & { topic: string }): Subscription {
+export function toSubscription<Row extends SubscriptionRow & Pick<Subscription, 'topic' | 'topicPublicId'>>({
+  startAt,
+  startTime,
+  ...row
+}: Row) {
   return { ...row, start: startTime ?? (startAt as 'earliest' | 'latest') };
+}
+
+/** Of living and deleted subscriptions. */
+export const tombstone = ['subscription.deletedAt', 'subscription.deletedBy'] as const;
+
+export function selectLedgers(kysely: Kysely<Tables>) {
+  return kysely
+    .selectFrom('subscription')
+    .innerJoin('topic', 'topic.topicId', 'subscription.topicId')
+    .select(['subscription.topicId', 'subscriptionId', 'subscription.publicId'])
+    .select(['subscription.name as subscription', 'topic.name as topic', 'topic.publicId as topicPublicId'])
+    .select(tombstone);
 }

@@ -3,19 +3,35 @@
 import { type Kysely, sql } from 'kysely';
 import { WillcallError } from '../domain/errors.ts';
 import type { Actor } from '../domain/journal.ts';
+
+import type { Ledger } from '../domain/ledger.ts';
 import { limits } from '../domain/limits.ts';
-import type { StartPosition, Subscription, SubscriptionSettings, SubscriptionStats } from '../domain/subscription.ts';
+import type {
+  DeletedSubscription,
+  StartPosition,
+  Subscription,
+  SubscriptionSettings,
+  SubscriptionStats,
+} from '../domain/subscription.ts';
+
 import { actOnSubscription, updateOfSubscription } from './acts.ts';
 import { type Recorded, record } from './journal.ts';
 import { isInScopes, type NamePage } from './name-scopes.ts';
 import type { Db } from './postgres/db.ts';
 import { violates } from './postgres/errors.ts';
 import type { Tables } from './postgres/tables.ts';
-import { selectSubscriptions, subscriptionColumns, toSubscription } from './subscription-rows.ts';
+import {
+  selectLedgers,
+  selectSubscriptions,
+  subscriptionColumns,
+  tombstone,
+  toSubscription,
+} from './subscription-rows.ts';
 
 export interface NewSubscription extends SubscriptionSettings {
   readonly topicId: number;
   readonly topic: string;
+  readonly topicPublicId: string;
   readonly name: string;
   readonly start: StartPosition;
 }
@@ -98,7 +114,7 @@ export function createSubscriptionStore(db: Db) {
     return row ?? noStats;
   }
 
-  return { ...createReaders(db), create, update, delete: remove, stats };
+  return { ...createReaders(db), ...createLedgerReaders(db), create, update, delete: remove, stats };
 }
 
 const noStats: SubscriptionStats = {
@@ -121,20 +137,6 @@ function createReaders(db: Db) {
         .where('subscription.name', '=', sql<string>`any (${names}::text[])`)
         .execute();
       return rows.map(toSubscription);
-    });
-  }
-
-  /** The living one of that name, or else the one that was deleted last. */
-  function findRecorded(name: string): Promise<SubscriptionKey | null> {
-    return db.run(async (kysely) => {
-      const row = await kysely
-        .selectFrom('subscription')
-        .select(['topicId', 'subscriptionId'])
-        .where('name', '=', name)
-        .orderBy('subscriptionId', 'desc')
-        .limit(1)
-        .executeTakeFirst();
-      return row ?? null;
     });
   }
 
@@ -169,13 +171,61 @@ function createReaders(db: Db) {
     );
   }
 
-  return { find, findAll, findRecorded, list, listKeys };
+  return { find, findAll, list, listKeys };
+}
+
+/** Subscriptions as their ledgers outlive them. */
+function createLedgerReaders(db: Db) {
+  /** The ledgers that the name has had, the newest first, at most two. */
+  function findLedgers(name: string): Promise<Ledger[]> {
+    return db.run((kysely) =>
+      selectLedgers(kysely).where('subscription.name', '=', name).orderBy('subscriptionId', 'desc').limit(2).execute(),
+    );
+  }
+
+  async function findLedger(publicId: string): Promise<Ledger | null> {
+    const row = await db.run((kysely) =>
+      selectLedgers(kysely).where('subscription.publicId', '=', publicId).executeTakeFirst(),
+    );
+    return row ?? null;
+  }
+
+  /** The subscription with this id, deleted or not. */
+  async function findByPublicId(
+    publicId: string,
+  ): Promise<(Subscription & Pick<Ledger, 'deletedAt' | 'deletedBy'>) | null> {
+    const row = await db.run((kysely) =>
+      selectSubscriptions(kysely).select(tombstone).where('subscription.publicId', '=', publicId).executeTakeFirst(),
+    );
+    return row === undefined ? null : toSubscription(row);
+  }
+
+  /** In order of name and id, after the deleted one with the public id `after`. */
+  function listDeleted({ after, limit, scopes }: NamePage): Promise<DeletedSubscription[]> {
+    return db.run(async (kysely) => {
+      const place = sql<boolean>`(subscription.name, subscription.subscription_id) > (
+        select last.name, last.subscription_id
+        from ${sql.table(`${db.schema}.subscription`)} last where last.public_id = ${after})`;
+      const rows = await selectSubscriptions(kysely)
+        .select(tombstone)
+        .where('subscription.deletedAt', 'is not', null)
+        .where((eb) => isInScopes(eb, 'subscription.name', scopes))
+        .$if(after !== '', (query) => query.where(place))
+        .orderBy('subscription.name')
+        .orderBy('subscriptionId')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => toSubscription(row) as DeletedSubscription);
+    });
+  }
+
+  return { findLedgers, findLedger, findByPublicId, listDeleted };
 }
 
 async function insertAndStart(
   trx: Kysely<Tables>,
   schema: string,
-  { topic, start, ...subscription }: NewSubscription,
+  { topic, topicPublicId, start, ...subscription }: NewSubscription,
   createdBy: string,
 ): Promise<Subscription> {
   const { topicId } = subscription;
@@ -193,7 +243,7 @@ async function insertAndStart(
       ${startTime}::timestamptz, ${createdBy}::text
     ) as started`.execute(trx);
   if (!started.rows[0]?.started) throw new WillcallError('topic_not_found', { topic });
-  return toSubscription({ ...row, topic });
+  return toSubscription({ ...row, topic, topicPublicId });
 }
 
 /** The query for this subscription alone. */

@@ -14,6 +14,7 @@ import { isOfThisTransaction, selectSubscriptions, toSubscription } from './subs
 /** By name: a column that a later version adds is not read by instances that still run. */
 const columns = [
   'topicId',
+  'publicId',
   'name',
   ...(Object.keys(topicDefaults) as (keyof TopicSettings)[]),
   'createdAt',

@@ -113,13 +113,13 @@ const calls: Call[] = [
     what: 'read the ledger',
     make: (name) => ['GET', `${onSubscription(name)}/acknowledgments`],
     status: 200,
-    roles: readers,
+    roles: `consumer ${readers}`,
   },
   {
     what: 'read the dead letters',
     make: (name) => ['GET', `${onSubscription(name)}/dead-letters`],
     status: 200,
-    roles: readers,
+    roles: `consumer ${readers}`,
   },
 ];
 

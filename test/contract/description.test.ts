@@ -45,9 +45,9 @@ const forEach = async (some: (call: Call) => boolean, check: (call: Call) => Pro
 };
 const isOpen = ({ operation }: Call) => operation.security?.length === 0;
 const takesJson = ({ operation }: Call) => operation.requestBody?.content['application/json'] !== undefined;
-const fill = (template: string, name: string, keyId = name) =>
+const fill = (template: string, name: string, keyId = name, ledgerId = name) =>
   template.replace(/\{(\w+)\}/g, (_, parameter: string) => {
-    const known: Record<string, string> = { topic: name, subscription: name, key: keyId };
+    const known: Record<string, string> = { topic: name, subscription: name, ledger: ledgerId, key: keyId };
     return known[parameter] ?? `say in this file what stands for {${parameter}}`;
   });
 /** The headers that the description shows for a call. */
@@ -92,7 +92,8 @@ const arrange = async () => {
   const receipts = (await client.receive(name, { max_messages: 2 })).map(({ receipt }) => receipt);
   const roles = [{ role: 'auditor', topics: ['*'], subscriptions: ['*'] }];
   const { json } = await client.post<{ id: string; key: string }>('/v1/keys', { client: name, roles });
-  return { name, receipts, keyId: json.id, key: json.key };
+  const subscription = await client.get<{ id: string }>(`/v1/subscriptions/${name}`);
+  return { name, receipts, ledgerId: subscription.json.id, keyId: json.id, key: json.key };
 };
 
 describe('every call that the service describes', () => {
@@ -101,9 +102,9 @@ describe('every call that the service describes', () => {
       () => true,
       async (call) => {
         for (const body of bodiesOf(call)) {
-          const { name, receipts, keyId } = await arrange();
+          const { name, receipts, keyId, ledgerId } = await arrange();
           const isNew = call.method === 'PUT';
-          const path = fill(call.template, isNew ? client.freshName('new') : name, keyId);
+          const path = fill(call.template, isNew ? client.freshName('new') : name, keyId, ledgerId);
           const options = { ...withReceipts(body, receipts), headers: headersOf(call) };
           const { status } = await client.call(call.method, path, options);
           const expected = statusesOf(call).filter((each) => each < 300);
@@ -125,13 +126,13 @@ describe('every call that the service describes', () => {
   });
 
   it('is closed to a key without the role, and open to one with it', async () => {
-    const { name, key, keyId } = await arrange();
+    const { name, key, keyId, ledgerId } = await arrange();
     await forEach(
       (call) => !isOpen(call),
       async (call) => {
         const [, roles = ''] = /^For the roles (.*)\.$/m.exec(call.operation.description) ?? [];
         expect(roles).toMatch(/`admin`/);
-        const { status } = await client.call(call.method, fill(call.template, name, keyId), { key });
+        const { status } = await client.call(call.method, fill(call.template, name, keyId, ledgerId), { key });
         expect(status === 403).toBe(!roles.includes('`auditor`'));
       },
     );
@@ -204,8 +205,8 @@ describe('every call that the service describes', () => {
     await forEach(
       ({ method }) => method === 'GET',
       async ({ template }) => {
-        const { name, keyId } = await arrange();
-        expect((await client.call('HEAD', fill(template, name, keyId))).status).toBe(200);
+        const { name, keyId, ledgerId } = await arrange();
+        expect((await client.call('HEAD', fill(template, name, keyId, ledgerId))).status).toBe(200);
       },
     );
   });
@@ -234,6 +235,7 @@ describe('the witness of these tests', () => {
   const example = {
     ...{
       name: 'payments',
+      id: `top_${'0'.repeat(32)}`,
       created_at: '2026-03-17T06:40:02.118Z',
       created_by: 'admin',
       max_message_bytes: 1,

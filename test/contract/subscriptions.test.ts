@@ -40,7 +40,9 @@ describe('a subscription', () => {
     expect(headers.location).toBe('/v1/subscriptions/acme');
     expect(json).toEqual({
       name: 'acme',
+      id: expect.stringMatching(/^sub_[0-9a-f]{32}$/),
       topic: 'acme',
+      topic_id: expect.stringMatching(/^top_[0-9a-f]{32}$/),
       start: 'latest',
       visibility_timeout_seconds: 30,
       delay_seconds: 0,

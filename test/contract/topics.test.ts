@@ -32,6 +32,7 @@ describe('a topic', () => {
     expect(headers.location).toBe('/v1/topics/invoices');
     expect(json).toEqual({
       name: 'invoices',
+      id: expect.stringMatching(/^top_[0-9a-f]{32}$/),
       retention_seconds: 604_800,
       retain_acknowledged_seconds: 86_400,
       expired_retention_seconds: 604_800,

@@ -21,8 +21,9 @@ import { WillcallError } from '../../src/domain/errors.ts';
 import { limits } from '../../src/domain/limits.ts';
 import type { Engine } from '../../src/engine/index.ts';
 
-/** A verb of the engine without a rule does not compile here. */
-const rules: Record<Exclude<keyof Engine, 'authenticate' | 'admit' | 'checkReadiness'>, unknown> = accessRules;
+/** A verb of the engine without a rule does not compile here; the last two have `readLedger`. */
+type Unruled = 'authenticate' | 'admit' | 'checkReadiness' | 'findLedger' | 'getRecorded';
+const rules: Record<Exclude<keyof Engine, Unruled>, unknown> = accessRules;
 
 const expected: Record<Operation, string> = {
   createTopic: 'admin',
@@ -42,8 +43,12 @@ const expected: Record<Operation, string> = {
   release: 'consumer admin',
   extend: 'consumer admin',
   reject: 'consumer admin',
-  listAcknowledgments: 'operator auditor admin',
-  listDeadLetters: 'operator auditor admin',
+  listAcknowledgments: 'consumer operator auditor admin',
+  listDeadLetters: 'consumer operator auditor admin',
+  listUnacknowledged: 'operator auditor admin',
+  queryAcknowledgments: 'operator auditor admin',
+  listDeletedSubscriptions: 'operator auditor admin',
+  readLedger: 'consumer operator auditor admin',
   listJournal: 'auditor admin',
   createKey: 'admin',
   getKey: 'admin',

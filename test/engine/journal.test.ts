@@ -114,7 +114,8 @@ describe('an act', () => {
     await engine.updateSubscription({ name, settings: { maxAttempts: 3 }, ...by });
     const who = { by: 'ops', keyId: by.keyId };
     const change = { before: { maxAttempts: 10 }, after: { maxAttempts: 3 } };
-    expect(logged).toEqual([{ act: 'subscription.update', name, topic, ...who, ...change }]);
+    const id = (await engine.getSubscription(name)).subscription.publicId;
+    expect(logged).toEqual([{ act: 'subscription.update', name, id, topic, ...who, ...change }]);
   });
 });
 

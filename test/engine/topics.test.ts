@@ -95,7 +95,11 @@ describe('the list of topics', () => {
   it('ends where it ends, also when the last page is full', async () => {
     const { topics } = await engine.listTopics({ limit: 1000 });
     expect(await engine.listTopics({ limit: topics.length })).toMatchObject({ next: null });
-    expect(await engine.listTopics({ after: topics.at(-1)?.name, limit: 5 })).toEqual({ topics: [], next: null });
+    expect(await engine.listTopics({ after: topics.at(-1)?.name, limit: 5 })).toEqual({
+      topics: [],
+      next: null,
+      hasMore: false,
+    });
   });
 });
 

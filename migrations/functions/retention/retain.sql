@@ -141,9 +141,12 @@ begin
     int8multirange(int8range(_head + 1, _boundary, '[]'))
   );
   insert into willcall.dead_letter (
-    topic_id, subscription_id, reason, dead_at, seq, seq_last, message_count, generation
+    topic_id, subscription_id, dead_letter_no, reason, dead_at, seq, seq_last, message_count, generation
   )
-  values (_topic_id, _subscription_id, 'expired', _at, _head + 1, _boundary, _boundary - _head, _generation);
+  values (
+    _topic_id, _subscription_id, willcall.last_dead_letter_no(_topic_id, _subscription_id) + 1, 'expired', _at,
+    _head + 1, _boundary, _boundary - _head, _generation
+  );
   return _boundary - _head;
 end
 $$;
@@ -188,11 +191,13 @@ begin
       returning f.seq, f.attempt
     )
     insert into willcall.dead_letter (
-      topic_id, subscription_id, reason, dead_at, seq, seq_last, message_count, generation, attempts, message_id,
+      topic_id, subscription_id, dead_letter_no, reason, dead_at, seq, seq_last, message_count, generation, attempts, message_id,
       published_at, published_by, content_type, attributes, ordering_key, body_bytes, body_sha256, body, history
     )
     select
-      _topic_id, _subscription_id, 'retention', _at, t.seq, t.seq, 1, _generation, t.attempt, m.message_id,
+      _topic_id, _subscription_id,
+      (select willcall.last_dead_letter_no(_topic_id, _subscription_id)) + row_number() over (order by t.seq),
+      'retention', _at, t.seq, t.seq, 1, _generation, t.attempt, m.message_id,
       m.published_at, m.published_by, m.content_type, m.attributes, m.ordering_key, m.body_bytes, m.body_sha256, m.body,
       willcall.failure_history(_topic_id, _subscription_id, t.seq, _generation)
     from taken t

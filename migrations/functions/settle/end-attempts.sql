@@ -75,11 +75,13 @@ begin
   ),
   dead as (
     insert into willcall.dead_letter (
-      topic_id, subscription_id, reason, dead_at, seq, seq_last, message_count, generation, attempts, message_id,
+      topic_id, subscription_id, dead_letter_no, reason, dead_at, seq, seq_last, message_count, generation, attempts, message_id,
       published_at, published_by, content_type, attributes, ordering_key, body_bytes, body_sha256, body, history
     )
     select
-      _topic_id, _subscription_id, verdict.reason, _at, verdict.seq, verdict.seq, 1, _delivery.generation,
+      _topic_id, _subscription_id,
+      (select willcall.last_dead_letter_no(_topic_id, _subscription_id)) + row_number() over (order by verdict.seq),
+      verdict.reason, _at, verdict.seq, verdict.seq, 1, _delivery.generation,
       verdict.attempt, msg.message_id, msg.published_at, msg.published_by, msg.content_type, msg.attributes,
       msg.ordering_key, msg.body_bytes, msg.body_sha256, msg.body,
       willcall.failure_history(_topic_id, _subscription_id, verdict.seq, _delivery.generation) || jsonb_build_object(

@@ -22,12 +22,14 @@ interface LifeColumns {
 
 export interface TopicTable extends TopicSettings, LifeColumns {
   topicId: Generated<number>;
+  publicId: Generated<string>;
   name: string;
 }
 
 export interface SubscriptionTable extends SubscriptionSettings, LifeColumns {
   topicId: number;
   subscriptionId: Generated<number>;
+  publicId: Generated<string>;
   name: string;
   startAt: 'earliest' | 'latest' | 'time';
   startTime: Date | null;

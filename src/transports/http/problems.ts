@@ -81,6 +81,12 @@ export const problems = {
     when: 'no key has the id',
     detail: 'There is no key with this id; a list of the keys shows their ids.',
   },
+  ledger_not_found: {
+    status: 404,
+    title: 'There is no such ledger',
+    when: 'no subscription, living or deleted, has the id',
+    detail: 'There is no ledger with the id sub_7a6b5c4d3e2f41089b8a7c6d5e4f3021.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'This path does not know the method',
@@ -113,6 +119,16 @@ export const problems = {
     extension: {
       errors: [{ field: 'messages[0].dedupe_key', message: 'was used for another body: "ping-2026-03-17"' }],
     },
+  },
+  ledger_replaced: {
+    status: 410,
+    title: 'The name means another ledger now',
+    when:
+      'the subscription was deleted and created again, and the cursor, or the plain number, is not surely of the ' +
+      'ledger that the name means now',
+    detail:
+      'The name acme-erp has had more than one ledger, and means another one now than the cursor is of: read that one on ' +
+      'at /v1/ledgers/sub_7a6b5c4d3e2f41089b8a7c6d5e4f3021/….',
   },
   nothing_settled: {
     status: 409,

@@ -7,11 +7,13 @@ import type { z } from 'zod';
 import type { ApiKey } from '../../domain/api-key.ts';
 import { isSameInstant } from '../../domain/instant.ts';
 import type { JournalEntry, JournalValues } from '../../domain/journal.ts';
-import type { Acknowledgment, DeadLetter } from '../../domain/ledger.ts';
+import type { Acknowledgment, DeadLetter, RecordNames } from '../../domain/ledger.ts';
 import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
-import type { Subscription, SubscriptionStats } from '../../domain/subscription.ts';
+import type { DeletedSubscription, Subscription, SubscriptionStats } from '../../domain/subscription.ts';
 import type { Topic } from '../../domain/topic.ts';
+import type { LedgerPage } from '../../engine/audit.ts';
+import type { Engine } from '../../engine/index.ts';
 import type { ReceiveAnswer } from '../../engine/receive.ts';
 import { sendProblem } from '../http/problems.ts';
 import * as directorySchemas from './schemas/directory-answers.ts';
@@ -30,11 +32,16 @@ const groups = new Map(
 const NO_BODY = { body: null, body_encoding: null };
 
 export function topicAnswer(topic: Topic) {
-  return wireShape(directorySchemas.topic, topic);
+  return wireShape(directorySchemas.topic, { ...topic, id: topic.publicId });
 }
 
 export function subscriptionAnswer(subscription: Subscription) {
-  return wireShape(directorySchemas.subscription, { ...subscription, retry: subscription });
+  return wireShape(directorySchemas.subscription, {
+    ...subscription,
+    id: subscription.publicId,
+    topicId: subscription.topicPublicId,
+    retry: subscription,
+  });
 }
 
 export function statsAnswer(stats: SubscriptionStats) {
@@ -104,6 +111,7 @@ export function settledAnswer(result: SettleResult): z.input<typeof messageSchem
 export function acknowledgmentAnswer(row: Acknowledgment) {
   return wireShape(recordSchemas.acknowledgment, {
     ...row,
+    ...publicIdsOf(row),
     bodySha256: row.bodySha256.toString('hex'),
     referenceSalt: row.referenceSalt?.toString('hex') ?? null,
     referenceDigest: row.referenceDigest?.toString('hex') ?? null,
@@ -116,7 +124,38 @@ export function deadLetterAnswer(letter: DeadLetter) {
     ...attempt,
     error: code === null ? null : { code, message },
   }));
-  return wireShape(recordSchemas.deadLetter, { ...letter, body, bodyEncoding, history });
+  return wireShape(recordSchemas.deadLetter, { ...letter, ...publicIdsOf(letter), body, bodyEncoding, history });
+}
+
+/** A page of a ledger's records: whose they are, and where to read on. */
+export function ledgerPageAnswer({ ledger, next, hasMore }: LedgerPage) {
+  return {
+    topic: ledger.topic,
+    topic_id: ledger.topicPublicId,
+    subscription: ledger.subscription,
+    subscription_id: ledger.publicId,
+    next,
+    has_more: hasMore,
+  };
+}
+
+export function ledgerAnswer({ subscription, stats }: Awaited<ReturnType<Engine['getRecorded']>>) {
+  const { deletedAt, deletedBy } = subscription;
+  return {
+    ...subscriptionAnswer(subscription),
+    stats: statsAnswer(stats),
+    deleted_at: deletedAt,
+    deleted_by: deletedBy,
+  };
+}
+
+export function deletedSubscriptionAnswer(subscription: DeletedSubscription) {
+  const { deletedAt, deletedBy } = subscription;
+  return { ...subscriptionAnswer(subscription), deleted_at: deletedAt, deleted_by: deletedBy };
+}
+
+function publicIdsOf({ topicPublicId, subscriptionPublicId }: RecordNames) {
+  return { topicId: topicPublicId, subscriptionId: subscriptionPublicId };
 }
 
 /** All that is ever shown of a key after its creation. */

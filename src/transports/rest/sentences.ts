@@ -16,6 +16,12 @@ const sentences: { readonly [Code in keyof FaultData]: (data: FaultData[Code]) =
   invalid_request: ({ fields }) => summarize(fields.map(describeField)),
   topic_not_found: ({ topic }) => `There is no topic named ${topic}.`,
   subscription_not_found: ({ subscription }) => `There is no subscription named ${subscription}.`,
+  ledger_not_found: ({ ledger }) => `There is no ledger with the id ${ledger}.`,
+  ledger_replaced: ({ subscription, ledger }) =>
+    `The name ${subscription} has had more than one ledger, and means another one now than ` +
+    (ledger === null
+      ? 'the number may be of: read on by the `next` of a page, or at /v1/ledgers/{id}/….'
+      : `the cursor is of: read that one on at /v1/ledgers/${ledger}/….`),
   topic_conflict: ({ topic, differing }) =>
     `There is a topic ${topic} with other settings (${listFields(differing)}); change it with PATCH.`,
   subscription_conflict: ({ subscription, differing }) =>
@@ -50,6 +56,14 @@ function describeRule(fault: FieldFault): string {
   switch (fault.rule) {
     case 'not_reserved':
       return `must be another name than ${fault.reserved.join(' or ')}, which are taken`;
+    case 'not_prefixed':
+      return `must not begin with ${fault.prefixes.join(' or ')}, as ids do`;
+    case 'cursor':
+      return 'must be the `next` of a page of this list';
+    case 'message_id':
+      return 'must be the id of a message, as publish and receive give it';
+    case 'not_before':
+      return `must not be before ${toSnakeCase(fault.other)}`;
     case 'in_future':
       return 'must be in the future';
     case 'in_range':
@@ -64,8 +78,6 @@ function describeRule(fault: FieldFault): string {
       return `must not exceed ${toSnakeCase(fault.other)}, which is ${fault.value}`;
     case 'bytes_at_most':
       return `has ${fault.bytes} bytes; ${fault.topic} takes at most ${fault.bytesMax}`;
-    case 'cursor':
-      return 'must be the `next` of a page of this list';
     case 'one_body_per_key':
       return `was used for another body: ${JSON.stringify(fault.key)}`;
   }

@@ -87,7 +87,14 @@ describe('a connection that is cut', () => {
       'a transaction',
       () =>
         store.subscriptions.create(
-          { ...subscriptionDefaults, name: 'cut', topicId: queue.topicId, topic: queue.name, start: 'latest' },
+          {
+            ...subscriptionDefaults,
+            name: 'cut',
+            topicId: queue.topicId,
+            topic: queue.name,
+            topicPublicId: 'top',
+            start: 'latest',
+          },
           { principal: CALLER, keyId: null },
         ),
       'lock table willcall.delivery in access exclusive mode',

@@ -10,7 +10,14 @@ import { type FakeDoor, openDoor } from './fake-engine.ts';
 let door: FakeDoor;
 afterEach(() => door?.stop());
 
-const topic: Topic = { ...topicDefaults, topicId: 1, name: 't', createdAt: new Date(0), createdBy: 'admin' };
+const topic: Topic = {
+  ...topicDefaults,
+  topicId: 1,
+  publicId: `top_${'0'.repeat(32)}`,
+  name: 't',
+  createdAt: new Date(0),
+  createdBy: 'admin',
+};
 
 describe('a fault of the engine', () => {
   it('that nobody foresaw is a 500 that tells nothing of the inside, and is logged', async () => {

@@ -10,6 +10,8 @@ import { deleteSubscription } from './delete-subscription.ts';
 import { deleteTopic } from './delete-topic.ts';
 import { extend } from './extend.ts';
 import { getKey } from './get-key.ts';
+import { getLedger } from './get-ledger.ts';
+import { getLedgerStats } from './get-ledger-stats.ts';
 import { getOpenApi } from './get-openapi.ts';
 import { getSubscription } from './get-subscription.ts';
 import { getTopic } from './get-topic.ts';
@@ -17,6 +19,8 @@ import { listAcknowledgments } from './list-acknowledgments.ts';
 import { listDeadLetters } from './list-dead-letters.ts';
 import { listJournal } from './list-journal.ts';
 import { listKeys } from './list-keys.ts';
+import { listLedgerAcknowledgments } from './list-ledger-acknowledgments.ts';
+import { listLedgerDeadLetters } from './list-ledger-dead-letters.ts';
 import { listSubscriptions } from './list-subscriptions.ts';
 import { listTopics } from './list-topics.ts';
 import { publish } from './publish.ts';
@@ -43,6 +47,8 @@ export const routes: readonly Route[] = [
   deleteTopic,
   extend,
   getKey,
+  getLedger,
+  getLedgerStats,
   getOpenApi,
   getSubscription,
   getTopic,
@@ -50,6 +56,8 @@ export const routes: readonly Route[] = [
   listDeadLetters,
   listJournal,
   listKeys,
+  listLedgerAcknowledgments,
+  listLedgerDeadLetters,
   listSubscriptions,
   listTopics,
   publish,

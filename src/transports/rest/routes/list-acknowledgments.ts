@@ -1,8 +1,8 @@
 // GET /v1/subscriptions/{subscription}/acknowledgments: a page of the ledger in order of ack_no.
 
 import { parseQuery } from '../../http/requests.ts';
-import { acknowledgmentAnswer } from '../answers.ts';
-import { parseName } from '../requests.ts';
+import { acknowledgmentAnswer, ledgerPageAnswer } from '../answers.ts';
+import { namedLedger } from '../ledgers.ts';
 import { acknowledgmentsQuery } from '../schemas/pages.ts';
 import { acknowledgmentPage } from '../schemas/record-answers.ts';
 import type { OperationDescription, Route } from './route.ts';
@@ -11,9 +11,11 @@ const describe: OperationDescription = {
   id: 'listAcknowledgments',
   tag: 'Records',
   summary: 'Read the ledger',
-  description: 'A page in order of `ack_no`. Also for deleted subscriptions.',
+  description:
+    'A page in order of `ack_no`. A deleted subscription keeps its ledger: by its name while no other one has the name, and ' +
+    'by its id for good. A `consumer` sees that other clients have signed, but neither who nor with which reference.',
   answers: { 200: { description: 'A page.', json: acknowledgmentPage } },
-  problems: ['subscription_not_found'],
+  problems: ['subscription_not_found', 'ledger_replaced'],
 };
 
 export const listAcknowledgments: Route = {
@@ -23,9 +25,8 @@ export const listAcknowledgments: Route = {
   query: acknowledgmentsQuery,
   describe,
   handle: async (request, _reply, { engine }) => {
-    const subscription = parseName(request, 'subscription');
-    const page = parseQuery(request, acknowledgmentsQuery);
-    const { acknowledgments, next } = await engine.listAcknowledgments({ subscription, ...page });
-    return { acknowledgments: acknowledgments.map(acknowledgmentAnswer), next };
+    const ledger = namedLedger(request, 'listAcknowledgments');
+    const page = await engine.listAcknowledgments({ ...ledger, ...parseQuery(request, acknowledgmentsQuery) });
+    return { ...ledgerPageAnswer(page), acknowledgments: page.acknowledgments.map(acknowledgmentAnswer) };
   },
 };

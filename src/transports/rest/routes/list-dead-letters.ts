@@ -2,8 +2,8 @@
 // first.
 
 import { parseQuery } from '../../http/requests.ts';
-import { deadLetterAnswer } from '../answers.ts';
-import { parseName } from '../requests.ts';
+import { deadLetterAnswer, ledgerPageAnswer } from '../answers.ts';
+import { namedLedger } from '../ledgers.ts';
 import { deadLettersQuery } from '../schemas/pages.ts';
 import { deadLetterPage } from '../schemas/record-answers.ts';
 import type { OperationDescription, Route } from './route.ts';
@@ -12,9 +12,11 @@ const describe: OperationDescription = {
   id: 'listDeadLetters',
   tag: 'Records',
   summary: 'Read the dead letters',
-  description: 'A page of the open dead letters, the oldest first. Also for deleted subscriptions.',
+  description:
+    'A page of the open dead letters, the oldest first. A deleted subscription keeps them: by its name while no other one ' +
+    'has the name, and by its id for good.',
   answers: { 200: { description: 'A page.', json: deadLetterPage } },
-  problems: ['subscription_not_found'],
+  problems: ['subscription_not_found', 'ledger_replaced'],
 };
 
 export const listDeadLetters: Route = {
@@ -24,9 +26,8 @@ export const listDeadLetters: Route = {
   query: deadLettersQuery,
   describe,
   handle: async (request, _reply, { engine }) => {
-    const subscription = parseName(request, 'subscription');
-    const page = parseQuery(request, deadLettersQuery);
-    const { deadLetters, next } = await engine.listDeadLetters({ subscription, ...page });
-    return { dead_letters: deadLetters.map(deadLetterAnswer), next };
+    const ledger = namedLedger(request, 'listDeadLetters');
+    const page = await engine.listDeadLetters({ ...ledger, ...parseQuery(request, deadLettersQuery) });
+    return { ...ledgerPageAnswer(page), dead_letters: page.deadLetters.map(deadLetterAnswer) };
   },
 };

@@ -22,7 +22,7 @@ export const listKeys: Route = {
   query: keysQuery,
   describe,
   handle: async (request, _reply, { engine }) => {
-    const { keys, next } = await engine.listKeys(parseQuery(request, keysQuery));
-    return { keys: keys.map(keyAnswer), next };
+    const { keys, next, hasMore } = await engine.listKeys(parseQuery(request, keysQuery));
+    return { keys: keys.map(keyAnswer), next, has_more: hasMore };
   },
 };

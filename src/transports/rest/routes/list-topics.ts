@@ -26,7 +26,7 @@ export const listTopics: Route = {
   handle: async (request, _reply, { engine }) => {
     const page = parseQuery(request, namePageQuery);
     const scopes = visibleNames(accessOf(request), 'listTopics');
-    const { topics, next } = await engine.listTopics({ ...page, scopes });
-    return { topics: topics.map(topicAnswer), next };
+    const { topics, next, hasMore } = await engine.listTopics({ ...page, scopes });
+    return { topics: topics.map(topicAnswer), next, has_more: hasMore };
   },
 };

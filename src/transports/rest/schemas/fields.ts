@@ -127,6 +127,13 @@ export const timeText = z
  */
 export const instant = z.custom<Date | string>().meta(DATE_TIME);
 
+/** Public ids in answers: of one topic or subscription, and of no later one of its name. */
+export const topicId = publicId('top', 'topic');
+export const subscriptionId = publicId('sub', 'subscription');
+
+/** Of a page. */
+export const hasMore = z.boolean().describe('Whether there is more now.');
+
 /** A whole number in an answer. */
 export function count(min = 0) {
   return z.int().min(min);
@@ -145,4 +152,11 @@ function readRfc3339(text: string): Date | null {
   if (!RFC_3339.safeParse(whole).success) return null;
   const at = readInstant(whole, (part) => new Date(part));
   return whole === text ? at : new Instant(at.getTime() + MS_PER_SECOND, microsecondsOf(at));
+}
+
+function publicId(prefix: string, noun: string) {
+  return z
+    .string()
+    .regex(new RegExp(`^${prefix}_[0-9a-f]{32}$`))
+    .describe(`The id of the ${noun}, which no later ${noun} of the name has.`);
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { roles } from '../../../domain/access.ts';
 import { components } from './components.ts';
 import { exampleTimes } from './examples.ts';
-import { count, instant, name } from './fields.ts';
+import { count, hasMore, instant, name } from './fields.ts';
 import { grantWords, RATE_WORDS } from './keys.ts';
 
 const grant = z.object({
@@ -61,9 +61,10 @@ export const keyPage = z
   .object({
     keys: z.array(apiKey).describe('In order of creation, revoked and expired keys included.'),
     next: z.string().nullable().describe('The `after` of the next page; null when there is none.'),
+    has_more: hasMore,
   })
   .register(components, {
     id: 'KeyPage',
     description: 'A page of keys.',
-    examples: { 'the last page': { keys: [exampleKey], next: null } },
+    examples: { 'the last page': { keys: [exampleKey], next: null, has_more: false } },
   });

@@ -1,6 +1,7 @@
 // Keyset pages: `after` is the `next` of the page before, and filters narrow what is listed.
 
 import { z } from 'zod';
+import { parseCursor } from '../../../domain/cursor.ts';
 import { deadLetterReasons } from '../../../domain/ledger.ts';
 import { limits } from '../../../domain/limits.ts';
 import { parseMessageId } from '../../../domain/message-id.ts';
@@ -12,13 +13,35 @@ export const limit = written(wholeNumber(1, limits.pageItemsMax).default(limits.
   'The most items.',
 );
 export const after = 'The `next` of the page before; without it, the first page.';
-const afterNumber = written(wholeNumber(0, Number.MAX_SAFE_INTEGER)).optional().describe(after);
+const CURSOR_RULE = 'must be the `next` of a page of this list';
+const afterCursor = z
+  .string()
+  .transform((value, context) => {
+    const cursor = parseCursor(value);
+    if (cursor !== null) return cursor;
+    context.addIssue({ code: 'custom', message: CURSOR_RULE });
+    return z.NEVER;
+  })
+  .optional()
+  .describe(`${after} A plain number is taken too, while the name has had only one ledger.`);
+const digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, { error: 'must be 64 lower-case hexadecimal digits' })
+  .transform((digits) => Buffer.from(digits, 'hex'));
 
 export const namePageQuery = strict({ limit, after: name.optional().describe(after) });
 
-export const acknowledgmentsQuery = strict({
+export const subscriptionsQuery = strict({
   limit,
-  after: afterNumber,
+  after: name.optional().describe(after),
+  deleted: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .optional()
+    .describe('`true` lists the deleted ones instead.'),
+});
+
+/** What narrows a list of acknowledgments. */
+export const acknowledgmentFilter = {
   from: timeText.optional().describe('Only acknowledgments at this time or later.'),
   until: timeText.optional().describe('Only acknowledgments before this time.'),
   message_id: z
@@ -27,15 +50,30 @@ export const acknowledgmentsQuery = strict({
     .optional()
     .describe('Only acknowledgments of this message.'),
   acknowledged_by: text(PRINCIPAL_CHARACTERS_MAX).optional().describe('Only acknowledgments of this principal.'),
-}).transform(({ message_id: messageId, acknowledged_by: acknowledgedBy, ...page }) => ({
-  ...page,
-  messageId,
-  acknowledgedBy,
-}));
+  key_id: text(PRINCIPAL_CHARACTERS_MAX).optional().describe('Only acknowledgments with this key.'),
+  reference: text(limits.referenceCharactersMax).optional().describe('Only acknowledgments with this reference.'),
+  body_sha256: digest.optional().describe('Only messages whose body has this SHA-256 digest.'),
+};
+
+/** With the domain's names. */
+export function toAcknowledgmentFilter<
+  Fields extends {
+    readonly message_id?: string | undefined;
+    readonly acknowledged_by?: string | undefined;
+    readonly key_id?: string | undefined;
+    readonly body_sha256?: Buffer | undefined;
+  },
+>({ message_id: messageId, acknowledged_by: acknowledgedBy, key_id: keyId, body_sha256: bodySha256, ...rest }: Fields) {
+  return { ...rest, messageId, acknowledgedBy, keyId, bodySha256 };
+}
+
+export const acknowledgmentsQuery = strict({ limit, after: afterCursor, ...acknowledgmentFilter }).transform(
+  toAcknowledgmentFilter,
+);
 
 export const deadLettersQuery = strict({
   limit,
-  after: afterNumber,
+  after: afterCursor,
   reason: z
     .enum(deadLetterReasons, { error: `must be one of ${deadLetterReasons.join(', ')}` })
     .optional()

@@ -1,12 +1,17 @@
 // Parameters of paths, and headers of answers, that belong to no one call.
 
 import { z } from 'zod';
+import { exampleIds } from './examples.ts';
 import { idempotencyKeyPattern, name } from './fields.ts';
 
 /** By the names that the paths of routes give them. */
 export const pathParameters = z.object({
   topic: name.describe('The name of the topic.').meta({ examples: ['payments'] }),
   subscription: name.describe('The name of the subscription.').meta({ examples: ['acme-erp'] }),
+  ledger: z
+    .string()
+    .describe('The id of a subscription, living or deleted.')
+    .meta({ examples: [exampleIds.subscription] }),
   key: z
     .string()
     .describe('The id of the key.')

@@ -1,12 +1,14 @@
 // The ledger and the dead letters as answers show them.
 
 import { z } from 'zod';
+import { formatCursor } from '../../../domain/cursor.ts';
 import { deadLetterReasons } from '../../../domain/ledger.ts';
 import { components } from './components.ts';
 import { exampleBody, exampleIds, exampleTimes } from './examples.ts';
-import { count, instant } from './fields.ts';
+import { count, hasMore, instant, name, subscriptionId, topicId } from './fields.ts';
 import { messageContent } from './message-answers.ts';
 
+const EXAMPLE_CURSOR = formatCursor(exampleIds.subscription, 1);
 const DIGEST_BYTES = 32;
 const SALT_BYTES = 16;
 
@@ -15,10 +17,29 @@ function digits(bytes: number) {
   return z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 }
 
-const nextNumber = count(1).nullable().describe('The `after` of the next page; null when there is none.');
+/** Where a record belongs, and a page of records. */
+const recordNames = {
+  topic: name.describe('The topic.'),
+  topic_id: topicId,
+  subscription: name.describe('The subscription.'),
+  subscription_id: subscriptionId,
+};
+const exampleNames = {
+  topic: 'payments',
+  topic_id: exampleIds.topic,
+  subscription: 'acme-erp',
+  subscription_id: exampleIds.subscription,
+};
+export const pageEnd = {
+  next: z.string().describe('The `after` with which to read on: also on the last page, behind which more may come.'),
+  has_more: hasMore,
+};
+/** For readers who may know only what their own client did. */
+const HIDDEN = 'null where another client signed and the key reads only its own';
 
 export const acknowledgment = z
   .object({
+    ...recordNames,
     ack_no: count(1).describe('The number of the row in the ledger of the subscription: 1, 2, 3 … without gaps.'),
     message_id: z.string().describe('The message.'),
     sequence: count(1).describe('The number of the message in its topic.'),
@@ -27,11 +48,16 @@ export const acknowledgment = z
     body_sha256: digits(DIGEST_BYTES).describe('The SHA-256 digest of the body, in hexadecimal digits.'),
     body_bytes: count().describe('The length of the body.'),
     published_at: instant.describe('When the message entered the log.'),
-    delivery_no: count(1).describe('The number of the delivery whose receipt was acknowledged.'),
+    delivery_no: count(1).describe(
+      'The number of the delivery whose receipt was acknowledged; the first is 2, since 1 is the creation.',
+    ),
     delivered_at: instant.describe('When the message was delivered.'),
     attempt: count(1).describe('The number of the attempt.'),
     acknowledged_at: instant.describe('When it was acknowledged.'),
-    acknowledged_by: z.string().describe('The principal that acknowledged it.'),
+    acknowledged_by: z
+      .string()
+      .nullable()
+      .describe(`The principal that acknowledged it; ${HIDDEN}. So are the next five fields then.`),
     key_id: z.string().nullable().describe('The id of the key that signed; null for the admin key.'),
     published_by: z
       .string()
@@ -53,14 +79,16 @@ export const acknowledgment = z
   });
 
 export const acknowledgmentPage = z
-  .object({ acknowledgments: z.array(acknowledgment).describe('In order of `ack_no`.'), next: nextNumber })
+  .object({ ...recordNames, acknowledgments: z.array(acknowledgment).describe('In order of `ack_no`.'), ...pageEnd })
   .register(components, {
     id: 'AcknowledgmentPage',
     description: 'A page of the ledger.',
     examples: {
       'the last page': {
+        ...exampleNames,
         acknowledgments: [
           {
+            ...exampleNames,
             ack_no: 1,
             message_id: exampleIds.message,
             sequence: 1,
@@ -82,7 +110,8 @@ export const acknowledgmentPage = z
             late: false,
           },
         ],
-        next: null,
+        next: EXAMPLE_CURSOR,
+        has_more: false,
       },
     },
   });
@@ -92,7 +121,10 @@ const failedAttempt = z.object({
   ended: z.enum(['expired', 'released', 'rejected']).describe('How it ended.'),
   delivered_at: instant.describe('When the message was delivered.'),
   ended_at: instant.describe('When the attempt ended.'),
-  ended_by: z.string().nullable().describe('Who ended it; null when its visibility timeout ended it.'),
+  ended_by: z
+    .string()
+    .nullable()
+    .describe('Who ended it; null when its visibility timeout did, or another client and the key reads only its own.'),
   error: z
     .object({
       code: z.string().describe("The consumer's code."),
@@ -107,7 +139,8 @@ const NULL_FOR_RANGE = 'null for an `expired` range.';
 
 export const deadLetter = z
   .object({
-    dead_letter_no: count(1).describe('The number of the dead letter.'),
+    ...recordNames,
+    dead_letter_no: count(1).describe('The number of the dead letter in the subscription: 1, 2, 3 …'),
     reason: z
       .enum(deadLetterReasons)
       .describe(
@@ -134,14 +167,16 @@ export const deadLetter = z
   });
 
 export const deadLetterPage = z
-  .object({ dead_letters: z.array(deadLetter).describe('The oldest first.'), next: nextNumber })
+  .object({ ...recordNames, dead_letters: z.array(deadLetter).describe('The oldest first.'), ...pageEnd })
   .register(components, {
     id: 'DeadLetterPage',
     description: 'A page of open dead letters.',
     examples: {
       'the last page': {
+        ...exampleNames,
         dead_letters: [
           {
+            ...exampleNames,
             dead_letter_no: 1,
             reason: 'max_attempts',
             dead_at: '2026-03-17T06:44:01.100700Z',
@@ -168,7 +203,8 @@ export const deadLetterPage = z
             ],
           },
         ],
-        next: null,
+        next: EXAMPLE_CURSOR,
+        has_more: false,
       },
     },
   });
