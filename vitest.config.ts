@@ -6,16 +6,20 @@
 import { defineConfig } from 'vitest/config';
 
 const LONG = 'test/**/*.long.test.ts';
+/** Of each kind, not of the whole: there it would run once more. */
+const globalSetup = ['test/support/global-setup.ts'];
 
 export default defineConfig({
   test: {
     maxWorkers: 2,
     allowOnly: false,
     projects: [
-      { extends: true, test: { name: 'short', include: ['test/**/*.test.ts'], exclude: [LONG] } },
-      { extends: true, test: { name: 'long', include: [LONG], testTimeout: 1_800_000, hookTimeout: 600_000 } },
+      { extends: true, test: { name: 'short', globalSetup, include: ['test/**/*.test.ts'], exclude: [LONG] } },
+      {
+        extends: true,
+        test: { name: 'long', globalSetup, include: [LONG], testTimeout: 1_800_000, hookTimeout: 600_000 },
+      },
     ],
-    globalSetup: ['test/support/global-setup.ts'],
     // These bounds end what would never end; no test that passes comes near them on a busy machine.
     testTimeout: 180_000,
     hookTimeout: 180_000,

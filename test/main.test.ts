@@ -239,7 +239,8 @@ describe('the process with a PostgreSQL of its own', () => {
     const parked = client.post<{ messages: { body: string }[] }>('/v1/subscriptions/parked/receive', {
       wait_seconds: 30,
     });
-    await client.receive('parked');
+    // On other connections, which may be served first; not again and again.
+    for (let asked = 0; asked < 5; asked += 1) await client.receive('parked');
     await killPostgres(own);
     const publish = () => client.post('/v1/topics/parked/messages', { messages: [{ body: 'after the kill' }] });
     await expect.poll(async () => (await publish()).status).toBe(201);
