@@ -106,6 +106,12 @@ module.exports = {
       { path: 'node_modules/(fastify|@fastify)' },
     ),
     forbid(
+      'embedded-through-its-index',
+      'What the embedded PostgreSQL is made of is its own; its index says what others may use.',
+      { path: '^src/', pathNot: '^src/embedded/' },
+      { path: '^src/embedded/', pathNot: '^src/embedded/index.ts$' },
+    ),
+    forbid(
       'sql-clients-in-the-store',
       'SQL is the business of the store, and of what starts its database.',
       { path: '^src/', pathNot: '^src/(store|embedded)/' },
