@@ -40,7 +40,7 @@ interface Threat {
 /** The rows of every table whose last column says by which test a threat is shown. */
 const threats: readonly Threat[] = page
   .split('\n\n')
-  .filter((block) => /^\| [^\n]* \| shown by \|\n/.test(block))
+  .filter((block) => /^\| [^\n]* \| proved by \|\n/.test(block))
   .flatMap((table) => table.split('\n').slice(2))
   .filter((row) => row.startsWith('| '))
   .map((row) => {
