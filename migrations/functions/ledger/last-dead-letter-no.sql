@@ -1,5 +1,5 @@
--- last_dead_letter_no: the number of a subscription's newest dead letter, or 0. The caller holds the
--- settle lock, under which the next ones are numbered. Index: dead_letter_key backwards.
+-- last_dead_letter_no: the number of a subscription's newest dead letter, or 0. The caller holds
+-- the settle lock, under which the next ones are numbered. Index: dead_letter_key backwards.
 
 create function willcall.last_dead_letter_no(_topic_id integer, _subscription_id integer) returns bigint
 language sql
