@@ -108,6 +108,54 @@ describe('a lease', () => {
   });
 });
 
+describe('a lease of which a part is extended', () => {
+  const leases = () =>
+    bench.rows<{ attempt: number; failures: number; outstanding: string; seconds: number }>(
+      `select attempt, failures, outstanding::text,
+         round(extract(epoch from expires_at - clock_timestamp()) / 100)::int * 100 as seconds
+       from willcall.lease where subscription_id = $1 order by outstanding`,
+      [queue.subscriptionId],
+    );
+  const fail = (receipt: string) => queue.release(receipt, { error: { code: 'E', message: null }, delaySeconds: 0 });
+  beforeEach(async () => {
+    queue = await createQueue(engine, { maxAttempts: 3, visibilityTimeoutSeconds: 600 });
+    await queue.publish('a', 'b', 'c');
+    for (const { receipt } of await queue.receive()) await fail(receipt);
+  });
+
+  it('keeps its counts in both parts, and only the part that is meant lasts longer', async () => {
+    const [a] = await queue.receive();
+    await queue.extend([a?.receipt ?? ''], 3000);
+    expect(await leases()).toEqual([
+      { attempt: 2, failures: 1, outstanding: '{[1,2)}', seconds: 3000 },
+      { attempt: 2, failures: 1, outstanding: '{[2,4)}', seconds: 600 },
+    ]);
+  });
+
+  it('brings its messages to their last attempt all the same', async () => {
+    const second = await queue.receive();
+    await queue.extend([second[0]?.receipt ?? ''], 3000);
+    for (const { receipt } of second) await fail(receipt);
+    const third = await queue.receive();
+    expect(third.map(({ attempt }) => attempt)).toEqual([3, 3, 3]);
+    await queue.extend([third[1]?.receipt ?? ''], 3000);
+    for (const { receipt } of third) await fail(receipt);
+    expect((await engine.getSubscription(queue.name)).stats).toMatchObject({ deadLetters: 3, deferred: 0 });
+  });
+
+  it('counts no failure for messages that are released without an error', async () => {
+    const [a, b] = await queue.receive();
+    await queue.extend([a?.receipt ?? '', b?.receipt ?? ''], 3000);
+    await queue.release(a?.receipt ?? '');
+    await queue.receive();
+    expect(await leases()).toMatchObject([
+      { attempt: 3, failures: 1, outstanding: '{[1,2)}' },
+      { attempt: 2, failures: 1, outstanding: '{[2,3)}' },
+      { attempt: 2, failures: 1, outstanding: '{[3,4)}' },
+    ]);
+  });
+});
+
 type Step = { verb: 'acknowledge' | 'release' | 'extend' | 'reject' | 'receive' | 'expire'; picks: number[] };
 
 const step: fc.Arbitrary<Step> = fc.record({

@@ -194,6 +194,54 @@ describe('a verb that waits to settle', () => {
   });
 });
 
+describe('the time of what waited', () => {
+  /** The database's clock when the holder lets go. */
+  let freedAt: string;
+  const pass = async () => {
+    const [row] = await holder.rows<{ at: string }>('select pg_sleep(0.05), clock_timestamp()::text as at');
+    freedAt = row?.at ?? '';
+  };
+  const inFlight = async () => {
+    await queue.publish('a');
+    return (await queue.receiveOne()).receipt;
+  };
+  const isAfter = (text: string) => bench.value(`select (${text}) > $2`, [queue.subscriptionId, freedAt]);
+
+  it('is that after the wait: a release', async () => {
+    const receipt = await inFlight();
+    await meanwhile('settle', () => queue.release(receipt), pass);
+    expect(await isAfter('select available_at from willcall.deferred where subscription_id = $1')).toBe(true);
+  });
+
+  it('is that after the wait: an extend', async () => {
+    const receipt = await inFlight();
+    await meanwhile('settle', () => queue.extend([receipt], 60), pass);
+    const extendedAt = `select expires_at - interval '60 seconds' from willcall.lease where subscription_id = $1`;
+    expect(await isAfter(extendedAt)).toBe(true);
+  });
+
+  it('is that after the wait: an acknowledgment, which is late then', async () => {
+    const receipt = await inFlight();
+    const end = async () => {
+      await holder.rows('update willcall.lease set expires_at = clock_timestamp() where subscription_id = $1', [
+        queue.subscriptionId,
+      ]);
+      await pass();
+    };
+    const answer = await meanwhile('settle', () => queue.acknowledge(receipt), end);
+    expect(outcomesOf(answer)).toEqual(['acknowledged_late']);
+  });
+
+  it('is that after the wait: an expiry', async () => {
+    await inFlight();
+    await bench.rows('update willcall.lease set expires_at = clock_timestamp() where subscription_id = $1', [
+      queue.subscriptionId,
+    ]);
+    await meanwhile('settle', () => bench.openEngine().sweep(), pass);
+    expect(await isAfter('select ended_at from willcall.failure where subscription_id = $1')).toBe(true);
+  });
+});
+
 describe('upkeep that waits', () => {
   it('does not end a lease that was extended meanwhile', async () => {
     await queue.publish('a');
