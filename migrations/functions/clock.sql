@@ -39,3 +39,50 @@ begin
   end if;
 end
 $$;
+
+-- note_message_ahead: the same for a topic's log whose last row is ahead, though nothing follows it
+-- yet: from now on it is known that the rows up to there are no younger than that. Index:
+-- message_key backwards.
+create function willcall.note_message_ahead(_topic_id integer, _now timestamptz) returns void
+language plpgsql
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  _tail record;
+begin
+  select msg.seq, msg.published_at into _tail
+  from willcall.message msg
+  where msg.topic_id = _topic_id
+  order by msg.seq desc
+  limit 1;
+  if willcall.is_ahead(_tail.published_at, _now) then
+    perform willcall.note_clock_step('message', _topic_id, 0, _tail.seq + 1, _tail.published_at, _now);
+  end if;
+end
+$$;
+
+-- entered_at: when a message entered its log, as far as is known: where it was stamped ahead of the
+-- clock, before the next clock step. Index: clock_step_key.
+create function willcall.entered_at(_topic_id integer, _seq bigint, _published_at timestamptz, _now timestamptz)
+returns timestamptz
+language plpgsql
+stable
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+as $$
+declare
+  _step_at timestamptz;
+begin
+  if willcall.is_ahead(_published_at, _now) then
+    select step.at into _step_at
+    from willcall.clock_step step
+    where step.topic_id = _topic_id and step.subscription_id = 0 and step.log = 'message' and step.no > _seq
+    order by step.no
+    limit 1;
+  end if;
+  return least(_published_at, _step_at);
+end
+$$;

@@ -185,14 +185,16 @@ begin
 
   end if;
   if _deferred_count < _wanted then
-    -- Up to the first young message. One from a clock that was ahead is not young, or it would stop
-    -- the subscription until the clock has caught up.
+    if _sub.delay_seconds > 0 then
+      perform willcall.note_message_ahead(_topic_id, checked_at);
+    end if;
+    -- Up to the first young message.
     select _seqs || array_agg(c.seq), _bytes || array_agg(c.body_bytes::bigint) into _seqs, _bytes
     from (
       select m.seq, m.body_bytes, min(m.seq) filter (
           where _sub.delay_seconds > 0
-            and m.published_at > checked_at - _sub.delay_seconds * interval '1 second'
-            and not willcall.is_ahead(m.published_at, checked_at)
+            and willcall.entered_at(_topic_id, m.seq, m.published_at, checked_at)
+              > checked_at - _sub.delay_seconds * interval '1 second'
         ) over () as young
       from (
         select m.seq, m.body_bytes, m.published_at
@@ -277,7 +279,8 @@ begin
         limit 1
       ),
       (
-        select m.published_at + _sub.delay_seconds * interval '1 second'
+        select willcall.entered_at(_topic_id, m.seq, m.published_at, checked_at)
+          + _sub.delay_seconds * interval '1 second'
         from willcall.message m
         where _sub.delay_seconds > 0 and m.topic_id = _topic_id and m.seq > _head
         order by m.seq
