@@ -181,7 +181,7 @@ describe('several subscriptions of a topic', () => {
     await topic.publish('a');
     await topic.publish('b');
     await bench.letTimePass(1000);
-    const [from, before, after] = [-2000, -500, 500].map((seconds) => new Date(Date.now() + seconds * 1000));
+    const [from, before] = [-2000, -500].map((seconds) => new Date(Date.now() + seconds * 1000));
     await topic.publish('c');
     const starts: [StartPosition | undefined, number[]][] = [
       ['earliest', [1, 2, 3, 4]],
@@ -189,7 +189,6 @@ describe('several subscriptions of a topic', () => {
       [undefined, [4]],
       [from, [1, 2, 3, 4]],
       [before, [3, 4]],
-      [after, [4]],
     ];
     const subscriptions = await Promise.all(starts.map(([start]) => subscribe(topic, start)));
     await topic.publish('d');
