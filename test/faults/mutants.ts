@@ -316,6 +316,24 @@ export const mutants: readonly Mutant[] = [
     caughtBy: ['leasesLastTheirTime'],
   },
   {
+    name: 'extend forgets the failed attempts of what it splits off',
+    file: 'settle/extend.sql',
+    edits: [['merged.attempt, merged.failures,\n    _until', 'merged.attempt, 0,\n    _until']],
+    caughtBy: ['failuresAreCounted'],
+  },
+  {
+    name: 'extend takes what it splits off for a first attempt',
+    file: 'settle/extend.sql',
+    edits: [['merged.attempt, merged.failures,\n    _until', '1, 0,\n    _until']],
+    caughtBy: ['attemptsAreCounted', 'failuresAreCounted', 'calls fail'],
+  },
+  {
+    name: 'extend loses the lease that it splits',
+    file: 'settle/extend.sql',
+    edits: [['    set outstanding = touched.rest\n    from', '    set outstanding = touched.part\n    from']],
+    caughtBy: ['everyMessageIsInOnePlace', 'leasesAreExclusive', 'calls fail'],
+  },
+  {
     name: 'publish answers and appends nothing',
     file: 'publish/publish.sql',
     edits: [

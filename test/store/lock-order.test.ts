@@ -185,7 +185,7 @@ describe('what defers messages', () => {
     ]);
   };
 
-  // The proof of decision 0015: whoever's clock is read before a look has a number that the look sees.
+  // Decision 0015 rests on it: who read the clock before a query has a number that the query sees.
   it.each([
     ['a release', (receipt: string) => queue.release(receipt)],
     ['an expiry', () => bench.openEngine().sweep()],
