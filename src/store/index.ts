@@ -1,5 +1,6 @@
 // The store: everything that speaks SQL, composed on one pool. Its only state is connections.
 
+import { WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Observer } from '../domain/observer.ts';
 import { createDeliveryStore } from './deliveries.ts';
@@ -55,7 +56,7 @@ export function createStore(options: StoreOptions) {
     'notify',
     "select set_config('synchronous_commit', 'off', true), pg_notify($1::text, $2::text)",
   );
-  const ping = db.prepare('ping', 'select 1 as one');
+  const ping = db.prepare('ping', 'select pg_is_in_recovery() as standby');
   const session = db.prepare('session', SESSION_STATE);
   const rights = db.prepare(
     'rights',
@@ -99,9 +100,14 @@ export function createStore(options: StoreOptions) {
         await db.call(notify, [wakeupChannel(options.schema), payload]);
       },
     },
-    /** Throws `database_unavailable` or `database_timeout`. */
+    /**
+     * Throws `database_unavailable`, also for a server that takes no writes, or `database_timeout`.
+     */
     ping: async (): Promise<void> => {
-      await db.call(ping, []);
+      const [row] = await db.call<{ standby: boolean }>(ping, []);
+      if (row?.standby === true) {
+        throw new WillcallError('database_unavailable', 'The database is a standby, which takes no writes, for now.');
+      }
     },
     /** Throws a DatabaseSetupError unless the sessions have the settings that they need. */
     checkSession: async (): Promise<void> => {

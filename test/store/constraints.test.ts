@@ -43,11 +43,14 @@ const outcomes: Record<string, string> = {
 
 const NUMBERED = 'the number is drawn by the database, or counted under the lock of the row that it belongs to';
 const OURS = 'its columns are written by our SQL alone, together, whatever the call says';
+const RANDOM = 'the database draws 122 random bits for it';
 const OWNERS = 'only the owner writes it, by hand or in a migration';
 /** Those that no call can violate, by the beginning of the name. */
 const unreachable: Record<string, string> = {
   topic_key: NUMBERED,
   topic_deletion_is_signed: OURS,
+  topic_public_id: RANDOM,
+  subscription_public_id: RANDOM,
   subscription_key: NUMBERED,
   subscription_topic: 'no topic is ever deleted: it becomes a tombstone',
   subscription_start: OURS,

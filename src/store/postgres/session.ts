@@ -3,6 +3,7 @@
 // have changed for other programs. A connection sets them in its start-up packet. A transaction
 // pooler hands on no start-up packet; there the login has the settings as its own defaults (`alter
 // role … set`, docs/operations.md). Either way the start checks what the session really has.
+// See docs/decisions/0032-sessions-inherit-nothing.md.
 
 import pg from 'pg';
 import type { TypeParser } from './types.ts';
