@@ -1,6 +1,6 @@
 // Process entry: reads the environment, prints where the service listens, and stops on signals.
 // SIGTERM and SIGINT stop it in order, within a bound; a second signal ends it at once. A start
-// error that an operator can mend is one sentence without a stack.
+// error that an operator can repair is one sentence without a stack.
 
 import { AdminKeyError } from './admin-key.ts';
 import { ConfigError, parseConfig } from './config.ts';
@@ -72,7 +72,7 @@ function quote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-/** A sentence where an operator can mend it, else the stack. */
+/** A sentence where an operator can repair it, else the stack. */
 function describeError(error: unknown): string {
   if (isForOperators(error)) return error.message;
   const { code } = error as NodeJS.ErrnoException;

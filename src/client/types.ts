@@ -6,7 +6,7 @@ import type { SubscriptionSettings, TopicSettings } from './settings.ts';
 export type { SubscriptionSettings, TopicSettings } from './settings.ts';
 
 export interface NewMessage {
-  /** Text, or bytes as they stand. */
+  /** Text, or bytes. */
   readonly body: string | Uint8Array;
   readonly contentType?: string;
   readonly attributes?: Readonly<Record<string, string>>;
@@ -193,7 +193,7 @@ export interface FailedAttempt {
 export type DeadLetterReason = 'max_attempts' | 'max_deliveries' | 'rejected' | 'retention' | 'expired';
 
 /**
- * A message that was set aside, or (reason `expired`) a range of messages that nobody collected.
+ * A message that was set aside, or (reason `expired`) a range of messages that were not collected.
  */
 export interface DeadLetter extends RecordNames {
   readonly deadLetterNo: number;

@@ -106,7 +106,7 @@ export class WillcallError<Code extends ErrorCode = ErrorCode> extends Error {
   /** Null where the code carries a sentence, which is the message. */
   readonly data: FaultData[keyof FaultData] | null;
   readonly fields: readonly FieldError[];
-  /** When the same call may succeed; null where nobody knows. */
+  /** When the same call may succeed; null where it is not known. */
   readonly retryAfterSeconds: number | null;
 
   constructor(code: Code, detail: Detail<Code>, options: WillcallErrorOptions = {}) {

@@ -23,7 +23,7 @@ export interface Act {
   readonly action: JournalAction;
   /** The topic's or subscription's name; of a key, its client's. */
   readonly name: string;
-  /** What tells subjects of one name apart: of a key, its id. */
+  /** The public id, which distinguishes subjects of the same name; of a key, its id. */
   readonly subjectId: string | null;
   /** Of a subscription. */
   readonly topic: string | null;

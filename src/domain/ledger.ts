@@ -55,7 +55,7 @@ export const deadLetterReasons = ['max_attempts', 'max_deliveries', 'rejected', 
 
 /**
  * Why a message was set aside. `retention`: tried and failed, then too old; `expired`: a range of
- * messages that was never handed out within the topic's retention.
+ * messages that were not delivered within the topic's retention.
  */
 export type DeadLetterReason = (typeof deadLetterReasons)[number];
 
@@ -72,7 +72,7 @@ export interface FailedAttempt {
 
 /**
  * A quarantined message with a full copy of it, or (`reason` is `expired`) a range of messages that
- * nobody collected.
+ * were not collected.
  */
 export interface DeadLetter extends RecordNames {
   readonly deadLetterNo: number;

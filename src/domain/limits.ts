@@ -56,7 +56,7 @@ export const limits = {
 
   receiveMessagesDefault: 10,
   receiveMessagesMax: 1000,
-  /** Bodies of one answer together; the first message is always handed out, however large. */
+  /** Bodies of one answer together; the first message is always delivered, however large. */
   receiveBytesDefault: 4 * MIB,
   receiveBytesMax: 16 * MIB,
   idempotencyKeyCharactersMax: 128,

@@ -12,7 +12,7 @@ export interface CallObservation {
   readonly outcome: WorkOutcome;
   /** A receive's time includes the time for which it was parked. */
   readonly seconds: number;
-  /** Messages published or handed out, or receipts settled; else 1, and 0 after a fault. */
+  /** Messages published or delivered, or receipts settled; else 1, and 0 after a fault. */
   readonly items: number;
 }
 

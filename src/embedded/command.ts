@@ -20,7 +20,7 @@ export interface CommandResult {
 }
 
 /**
- * A start, a stop or a cluster that PostgreSQL refused; the message tells the operator what to do.
+ * A start, a stop or a cluster that PostgreSQL refused; the message says what the operator can do.
  */
 export class EmbeddedPostgresError extends Error {
   override readonly name = 'EmbeddedPostgresError';

@@ -107,7 +107,7 @@ export async function holdDirectoryLock(
       reopenSoon();
       if (!released) onDisconnect();
     });
-    // Released while this connection was being made: then nobody else will close it.
+    // Released while this connection was being made: then no one else will close it.
     if (released) void client.end().catch(() => {});
   };
 

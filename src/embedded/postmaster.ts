@@ -1,6 +1,6 @@
 // Server process of the embedded cluster: how a running one is found, started and stopped.
 // PostgreSQL itself goes by postmaster.pid. The file outlives a killed server, and its process id
-// may belong to another program by then, which PostgreSQL cannot tell and we must.
+// may belong to another program by then, which PostgreSQL cannot detect and we must.
 
 import { randomBytes } from 'node:crypto';
 import { constants, link, open, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
@@ -60,7 +60,7 @@ export async function readPostmaster(clusterDir: string): Promise<Postmaster | u
 
 /**
  * Whether the process of a postmaster.pid is the server of this cluster; true when this platform
- * cannot tell.
+ * cannot detect it.
  */
 export async function isServing({ pid }: Postmaster, clusterDir: string): Promise<boolean> {
   if (pid === 0 || !isAlive(pid)) return false;

@@ -139,7 +139,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await supervisor.stop();
-    // The lock goes down with the server: nobody can take over one that is about to stop.
+    // The lock goes down with the server: no other process can take over one that is about to stop.
     await stopPostmaster(cluster, binaries).finally(() => lock.release());
   };
   const local = { ...target, socketDir: await findSocketDir(cluster.clusterDir, target.port) };

@@ -15,7 +15,7 @@ export interface SupervisorOptions {
 }
 
 export interface Supervisor {
-  /** Looks at once, as when a connection to the server has ended. */
+  /** Checks at once, as when a connection to the server has ended. */
   check(): void;
   /** Ends the supervision; resolves when a restart under way has ended. */
   stop(): Promise<void>;

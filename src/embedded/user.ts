@@ -1,5 +1,6 @@
-// Account that PostgreSQL runs as: it refuses root, so root hands it to an ordinary account.
-// That account may be unable to enter root's directories; this file finds out and changes no mode.
+// Account that PostgreSQL runs as: it refuses to run as root, so root starts it as an ordinary
+// account. That account may be unable to enter root's directories; this file finds out and changes
+// no mode.
 
 import { EmbeddedPostgresError, type ProcessUser, runCommand } from './command.ts';
 

@@ -13,7 +13,7 @@ import { ParkedReceives } from './waiting/parked-receives.ts';
 
 export interface AdmissionVerbs {
   /**
-   * Whose credentials these are, and what they open; null when nobody's, or when the key was
+   * The holder and the rights of credentials; null when they are not valid, or when the key was
    * revoked or has expired. Answers without a promise where the instance remembers the key. What a
    * caller may do is for the transport to check (`checkAccess`), before it calls a verb.
    */

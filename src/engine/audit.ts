@@ -132,7 +132,7 @@ function foreignCursor(): WillcallError {
   return new WillcallError('invalid_request', { fields: [{ path: ['after'], rule: 'cursor' }] });
 }
 
-/** The filter for the store. A reader who knows one client's rows can look for no others. */
+/** The filter for the store. A reader who knows one client's rows can query no others. */
 export function toFilter(
   { from, until, messageId, acknowledgedBy, keyId, reference, bodySha256 }: AcknowledgmentFilter,
   client: Principal | null = null,

@@ -14,7 +14,7 @@ import type { Wakeups } from './waiting/wakeups.ts';
 
 const SECRET_BYTES = 32;
 const ID_RANDOM_BYTES = 4;
-/** Principals of the service's own; in capitals, too, nobody may pass for them. */
+/** Principals of the service's own; also in capitals, no client can have these names. */
 const RESERVED = ['admin', 'willcall'];
 
 export interface CreateKeyRequest extends ActRequest {
@@ -89,7 +89,7 @@ export function createKeyVerbs({ store, wakeups, logger }: KeyDeps): KeyVerbs {
   return { createKey, getKey, listKeys, revokeKey };
 }
 
-/** Without the id: somebody may have pasted a whole key. */
+/** Without the id, because a user may have pasted a whole key. */
 function notFound(): WillcallError {
   return new WillcallError('key_not_found', 'There is no key with this id; a list of the keys shows their ids.');
 }

@@ -1,7 +1,7 @@
 // The verb publish: appends a call's messages to a topic's log, all of them or none. The caller is
 // answered after the commit; many callers share one. A call whose every message has a dedupe key is
 // tried again when its connection was lost, because then a repetition publishes nothing twice; any
-// other is not, because nobody knows whether it was done.
+// other is not, because its effect is not known.
 
 import type { Principal } from '../domain/access.ts';
 import { type ErrorCode, type FieldFault, WillcallError } from '../domain/errors.ts';
@@ -150,7 +150,7 @@ async function submitSafely<T>(submit: () => Promise<T>, { messages }: PublishCa
     } catch (error) {
       const lost = error instanceof WillcallError && error.code === 'database_unavailable';
       const harmless = messages.every((message) => message.dedupeKey !== null);
-      // A database that is away is not back in a moment: its callers are told when to ask again.
+      // An unavailable database does not recover in a moment: callers get a time to retry after.
       const isAway = tried === 1 && lost && error.retryAfterSeconds !== null;
       if (!lost || !harmless || isAway || tried === TRIES_MAX) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS * tried * (0.5 + Math.random())));

@@ -1,4 +1,4 @@
-// The verb receive: settles what the caller acknowledges along the way, then hands out or waits.
+// The verb receive: settles what the caller acknowledges along the way, then delivers or waits.
 // The acknowledgment is committed before the receive begins; if one of its receipts is not ok, the
 // answer does not wait.
 
@@ -29,7 +29,7 @@ export interface ReceiveRequest {
   readonly acknowledge: readonly AcknowledgeEntry[];
   /**
    * For a repetition whose first answer was lost. While a lease of the delivery lives that the
-   * caller got under this key, what is outstanding of it is handed out again, with the same
+   * caller got under this key, what is outstanding of it is delivered again, with the same
    * receipts and a new visibility timeout.
    */
   readonly idempotencyKey?: string | undefined;
@@ -55,7 +55,7 @@ export interface ReceiveAnswer {
 
 export interface ReceiveVerb {
   /**
-   * Hands out messages, or waits for some. Throws `subscription_not_found`, `too_many_receives`,
+   * Delivers messages, or waits for some. Throws `subscription_not_found`, `too_many_receives`,
    * `shutting_down`.
    */
   receive(request: ReceiveRequest): Promise<ReceiveAnswer>;

@@ -47,7 +47,7 @@ export function createRelease(deps: ReleaseDeps): ReleaseVerb & Drainable & { re
       inputs: request.receipts,
       caller: request.caller,
       submit: (entry) => batcher.submit(entry.subscriptionId, entry),
-      // A receive that finds nothing due yet learns from the database when to look again.
+      // A receive that finds nothing due yet learns from the database when to query again.
       onSettled: (subscription) => wakeups.wakeSubscription(subscription.subscriptionId),
     });
   }

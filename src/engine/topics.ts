@@ -92,7 +92,7 @@ export function createTopicVerbs({ store, directory, wakeups, logger }: TopicDep
   return { createTopic, getTopic, listTopics, updateTopic, deleteTopic };
 }
 
-/** What looks like a public id is nobody's name, so that neither is taken for the other. */
+/** A text in the form of a public id cannot be a name, so that the two are never confused. */
 export function refuseReservedName(noun: 'topic' | 'subscription', name: string): void {
   const prefixes = reservedPrefixes.filter((prefix) => name.startsWith(prefix));
   if (prefixes.length === 0) return;

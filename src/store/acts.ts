@@ -1,4 +1,4 @@
-// Acts as the journal tells them: what is said of a topic, a subscription or a key.
+// Acts as the journal records them: the described state of a topic, a subscription or a key.
 
 import type { ApiKey } from '../domain/api-key.ts';
 import { type Act, describeChange, type JournalAction, pick } from '../domain/journal.ts';

@@ -1,4 +1,4 @@
-// Receiving: one statement hands out messages to the waiters of many subscriptions.
+// Receiving: one statement delivers messages to the waiters of many subscriptions.
 
 import { type DeliveryRow, deliveryReaders, type HandedMessage, unpackDelivery } from './packing/handed-messages.ts';
 import { firstsOf, runningTotals } from './packing/slices.ts';
@@ -29,11 +29,11 @@ export interface ReceiveOutcome {
   readonly outcome: 'received' | 'busy' | 'subscription_not_found';
   /** The database's clock, read under the lock. */
   readonly checkedAt: Date | null;
-  /** Everything deferred that was due then has been handed out. */
+  /** Everything deferred that was due then has been delivered. */
   readonly deferredDrained: boolean;
   /** A pg_snapshot in PostgreSQL's text form; null: not returned. */
   readonly snapshot: string | null;
-  /** Assigned after `checkedAt` was read; null: nothing was handed out, or not returned. */
+  /** Assigned after `checkedAt` was read; null: nothing was delivered, or not returned. */
   readonly transactionNo: number | null;
   readonly inFlightFull: boolean;
   readonly leaseFloor: number;

@@ -1,4 +1,4 @@
-// What falls due: leases that end, deferred messages that may be handed out again, delayed messages
+// What falls due: leases that end, deferred messages that may be delivered again, delayed messages
 // that enter the log.
 
 import { firstsOf, runningTotals } from './packing/slices.ts';

@@ -80,7 +80,7 @@ export function createStore(options: StoreOptions) {
   return {
     connectionsMax: options.connectionsMax,
     health: db.health,
-    /** 64 bits that nobody can guess, such as the nonce of a delivery. */
+    /** 64 bits that cannot be guessed, such as the nonce of a delivery. */
     random64: db.random64,
     topics: createTopicStore(db),
     subscriptions: createSubscriptionStore(db),

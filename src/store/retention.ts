@@ -28,7 +28,7 @@ export interface SubscriptionToLookAt extends SubscriptionKey {
   readonly floors: RetentionFloors;
 }
 
-/** What a look says of a subscription. */
+/** What a check says about a subscription. */
 export interface DueSubscription extends SubscriptionToLookAt {
   /** Whether `retainSubscription` has something to do now. */
   readonly retains: boolean;

@@ -74,7 +74,7 @@ export function createSubscriptionStore(db: Db) {
 
   /**
    * Null when it is gone. `judge` throws for settings that do not go together; it sees them as they
-   * would become, and nobody else changes them meanwhile.
+   * would become, and no other transaction changes them meanwhile.
    */
   function update(
     key: SubscriptionKey,

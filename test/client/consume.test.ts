@@ -13,8 +13,8 @@ import {
 import { openScriptedServer, problem, type Scripted, type SeenRequest } from '../support/scripted-server.ts';
 
 type Json = Record<string, unknown>;
-type Wish = string | { receipt: string };
-type Asked = { max_messages: number; wait_seconds: number; acknowledge: Wish[] };
+type SettleInput = string | { receipt: string };
+type Asked = { max_messages: number; wait_seconds: number; acknowledge: SettleInput[] };
 
 interface Desk {
   readonly seen: readonly SeenRequest[];
@@ -51,9 +51,9 @@ async function openDesk(): Promise<Desk> {
   const faults: ConsumeFault[] = [];
   let arrived = Promise.withResolvers<void>();
 
-  const settle = (verb: string, wishes: readonly Wish[] = []) =>
-    wishes.map((wish) => {
-      const receipt = typeof wish === 'string' ? wish : wish.receipt;
+  const settle = (verb: string, inputs: readonly SettleInput[] = []) =>
+    inputs.map((input) => {
+      const receipt = typeof input === 'string' ? input : input.receipt;
       const outcome = outcomes.get(receipt) ?? wanted[verb];
       if (verb === 'acknowledge') signed.push(receipt);
       return { receipt, message_id: receipt.slice(2), outcome };
@@ -79,7 +79,7 @@ async function openDesk(): Promise<Desk> {
     const verb = request.path.split('/').at(-1) ?? '';
     const trouble = troubles.get(verb)?.shift();
     if (trouble !== undefined && trouble !== 'lost') return trouble;
-    const results = (request.json as { receipts?: Wish[] }).receipts;
+    const results = (request.json as { receipts?: SettleInput[] }).receipts;
     const body = verb === 'receive' ? await receive(request) : { results: settle(verb, results), failed: 0 };
     return trouble === 'lost' ? 'hang up' : { body };
   });

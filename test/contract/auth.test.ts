@@ -21,7 +21,7 @@ describe('the admin key', () => {
     ['bearer in lower case', `bearer ${adminKey}`],
     ['Basic with any user name', basic(`acme:${adminKey}`)],
     ['Basic without a user name', basic(`:${adminKey}`)],
-  ])('opens the door as %s', async (_, authorization) => {
+  ])('opens the transport as %s', async (_, authorization) => {
     expect((await call(authorization)).status).toBe(200);
   });
 

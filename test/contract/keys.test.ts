@@ -72,7 +72,7 @@ describe('a new key', () => {
     expect(JSON.stringify(page)).not.toContain(secretOf({ id: json.id, key: json.key ?? '' }));
   });
 
-  it('opens the door at once, in four ways', async () => {
+  it('opens the transport at once, in four ways', async () => {
     const made = await make();
     const secret = secretOf(made);
     for (const header of [

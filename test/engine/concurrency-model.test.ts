@@ -120,8 +120,8 @@ class Settle extends Command {
   #call({ name }: Queue, receipts: readonly string[]) {
     const error = this.options.failed ? { code: 'broken', message: null } : null;
     const delaySeconds = this.options.delayed ? BACKOFF_SECONDS : null;
-    const wishes = receipts.map((receipt) => ({ receipt, reference: null, error, delaySeconds }));
-    const request = { subscription: name, receipts: wishes, caller: CALLER };
+    const inputs = receipts.map((receipt) => ({ receipt, reference: null, error, delaySeconds }));
+    const request = { subscription: name, receipts: inputs, caller: CALLER };
     return this.verb === 'acknowledge'
       ? this.engine.acknowledge({ ...request, atomic: this.#atomic })
       : this.engine[this.verb](request);

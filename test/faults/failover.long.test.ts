@@ -116,7 +116,7 @@ describe('a failover', () => {
     expect(lostPublishes.length).toBeGreaterThan(0);
     expect(lostReceives.length).toBeGreaterThan(0);
     const lost = new Set(lostReceives.flatMap(({ answer }) => (answer ?? []).map(({ receipt }) => receipt)));
-    const since = history.calls.flatMap((call) => ('wishes' in call && call.startedAt > failedAt ? call.wishes : []));
+    const since = history.calls.flatMap((call) => ('inputs' in call && call.startedAt > failedAt ? call.inputs : []));
     expect(since.filter(({ receipt }) => lost.has(receipt)).length).toBeGreaterThan(0);
   });
 });

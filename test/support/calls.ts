@@ -63,7 +63,7 @@ export function queueOf(
   const receive = async (fields: Partial<ReceiveRequest> = {}) =>
     (await engine.receive({ ...receiveRequest(name), ...fields })).messages;
   const acknowledge = (receipts: Receipt[], atomic: boolean) =>
-    engine.acknowledge({ subscription: name, receipts: receipts.map(wishOf), atomic, caller: CALLER });
+    engine.acknowledge({ subscription: name, receipts: receipts.map(inputOf), atomic, caller: CALLER });
   return {
     ...{ name, topicId, subscriptionId, receive },
     publish: async (...bodies) => {
@@ -82,11 +82,11 @@ export function queueOf(
       receipt,
       { delaySeconds = null, error = null }: { delaySeconds?: number | null; error?: ConsumerError | null } = {},
     ) =>
-      engine.release({ subscription: name, receipts: [{ ...wishOf(receipt), delaySeconds, error }], caller: CALLER }),
+      engine.release({ subscription: name, receipts: [{ ...inputOf(receipt), delaySeconds, error }], caller: CALLER }),
     extend: (receipts, visibilityTimeoutSeconds) =>
-      engine.extend({ subscription: name, receipts: receipts.map(wishOf), visibilityTimeoutSeconds, caller: CALLER }),
+      engine.extend({ subscription: name, receipts: receipts.map(inputOf), visibilityTimeoutSeconds, caller: CALLER }),
     reject: (receipt, error) =>
-      engine.reject({ subscription: name, receipts: [{ ...wishOf(receipt), error: error ?? null }], caller: CALLER }),
+      engine.reject({ subscription: name, receipts: [{ ...inputOf(receipt), error: error ?? null }], caller: CALLER }),
   };
 }
 
@@ -114,6 +114,6 @@ export async function codeOf(call: Promise<unknown>): Promise<ErrorCode> {
   throw new Error('the call ended well');
 }
 
-function wishOf(receipt: Receipt) {
+function inputOf(receipt: Receipt) {
   return typeof receipt === 'string' ? { receipt, reference: null } : { reference: null, ...receipt };
 }

@@ -18,7 +18,7 @@ interface PendingQuery {
   fail: (error: Error) => void;
 }
 
-interface Wish {
+interface SettleInput {
   waitMs?: number;
   maxMessages?: number;
   owner?: string | null;
@@ -52,7 +52,7 @@ export function openDispatcherBench() {
   });
 
   /** A waiter, and what it was answered so far. */
-  const wait = (fields: Wish = {}) => {
+  const wait = (fields: SettleInput = {}) => {
     const client = new AbortController();
     const state = { answer: null as WaiterAnswer | null, error: null as unknown, client };
     const row = { maxMessages: 10, maxBytes: 1000, visibilityTimeoutSeconds: null, principal: 'p', receiveKey: null };

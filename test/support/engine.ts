@@ -1,6 +1,6 @@
 // A store and a started engine on a test database: one instance, as the service runs it, without
-// doors and jobs. Several on one database are several instances. Upkeep runs when the test calls
-// sweep(), retain() or poll().
+// transports and jobs. Several on one database are several instances. Upkeep runs when the test
+// calls sweep(), retain() or poll().
 
 import { vi } from 'vitest';
 import { type FairUse, fairUseDefaults } from '../../src/domain/fair-use.ts';

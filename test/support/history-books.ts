@@ -2,7 +2,15 @@
 // message in one subscription, and by receipt. Nothing is judged here.
 
 import { parseReceipt } from '../../src/domain/receipt.ts';
-import type { Call, PublishCall, ReceiveCall, RecordedMessage, RecordedResult, SettleCall, Wish } from './history.ts';
+import type {
+  Call,
+  PublishCall,
+  ReceiveCall,
+  RecordedMessage,
+  RecordedResult,
+  SettleCall,
+  SettleInput,
+} from './history.ts';
 import type {
   AcknowledgmentRow,
   DeadLetterRow,
@@ -41,10 +49,12 @@ export interface Handed {
   readonly deliveryNo: number;
 }
 
-/** What one call wished for one receipt, and what it was answered (null: nothing, or an error). */
+/**
+ * What one call asked for for one receipt, and what it was answered (null: nothing, or an error).
+ */
 export interface Settled {
   readonly call: SettleCall;
-  readonly wish: Wish;
+  readonly input: SettleInput;
   readonly result: RecordedResult | null;
   /** Of the receipt; 0 when it cannot be read. */
   readonly deliveryNo: number;
@@ -162,10 +172,10 @@ function toHanded(call: ReceiveCall, message: RecordedMessage): Handed {
 }
 
 function toSettled(call: SettleCall): Settled[] {
-  return call.wishes.map((wish, i) => {
-    const parts = parseReceipt(wish.receipt);
+  return call.inputs.map((input, i) => {
+    const parts = parseReceipt(input.receipt);
     const { deliveryNo, sequence: seq } = parts ?? { deliveryNo: 0, sequence: 0 };
-    return { call, wish, result: call.answer?.[i] ?? null, deliveryNo, seq };
+    return { call, input, result: call.answer?.[i] ?? null, deliveryNo, seq };
   });
 }
 

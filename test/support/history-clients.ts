@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { formatReceipt, parseReceipt } from '../../src/domain/receipt.ts';
 import type { SettleVerb } from '../../src/domain/settling.ts';
-import type { Call, ReceiveCall, RecordingClient, WishFields } from './history.ts';
+import type { Call, InputFields, ReceiveCall, RecordingClient } from './history.ts';
 
 /** What becomes of a message in a consumer's hands. */
 const fates = [
@@ -228,7 +228,7 @@ async function consumeAll({ consumers }: Plan, i: number, stage: Stage, goOn: ()
   const { subscription: index = 0, rounds = [] } = consumers[i] ?? {};
   const subscription = stage.subscriptions[index] ?? '';
   const name = `consumer-${i}`;
-  const alongTheWay: WishFields[] = [];
+  const alongTheWay: InputFields[] = [];
   for (let no = 0; goOn(); no += 1) {
     const round = rounds[no % rounds.length];
     if (round === undefined) return;
@@ -245,10 +245,11 @@ async function consumeAll({ consumers }: Plan, i: number, stage: Stage, goOn: ()
     const receipts = new Set(calls.flatMap((call) => (call.answer ?? []).map(({ receipt }) => receipt)));
     const batch = [...receipts].map((receipt, j) => ({
       fate: round.fates[j % round.fates.length] ?? 'forget',
-      wish: { receipt, reference: `${name}, round ${no}` },
+      input: { receipt, reference: `${name}, round ${no}` },
     }));
-    for (const { fate, wish } of batch) {
-      if (fate.endsWith('forget')) stage.forgotten.push({ subscription, receipt: wish.receipt, at: performance.now() });
+    for (const { fate, input } of batch) {
+      if (fate.endsWith('forget'))
+        stage.forgotten.push({ subscription, receipt: input.receipt, at: performance.now() });
     }
     const thinking = thinkAgain(stage, client, subscription, round.afterthought);
     await Promise.all([thinking, ...settleBatch({ client, elsewhere, subscription }, batch)]);
@@ -260,7 +261,7 @@ async function receiveRound(
   { client, subscription }: Pick<Consumer, 'client' | 'subscription'>,
   round: Round,
   key: string,
-  alongTheWay: readonly WishFields[],
+  alongTheWay: readonly InputFields[],
 ): Promise<ReceiveCall> {
   const leaving = new AbortController();
   if (round.leavesAfterMs !== null) setTimeout(() => leaving.abort(), round.leavesAfterMs).unref();
@@ -289,44 +290,44 @@ const RECENT_MAX = 30;
 /** All messages of one fate in one call, all calls at once. */
 function settleBatch(
   { client, elsewhere, subscription }: Consumer,
-  batch: readonly { fate: Fate; wish: WishFields }[],
+  batch: readonly { fate: Fate; input: InputFields }[],
 ): Promise<unknown>[] {
   return [...Map.groupBy(batch, ({ fate }) => fate)].map(async ([fate, together]) => {
-    const wishes = together.map(({ wish }) => wish);
-    const settle = (verb: SettleVerb, by: readonly WishFields[] = wishes, fields = {}) =>
+    const inputs = together.map(({ input }) => input);
+    const settle = (verb: SettleVerb, by: readonly InputFields[] = inputs, fields = {}) =>
       client.settle(verb, subscription, by, fields);
     switch (fate) {
       case 'acknowledge':
         return insist(() => settle('acknowledge'));
       case 'acknowledge twice in one call':
-        return settle('acknowledge', [...wishes, ...wishes]);
+        return settle('acknowledge', [...inputs, ...inputs]);
       case 'acknowledge on both instances':
-        return Promise.all([settle('acknowledge'), elsewhere.settle('acknowledge', subscription, wishes)]);
+        return Promise.all([settle('acknowledge'), elsewhere.settle('acknowledge', subscription, inputs)]);
       case 'acknowledge atomically':
-        return insist(() => settle('acknowledge', wishes, { atomic: true }));
+        return insist(() => settle('acknowledge', inputs, { atomic: true }));
       case 'acknowledge atomically with a forged one': {
-        const forged = wishes.slice(0, 1).map(({ receipt }) => ({ receipt: forge(receipt) }));
-        return settle('acknowledge', [...wishes, ...forged], { atomic: true });
+        const forged = inputs.slice(0, 1).map(({ receipt }) => ({ receipt: forge(receipt) }));
+        return settle('acknowledge', [...inputs, ...forged], { atomic: true });
       }
       case 'acknowledge and release':
-        return Promise.all([settle('acknowledge'), elsewhere.settle('release', subscription, wishes)]);
+        return Promise.all([settle('acknowledge'), elsewhere.settle('release', subscription, inputs)]);
       case 'release':
         return settle('release');
       case 'release with an error':
         return settle(
           'release',
-          wishes.map((wish) => ({ ...wish, error: someError })),
+          inputs.map((input) => ({ ...input, error: someError })),
         );
       case 'release for later':
         return settle(
           'release',
-          wishes.map((wish) => ({ ...wish, delaySeconds: LATER_SECONDS })),
+          inputs.map((input) => ({ ...input, delaySeconds: LATER_SECONDS })),
         );
       case 'extend, then acknowledge':
-        await settle('extend', wishes.slice(0, 2), { visibilityTimeoutSeconds: 2 });
+        await settle('extend', inputs.slice(0, 2), { visibilityTimeoutSeconds: 2 });
         return settle('acknowledge');
       case 'extend, then forget':
-        return settle('extend', wishes.slice(0, 2), { visibilityTimeoutSeconds: 1 });
+        return settle('extend', inputs.slice(0, 2), { visibilityTimeoutSeconds: 1 });
       case 'reject':
         return settle('reject');
       default:
@@ -350,11 +351,11 @@ async function thinkAgain(
   const known = ofForgotten
     ? forgotten.filter((one) => one.subscription === subscription && one.at < before).slice(-RECENT_MAX)
     : handedOut();
-  const wishes = which.map((no) => ({
+  const inputs = which.map((no) => ({
     receipt: known[no % (known.length + 1)]?.receipt ?? forge(known.at(-1)?.receipt ?? ''),
     reference: 'afterthought',
   }));
-  await client.settle(verb, subscription, wishes);
+  await client.settle(verb, subscription, inputs);
 }
 
 /** The numbers of a receipt that was handed out, with another nonce. */
@@ -371,9 +372,9 @@ async function drain(subscription: string, stage: Stage): Promise<void> {
   const client = stage.clientOf(0, 'drain');
   for (let idle = 0; idle < IDLE_ROUNDS_MAX; idle += 1) {
     const { receive } = await client.receive(subscription, { maxMessages: 100, waitSeconds: 0.1 });
-    const wishes = (receive.answer ?? []).map(({ receipt }) => ({ receipt }));
-    if (wishes.length > 0) idle = 0;
-    if (wishes.length > 0) await client.settle('acknowledge', subscription, wishes);
+    const inputs = (receive.answer ?? []).map(({ receipt }) => ({ receipt }));
+    if (inputs.length > 0) idle = 0;
+    if (inputs.length > 0) await client.settle('acknowledge', subscription, inputs);
     if (receive.answer === null) await pause(UNANSWERED_PAUSE_MS);
     if ((await stage.countLeft(subscription)) === 0) return;
   }

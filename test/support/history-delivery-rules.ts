@@ -256,7 +256,7 @@ function restAfter(book: SubscriptionBook, { seq, failures }: Life, i: number): 
   if (failure.ended === 'expired') return whole;
   const releases = book.settledBy(failure.deliveryNo, seq).filter(({ call }) => call.verb === 'release');
   if (releases.some(({ result }) => result === null)) return null;
-  const delay = releases.find(({ result }) => result?.outcome === 'released')?.wish.delaySeconds ?? null;
+  const delay = releases.find(({ result }) => result?.outcome === 'released')?.input.delaySeconds ?? null;
   if (delay !== null) return [delay, delay];
   return failure.errorCode === null ? [0, 0] : whole;
 }

@@ -73,7 +73,7 @@ function narrow({ calls, rows }: History, { name, topic, seqs }: Subject): Histo
     if (call.subscription !== name) return false;
     if (seqs.length === 0) return true;
     if (call.verb === 'receive') return (call.answer ?? []).some(({ sequence }) => isWanted(sequence));
-    return call.wishes.some(({ receipt }) => isWanted(parseReceipt(receipt)?.sequence ?? null));
+    return call.inputs.some(({ receipt }) => isWanted(parseReceipt(receipt)?.sequence ?? null));
   };
   const holds = (list: readonly number[]) => seqs.length === 0 || list.some((seq) => seqs.includes(seq));
   const narrowed: Rows = {
@@ -119,7 +119,7 @@ function describeCall(call: Call): string {
       ? `${call.bodies.length} messages ${JSON.stringify(call.dedupeKeys)}`
       : call.verb === 'receive'
         ? `${call.maxMessages} at most${call.idempotencyKey === null ? '' : `, key ${call.idempotencyKey}`}`
-        : call.wishes.map(({ receipt }) => describeReceipt(receipt)).join(', ');
+        : call.inputs.map(({ receipt }) => describeReceipt(receipt)).join(', ');
   const got =
     answer === null
       ? `no answer (${error instanceof Error ? error.message.slice(0, 120) : 'none'})`

@@ -51,9 +51,9 @@ export function createHttpPerformer(url: string, key: string): HttpPerformer {
       return { messages: messages.map(toMessage), acknowledged: acknowledged.map(toResult) };
     },
 
-    settle: async ({ verb, subscription, wishes, atomic, visibilityTimeoutSeconds }) => {
+    settle: async ({ verb, subscription, inputs, atomic, visibilityTimeoutSeconds }) => {
       const json = {
-        receipts: verb === 'acknowledge' ? wishes.map(acknowledgeEntry) : wishes.map(giveBackEntry(verb)),
+        receipts: verb === 'acknowledge' ? inputs.map(acknowledgeEntry) : inputs.map(giveBackEntry(verb)),
         ...(atomic && { atomic }),
         ...(verb === 'extend' &&
           visibilityTimeoutSeconds !== null && { visibility_timeout_seconds: visibilityTimeoutSeconds }),
@@ -88,7 +88,7 @@ const acknowledgeEntry = ({ receipt, reference }: { receipt: string; reference?:
   ...(reference != null && { reference }),
 });
 
-type Entry = Parameters<Performer['settle']>[0]['wishes'][number];
+type Entry = Parameters<Performer['settle']>[0]['inputs'][number];
 
 const giveBackEntry =
   (verb: string) =>

@@ -89,7 +89,7 @@ function findRecord(book: SubscriptionBook, settled: Settled, outcome: Outcome):
 }
 
 function findAcknowledgment(book: SubscriptionBook, settled: Settled, outcome: Outcome): Found {
-  const { result, deliveryNo, seq, call, wish } = settled;
+  const { result, deliveryNo, seq, call, input } = settled;
   const record = book.acknowledgments.find((row) => row.ackNo === result?.ackNo) ?? null;
   if (record === null) return { record, wrong: `ack_no ${result?.ackNo} is not in the ledger` };
   const differing = [
@@ -100,7 +100,7 @@ function findAcknowledgment(book: SubscriptionBook, settled: Settled, outcome: O
   ];
   if (outcome !== 'already_acknowledged') {
     differing.push(record.acknowledgedBy !== call.client && 'principal');
-    differing.push(record.reference !== wish.reference && 'reference');
+    differing.push(record.reference !== input.reference && 'reference');
     differing.push(record.late !== (outcome === 'acknowledged_late') && 'lateness');
   }
   const wrong = differing.filter((difference) => difference !== false);
@@ -109,7 +109,7 @@ function findAcknowledgment(book: SubscriptionBook, settled: Settled, outcome: O
 
 function findFailure(
   book: SubscriptionBook,
-  { deliveryNo, seq, call, wish }: Settled,
+  { deliveryNo, seq, call, input }: Settled,
   outcome: Outcome,
   ended: FailureRow['ended'],
 ): Found {
@@ -118,7 +118,7 @@ function findFailure(
   if (record.ended !== ended) return { record, wrong: `the attempt ended as ${record.ended}` };
   if (outcome.startsWith('already_')) return { record, wrong: null };
   if (record.endedBy !== call.client) return { record, wrong: `the attempt was ended by ${record.endedBy}` };
-  const sameError = record.errorCode === (wish.error?.code ?? null);
+  const sameError = record.errorCode === (input.error?.code ?? null);
   return { record, wrong: sameError ? null : `the attempt ended with the error ${record.errorCode}` };
 }
 
@@ -148,21 +148,21 @@ export function* recordsWereAsked(book: SubscriptionBook): Breaches {
 /** An atomic call that was not answered signed for all of its receipts or for none. */
 export function* atomicCallsAreWhole(book: SubscriptionBook): Breaches {
   const unanswered = book.settled.filter(({ call, result }) => call.atomic && result === null);
-  for (const [call, wishes] of Map.groupBy(unanswered, (settled) => settled.call)) {
-    const receipts = new Set(call.wishes.map(({ receipt }) => receipt));
-    const isTheSame = (other: Settled) => other.call.wishes.every(({ receipt }) => receipts.has(receipt));
-    const others = wishes.flatMap(({ deliveryNo, seq }) => book.settledBy(deliveryNo, seq));
+  for (const [call, inputs] of Map.groupBy(unanswered, (settled) => settled.call)) {
+    const receipts = new Set(call.inputs.map(({ receipt }) => receipt));
+    const isTheSame = (other: Settled) => other.call.inputs.every(({ receipt }) => receipts.has(receipt));
+    const others = inputs.flatMap(({ deliveryNo, seq }) => book.settledBy(deliveryNo, seq));
     // Who else may have signed for one of them leaves it open.
     const ambiguous = others.some(
       (other) => other.call.verb === 'acknowledge' && !(other.call.atomic && isTheSame(other)),
     );
     if (ambiguous) continue;
-    const signed = wishes.filter(({ deliveryNo, seq }) =>
+    const signed = inputs.filter(({ deliveryNo, seq }) =>
       book.lifeOf(seq)?.acknowledgments.some((row) => row.deliveryNo === deliveryNo),
     );
-    if (signed.length > 0 && signed.length < wishes.length) {
+    if (signed.length > 0 && signed.length < inputs.length) {
       const seqs = signed.map(({ seq }) => `message ${seq}`).join(', ');
-      yield `an atomic call of ${call.client} signed for ${seqs} and not for ${wishes.length - signed.length} others`;
+      yield `an atomic call of ${call.client} signed for ${seqs} and not for ${inputs.length - signed.length} others`;
     }
   }
 }
@@ -211,8 +211,8 @@ const settledAs: Partial<Record<Outcome, Outcome>> = {
  * possible.
  */
 function requiredOutcome(book: SubscriptionBook, settled: Settled): Outcome | null {
-  const { call, wish, deliveryNo, seq } = settled;
-  if (!book.receipts.has(wish.receipt)) return 'invalid_receipt';
+  const { call, input, deliveryNo, seq } = settled;
+  if (!book.receipts.has(input.receipt)) return 'invalid_receipt';
   const before = (one: { endedAt: number | null }) => one.endedAt !== null && one.endedAt < call.startedAt;
   for (const other of book.settledBy(deliveryNo, seq)) {
     const as = other.result === null || !before(other.call) ? undefined : settledAs[other.result.outcome];

@@ -162,7 +162,7 @@ describe('the outcome of a receipt', () => {
     const other = story.answer('acknowledge', 'c1', unknown, 'invalid_receipt');
     story.calls.pop();
     const both = {
-      wishes: [...call.wishes, ...other.wishes],
+      inputs: [...call.inputs, ...other.inputs],
       answer: [...(call.answer ?? []), ...(other.answer ?? [])],
     };
     Object.assign(call, both);

@@ -4,7 +4,7 @@
 
 import { formatReceipt, parseReceipt } from '../../src/domain/receipt.ts';
 import type { Outcome, SettleVerb } from '../../src/domain/settling.ts';
-import { type Call, digest, type PublishCall, type ReceiveCall, type SettleCall, type Wish } from './history.ts';
+import { type Call, digest, type PublishCall, type ReceiveCall, type SettleCall, type SettleInput } from './history.ts';
 import type { Rows } from './history-rows.ts';
 
 const TOPIC_ID = 1;
@@ -119,13 +119,19 @@ export class Story {
   }
 
   /** Says of one receipt what it was answered, without anything done. */
-  answer(verb: SettleVerb, client: string, receipt: string, outcome: Outcome, fields: Partial<Wish> = {}): SettleCall {
-    const wish = { receipt, reference: null, delaySeconds: null, error: null, ...fields };
+  answer(
+    verb: SettleVerb,
+    client: string,
+    receipt: string,
+    outcome: Outcome,
+    fields: Partial<SettleInput> = {},
+  ): SettleCall {
+    const input = { receipt, reference: null, delaySeconds: null, error: null, ...fields };
     const { seq, deliveryNo } = partsOf(receipt);
     const record = this.rows.acknowledgments.find((row) => row.seq === seq && row.deliveryNo === deliveryNo);
     const signed = outcome.includes('acknowledged') ? record : undefined;
     return this.#call<SettleCall>({
-      ...{ verb, subscription: 'sub', client, atomic: false, visibilityTimeoutSeconds: null, wishes: [wish] },
+      ...{ verb, subscription: 'sub', client, atomic: false, visibilityTimeoutSeconds: null, inputs: [input] },
       answer: [
         {
           ...{ outcome, messageId: `id-${seq}`, visibleUntil: null, ackNo: signed?.ackNo ?? null },
@@ -148,7 +154,7 @@ export class Story {
   }
 
   /** Due again after the back-off or the delay. */
-  release(at: number, client: string, receipt: string, fields: Partial<Wish> = {}): SettleCall {
+  release(at: number, client: string, receipt: string, fields: Partial<SettleInput> = {}): SettleCall {
     this.#end(at, receipt, 'released', client, fields.error?.code ?? null);
     const back = fields.error == null ? 0 : 2 ** (this.#failuresOf(partsOf(receipt).seq) - 1);
     this.#defer(receipt, at + (fields.delaySeconds ?? back));

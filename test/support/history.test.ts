@@ -34,13 +34,13 @@ function tellEverything(): Story {
   story.receive(140, 'c3', [4, 5], { left: true }).map((receipt) => story.handBack(141, 'c3', receipt));
   const [four = '', five = ''] = story.receive(150, 'c1', [4, 5]);
   const refused = story.answer('acknowledge', 'c1', four, 'not_done');
-  const other = story.answer('acknowledge', 'c1', threeThird, 'already_acknowledged').wishes;
+  const other = story.answer('acknowledge', 'c1', threeThird, 'already_acknowledged').inputs;
   story.calls.pop();
   const forged = story.answer('acknowledge', 'c1', 'forged', 'invalid_receipt');
   story.calls.pop();
   Object.assign(refused, {
     atomic: true,
-    wishes: [...refused.wishes, ...other, ...forged.wishes],
+    inputs: [...refused.inputs, ...other, ...forged.inputs],
     answer: [
       ...(refused.answer ?? []),
       { ...story.answer('acknowledge', 'c1', threeThird, 'already_acknowledged').answer?.[0] },
@@ -75,7 +75,7 @@ function tellTwoAcknowledgedAtOnce(): Story {
   story.calls.push({
     ...first,
     atomic: true,
-    wishes: [...first.wishes, ...second.wishes],
+    inputs: [...first.inputs, ...second.inputs],
     answer: null,
     error: 'lost',
   });
@@ -253,7 +253,7 @@ const cases: Record<Rule, Case[]> = {
       tell: () => finish(tellOneInFlight()),
       spoil: (story) => {
         const first = lastSettle(story);
-        story.acknowledge(12, 'c1', first.wishes[0]?.receipt ?? '');
+        story.acknowledge(12, 'c1', first.inputs[0]?.receipt ?? '');
         set(resultOf(lastSettle(story)), { ackNo: 2, acknowledgedAt: micros(12) / 1000 });
         set(story.rows.acknowledgments[1], { acknowledgedAt: micros(12) });
         story.overlap(first, lastSettle(story));
@@ -284,7 +284,7 @@ const cases: Record<Rule, Case[]> = {
     {
       tell: () => finish(tellOneInFlight()),
       spoil: (story) => {
-        const twice = story.answer('acknowledge', 'c1', lastSettle(story).wishes[0]?.receipt ?? '', 'acknowledged');
+        const twice = story.answer('acknowledge', 'c1', lastSettle(story).inputs[0]?.receipt ?? '', 'acknowledged');
         story.overlap(story.calls.at(-2) as SettleCall, twice);
       },
     },

@@ -64,7 +64,7 @@ export interface ReceiveCall extends RecordedCall {
   answer: readonly RecordedMessage[] | null;
 }
 
-export interface Wish {
+export interface SettleInput {
   readonly receipt: string;
   readonly reference: string | null;
   readonly delaySeconds: number | null;
@@ -85,8 +85,8 @@ export interface SettleCall extends RecordedCall {
   readonly atomic: boolean;
   /** Of an extend; null: the subscription's own. */
   readonly visibilityTimeoutSeconds: number | null;
-  readonly wishes: readonly Wish[];
-  /** By wish. */
+  readonly inputs: readonly SettleInput[];
+  /** By input. */
   answer: readonly RecordedResult[] | null;
 }
 
@@ -95,7 +95,7 @@ export type Call = PublishCall | ReceiveCall | SettleCall;
 /** With a signal that a client over HTTP can be given too. */
 export type ClientReceive = ReceiveRequest & { readonly signal: AbortSignal };
 
-export type WishFields = { readonly receipt: string } & Partial<Wish>;
+export type InputFields = { readonly receipt: string } & Partial<SettleInput>;
 
 /** One client on one instance. Calls that throw are recorded and answer null. */
 export interface RecordingClient {
@@ -108,7 +108,7 @@ export interface RecordingClient {
   settle(
     verb: SettleVerb,
     subscription: string,
-    wishes: readonly WishFields[],
+    inputs: readonly InputFields[],
     fields?: { atomic?: boolean; visibilityTimeoutSeconds?: number },
   ): Promise<SettleCall>;
 }
@@ -133,7 +133,7 @@ export interface Performer {
     request: ClientReceive,
   ): Promise<{ messages: readonly RecordedMessage[]; acknowledged: readonly RecordedResult[] }>;
   settle(
-    call: Pick<SettleCall, 'verb' | 'subscription' | 'wishes' | 'atomic' | 'visibilityTimeoutSeconds'>,
+    call: Pick<SettleCall, 'verb' | 'subscription' | 'inputs' | 'atomic' | 'visibilityTimeoutSeconds'>,
   ): Promise<readonly RecordedResult[]>;
 }
 
@@ -179,11 +179,11 @@ function createClient({ calls, tick, performer, instance, client }: ClientOption
   const beginSettle = (
     verb: SettleVerb,
     subscription: string,
-    wishes: readonly WishFields[],
+    inputs: readonly InputFields[],
     fields: SettleFields = {},
   ) =>
     begin<SettleCall>({
-      ...{ verb, subscription, wishes: wishes.map(wholeWish), atomic: fields.atomic ?? false },
+      ...{ verb, subscription, inputs: inputs.map(wholeInput), atomic: fields.atomic ?? false },
       visibilityTimeoutSeconds: fields.visibilityTimeoutSeconds ?? null,
     });
 
@@ -216,8 +216,8 @@ function createClient({ calls, tick, performer, instance, client }: ClientOption
       return { receive, acknowledge };
     },
 
-    settle: async (verb, subscription, wishes, fields = {}) => {
-      const call = beginSettle(verb, subscription, wishes, fields);
+    settle: async (verb, subscription, inputs, fields = {}) => {
+      const call = beginSettle(verb, subscription, inputs, fields);
       await end([call], async () => {
         call.answer = await performer.settle(call);
       });
@@ -238,9 +238,9 @@ function createEnginePerformer(engine: Engine, caller: string): Performer {
       const { messages, acknowledged } = answer;
       return { messages: messages.map(toRecordedMessage), acknowledged: acknowledged.map(toRecordedResult) };
     },
-    settle: async ({ verb, subscription, wishes, atomic, visibilityTimeoutSeconds }) => {
+    settle: async ({ verb, subscription, inputs, atomic, visibilityTimeoutSeconds }) => {
       const request = {
-        ...{ subscription, receipts: wishes, caller },
+        ...{ subscription, receipts: inputs, caller },
         ...(visibilityTimeoutSeconds !== null && { visibilityTimeoutSeconds }),
       };
       const answer =
@@ -255,8 +255,8 @@ export function digest(body: string | Buffer): string {
   return createHash('sha256').update(body).digest('hex');
 }
 
-function wholeWish(wish: WishFields): Wish {
-  return { reference: null, delaySeconds: null, error: null, ...wish };
+function wholeInput(input: InputFields): SettleInput {
+  return { reference: null, delaySeconds: null, error: null, ...input };
 }
 
 function toReceiveRequest(

@@ -1,5 +1,5 @@
-// How the REST door refuses: a problem document with a stable code, the headers of every answer,
-// and the field at fault.
+// How the REST transport refuses: a problem document with a stable code, the headers of every
+// answer, and the field at fault.
 
 import { expect } from 'vitest';
 import type { CallOptions, Client } from './client.ts';

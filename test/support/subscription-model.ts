@@ -95,7 +95,7 @@ export class SubscriptionModel {
   }
 
   /** Does what the verb does with one receipt, and says its outcome. */
-  settle(verb: SettleVerb, receipt: string, wish: { failed: boolean; delayed: boolean }): Outcome {
+  settle(verb: SettleVerb, receipt: string, input: { failed: boolean; delayed: boolean }): Outcome {
     const outcome = this.judge(verb, receipt);
     const attempt = this.#byReceipt.get(receipt);
     if (attempt === undefined) return outcome;
@@ -104,7 +104,7 @@ export class SubscriptionModel {
       this.#message(attempt.seq).dead = null;
       this.acknowledgments += 1;
     }
-    if (outcome === 'released') this.#end(attempt, 'released', wish.failed, !wish.failed && !wish.delayed);
+    if (outcome === 'released') this.#end(attempt, 'released', input.failed, !input.failed && !input.delayed);
     if (outcome === 'rejected') this.#end(attempt, 'rejected', false, false);
     return outcome;
   }

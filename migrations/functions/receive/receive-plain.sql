@@ -1,4 +1,4 @@
--- receive_plain: hands out messages of many subscriptions at once, for subscriptions without a
+-- receive_plain: delivers messages of many subscriptions at once, for subscriptions without a
 -- delay and without a bound on what is in flight, where nothing deferred is due, what the waiters
 -- ask for fits their bytes, and the log has no gap: then the first and last sequence describe what
 -- was read. A subscription that it leaves out has no row in the answer; willcall.receive does it.
@@ -8,7 +8,7 @@
 -- from position _places[w] on in its group. Returns a row with an outcome per group, and a row per
 -- delivery, its messages as by willcall.pack_messages with the first sequence only.
 -- For the floor of what is deferred (src/engine/waiting/deferred-floor.ts), a group's row has the
--- snapshot that was read and, where something was handed out, the transaction's number, which was
+-- snapshot that was read and, where messages were delivered, the transaction's number, which was
 -- assigned after checked_at was read.
 -- It spans topics, so it is for one PostgreSQL: see docs/decisions/0013.
 

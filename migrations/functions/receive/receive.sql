@@ -1,4 +1,4 @@
--- receive: hands out messages of one subscription to waiters [_first, _last] of the flush, in their
+-- receive: delivers messages of one subscription to waiters [_first, _last] of the flush, in their
 -- order: first deferred messages that are due, then the log from the head on. Each waiter that is
 -- served gets a delivery with a nonce of its own. Lock: receive. Indexes: delivery_key backwards,
 -- for the head; deferred_queue; message_key.
@@ -213,7 +213,7 @@ begin
   end if;
   foreach _waiter in array _open loop
     exit when _from > _count or _spent >= _bytes_max;
-    -- The first message is always handed out, then as many as fit.
+    -- The first message is always delivered, then as many as fit.
     _to := least(_count, _from + _max_messages[_waiter] - 1);
     _room := least(_max_bytes[_waiter], _bytes_max - _spent);
     select sum(h.bytes) into _held from unnest(_bytes[_from:_to]) h (bytes);

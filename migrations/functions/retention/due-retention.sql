@@ -53,7 +53,7 @@ begin
       case
         when sub.deleted_at is not null then waiting.seq is not null
         else
-          -- Time rises with seq and with delivery_no: the first one tells.
+          -- Time rises with seq and with delivery_no: the first one decides.
           coalesce(fresh.published_at < instant.too_old, false)
           or coalesce(tried.published_at < instant.too_old, false)
           or coalesce(
@@ -133,7 +133,7 @@ begin
       order by deferred.seq
       limit 1
     ) waiting on true
-    -- A message that was tried is found by its sequence; those never handed out are above the head.
+    -- A message that was tried is found by its sequence; those never delivered are above the head.
     left join lateral (
       select msg.published_at
       from willcall.message msg

@@ -2,8 +2,8 @@
 -- message and pin is dropped; the last row stays, because the next number is read from it. The
 -- caller's floor keeps a step from scanning the dead rows of earlier steps.
 
--- prune_topic: drops the oldest messages of a topic that nobody needs any more. Lock: topic.
--- Returns how many it dropped, and the floor for the next step.
+-- prune_topic: drops the oldest messages of a topic that no subscription needs any more. Lock:
+-- topic. Returns how many it dropped, and the floor for the next step.
 create function willcall.prune_topic(_topic_id integer, _floor bigint, _limit integer, out pruned bigint, out floor bigint)
 returns record
 language plpgsql

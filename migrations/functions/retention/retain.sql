@@ -4,7 +4,7 @@
 
 -- retain_subscription: retention of one subscription. Locks: receive, then settle, so that nothing
 -- moves meanwhile. due_retention finds where it has something to do: its conditions are the same.
--- 1. Messages that outlived the topic's retention and were never handed out: the cursor moves past
+-- 1. Messages that outlived the topic's retention and were never delivered: the cursor moves past
 -- them, recorded as one `expire` row and one dead letter for the range. 2. Those that were tried
 -- and wait for another attempt: a dead letter each. 3. A settled mark, at most one a minute. 4. Old
 -- delivery rows and old marks are deleted.

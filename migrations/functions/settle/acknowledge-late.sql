@@ -1,4 +1,4 @@
--- acknowledge_late: signs for one message whose lease expired and that nobody was handed since:
+-- acknowledge_late: signs for one message whose lease expired and that was not delivered since:
 -- deletes it from the deferred ones, or closes its dead letter. Returns false, and does nothing,
 -- when a receive or an operator was quicker. Called by acknowledge under the settle lock and its
 -- planner settings; a receive does not hold that lock, so the row that both want decides.

@@ -1,7 +1,7 @@
 -- judge_receipt: what became of one receipt whose message is in no lease of its delivery, without
 -- changing anything. Called under the settle lock by judge_receipts and acknowledge, so it may be
 -- slow. outcome is that of the table in docs/message-life.md, in that order. A message whose lease
--- expired and that nobody was handed since is 'acknowledged_late' for acknowledge and 'gone' for
+-- expired and that was not delivered since is 'acknowledged_late' for acknowledge and 'gone' for
 -- the others; then `attempt` is that of its failure row.
 -- Runs under its caller's planner settings. Indexes: delivery_key, acknowledgment_once,
 -- failure_key, deferred_key, dead_letter_key, message_key.
@@ -105,7 +105,7 @@ begin
     return;
   end if;
 
-  -- Where it waits for its next attempt and this was the last one, nobody was handed the message
+  -- Where it waits for its next attempt and this was the last one, the message was not delivered
   -- since. Retention may have made a dead letter of it, which its failure row does not say.
   if exists (
     select from willcall.deferred f

@@ -1,5 +1,5 @@
 -- What falls due between a floor and a moment, found through the index on its time alone. The floor
--- keeps a scan from the dead rows at the low end of the index while somebody holds a snapshot
+-- keeps a scan from the dead rows at the low end of the index while a transaction holds a snapshot
 -- (docs/architecture.md, floors). `order by` names a column that only that index can order, because
 -- sorting is switched off.
 

@@ -1,5 +1,5 @@
 // Micro-batching. Callers that arrive while a flush is on its way join the next one; an idle
-// batcher flushes in the next turn of the event loop, so a lone caller waits for nobody.
+// batcher flushes in the next turn of the event loop, so a lone caller does not wait.
 // A caller is answered only after its flush committed. Strangers do not couple: entries have a key
 // (a topic, a subscription), a key is in one flush at a time, and a key whose lock is busy leaves
 // the shared flush and goes alone, waiting for that lock, while the others go on. A key with very

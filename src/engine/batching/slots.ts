@@ -1,5 +1,5 @@
 // A counting semaphore with a queue: so much work at a time, and the rest in the order of asking.
-// A slot that becomes free goes to the next in the queue, so that nobody slips in between.
+// A slot that becomes free goes to the next in the queue, so that no other caller overtakes.
 
 export class Slots {
   readonly #queue: (() => boolean)[] = [];

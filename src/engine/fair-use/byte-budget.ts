@@ -2,7 +2,7 @@
 // written out. One budget for the instance, of which a key may use a quarter. When it is used up,
 // new requests are refused and no more messages are received from the store; what frees bytes
 // (acknowledging, releasing) may use a reserve on top. Bytes that were merely announced do not
-// count, so that a sender who stalls keeps nobody out. Transports reserve bytes, the engine asks
+// count, so that a stalled sender keeps no one out. Transports reserve bytes, the engine asks
 // whether there is room. See docs/decisions/0023-fair-use.md.
 
 import { WillcallError } from '../../domain/errors.ts';

@@ -16,7 +16,7 @@ export interface RateLimitsOptions {
   readonly now?: () => number;
 }
 
-/** Sums of fractions are not exact: so much of a call is nobody's advantage. */
+/** Sums of fractions are not exact: so much of a call gives no advantage. */
 const ROUNDING = 0.0005;
 
 export class RateLimits {

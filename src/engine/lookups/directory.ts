@@ -1,5 +1,5 @@
 // Directory: resolves names of topics and subscriptions, cached for a minute. What is cached may be
-// stale. That does no harm, because every hot verb looks again under its lock and says when the
+// stale. That does no harm, because every hot verb reads again under its lock and says when the
 // topic or subscription is gone: then the name is looked up afresh, once.
 
 import { WillcallError } from '../../domain/errors.ts';

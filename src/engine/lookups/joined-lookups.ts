@@ -1,6 +1,6 @@
 // Joined lookups: one statement at a time, for all keys that were asked for since the last one
-// began. Thousands of callers at once cost a few statements, and nobody gets what was true before
-// the call.
+// began. Thousands of callers at once cost a few statements, and no caller gets what was true
+// before the call.
 
 import { WillcallError } from '../../domain/errors.ts';
 

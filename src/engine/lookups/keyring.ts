@@ -141,7 +141,7 @@ export class Keyring {
   }
 
   /**
-   * Under any user name. Digests are compared, so that the time tells nothing, not even a length.
+   * Under any user name. Digests are compared, so that the time reveals nothing, not even a length.
    */
   #verifyAdmin(sha256: Buffer): Access | null {
     if (this.#adminSha256 === null) return null;

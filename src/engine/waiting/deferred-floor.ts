@@ -17,7 +17,7 @@ const MARGIN_MS = 12_000;
 /** The database's clock may be set back by so much and nothing is missed. */
 const CLOCK_MARGIN_MS = 250;
 
-/** What a query tells of the floor. */
+/** What a query says about the floor. */
 export type QueryOutcome = Pick<ReceiveOutcome, 'checkedAt' | 'deferredDrained' | 'snapshot' | 'transactionNo'>;
 
 /** A query that handed something out. */

@@ -1,7 +1,7 @@
 // Dispatcher of one subscription: parks its waiters in memory and runs at most one receive query at
 // a time for all of them together. A wake during a query makes it run again. A waiter whose client
 // went away is forgotten before anything is leased to it; what was leased in the same moment is
-// handed back. The states of a waiter are those of waiter.ts.
+// released. The states of a waiter are those of waiter.ts.
 
 import { setImmediate } from 'node:timers/promises';
 import type { ReceiveOutcome, WaiterRow } from '../../store/deliveries.ts';
@@ -46,7 +46,7 @@ export interface DispatcherOptions {
   readonly ids: SubscriptionIds;
   readonly byteBudget: Pick<ByteBudget, 'roomOr' | 'roomForOr'>;
   readonly health: DatabaseHealth;
-  /** Makes the nonce of a waiter's delivery: 64 bits that nobody can guess. */
+  /** Makes the nonce of a waiter's delivery: 64 bits that cannot be guessed. */
   readonly newNonce: () => bigint;
   /** Whether notifications of other instances arrive here. */
   readonly isListening: () => boolean;
@@ -254,7 +254,7 @@ export class Dispatcher {
   }
 
   /**
-   * The database is away: nobody can say whether there is something for those who have just come.
+   * The database is unavailable: it is not known whether there are messages for new waiters.
    */
   #refuseNew(): void {
     for (const waiter of this.#waiters) {

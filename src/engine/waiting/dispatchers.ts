@@ -1,6 +1,6 @@
 // Dispatchers of this instance, one per subscription that was used lately, and what they share: the
 // receive statement for many subscriptions at once, and the safety poll, which finds what a lost
-// wakeup would have told.
+// wakeup would have announced.
 
 import type { Observer } from '../../domain/observer.ts';
 import type { ReceiveOutcome } from '../../store/deliveries.ts';

@@ -11,7 +11,7 @@
 //   done    |       |        |       |      |             |        |
 //
 // It is answered when it becomes `left` or `done`. What a query finds for one that left is lost,
-// and handed back. `expire`: the time is over, the instance stops, or a repetition takes its place.
+// and released. `expire`: the time is over, the instance stops, or a repetition takes its place.
 
 import type { WaiterRow } from '../../store/deliveries.ts';
 import type { HandedMessage } from '../../store/packing/handed-messages.ts';
@@ -20,7 +20,7 @@ import type { CallerSignal } from './abort-signal.ts';
 
 export type WaiterState = 'urgent' | 'new' | 'parked' | 'asked' | 'last' | 'left' | 'done';
 
-/** `refuse`: the database is away, the query failed, or the subscription is gone. */
+/** `refuse`: the database is unavailable, the query failed, or the subscription is gone. */
 export type WaiterEvent = 'ask' | 'expire' | 'leave' | 'find' | 'findNothing' | 'refuse';
 
 /** The states after an event; where there is none, the event changes nothing. */
@@ -47,7 +47,7 @@ export interface SubscriptionIds {
   readonly subscriptionId: number;
 }
 
-/** Messages that were handed out, and what their receipts are made of. */
+/** Messages that were delivered, and the parts of their receipts. */
 export interface Handed {
   readonly messages: readonly HandedMessage[];
   readonly ids: SubscriptionIds;

@@ -1,4 +1,4 @@
-// Unpacks the messages that a receive hands out. Its function returns a row per delivery, not per
+// Unpacks the messages that a receive delivers. Its function returns a row per delivery, not per
 // message, because most of a row's cost is the row itself: see docs/decisions/0018. How they are
 // packed is described in migrations/functions/receive/pack-messages.sql.
 

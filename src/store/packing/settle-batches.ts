@@ -39,7 +39,7 @@ export interface ItemOutcome {
   /** What the ledger keeps with the acknowledgment; null without one. */
   readonly reference: string | null;
   /**
-   * After extend, the end of the lease; after release, when the message may be handed out again
+   * After extend, the end of the lease; after release, when the message may be delivered again
    * (null: never).
    */
   readonly dueAt: Date | null;
@@ -174,7 +174,7 @@ function unpack(batches: readonly SettleBatch[], packed: Packed, rows: readonly 
   const place = (entry: number, outcome: ItemOutcome): void => {
     const { batch, call, item } = packed.places[entry - 1] ?? { batch: -1, call: -1, item: -1 };
     const results = settled[batch]?.[call];
-    // An outcome that is there stays; a duplicate in the same call has a row of its own.
+    // An existing outcome stays; a duplicate in the same call has a row of its own.
     if (results !== undefined && results[item] === undefined) results[item] = outcome;
   };
   for (const row of rows) {

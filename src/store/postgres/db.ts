@@ -1,7 +1,7 @@
 // The connection pool and its two interfaces: prepared hot statements, and Kysely for the rest.
 // A statement that certainly did nothing (deadlock, serialization failure, lock time-out) is tried
 // again here, a bounded number of times. A statement whose connection was lost is not, because
-// nobody knows whether it was done.
+// its effect is not known.
 
 import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool, WithSchemaPlugin } from 'kysely';
 import pg from 'pg';

@@ -6,7 +6,7 @@ import { randomFillSync } from 'node:crypto';
 const BYTES = 8;
 const NUMBERS = 256;
 
-/** Gives 64 bits that nobody can guess. */
+/** Returns 64 bits that cannot be guessed. */
 export type Random64 = () => bigint;
 
 export function createRandom64(): Random64 {

@@ -1,7 +1,7 @@
 // Session settings: everything that correctness or parsing rests on, set on each connection.
 // Nothing is inherited from the defaults of a server, a database or a role, which an operator may
 // have changed for other programs. A connection sets them in its start-up packet. A transaction
-// pooler hands on no start-up packet; there the login has the settings as its own defaults (`alter
+// pooler does not forward it; there the login has the settings as its own defaults (`alter
 // role … set`, docs/operations.md). Either way the start checks what the session really has.
 // See docs/decisions/0032-sessions-inherit-nothing.md.
 
@@ -156,7 +156,7 @@ export interface SettingRow {
   readonly actual: string | null;
 }
 
-/** A database that the service cannot work with; the message tells the operator what to do. */
+/** A database that the service cannot work with; the message says what to do. */
 export class DatabaseSetupError extends Error {
   override readonly name = 'DatabaseSetupError';
 }

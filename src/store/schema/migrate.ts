@@ -61,7 +61,7 @@ const patience: SessionSettings = {
   client_min_messages: 'warning',
 };
 
-/** Migrates the database; throws a MigrationError whose message tells the operator what to do. */
+/** Migrates the database; throws a MigrationError whose message says what to do. */
 export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
   const names = {
     schema: checkName('schema', options.schema),

@@ -1,4 +1,4 @@
-// Migration errors: every message tells the operator what is wrong and what to do about it.
+// Migration errors: every message says what is wrong and what to do about it.
 // A message never contains the connection string, because that may carry a password.
 
 /**

@@ -9,7 +9,7 @@ import type { FaultCode } from './faults.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The code of the fault that the answer tells of; null for another answer. */
+    /** The code of the fault in the answer; null for another answer. */
     faultCode: FaultCode | null;
     /**
      * The id of the key that was presented, whether or not it is good; null where none was read.

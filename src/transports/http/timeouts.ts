@@ -37,7 +37,7 @@ export const defaultTimeouts: Timeouts = {
 };
 
 /**
- * How often Node looks for requests that take too long to arrive: often enough for the shortest
+ * How often Node checks for requests that take too long to arrive: often enough for the shortest
  * time.
  */
 export function checkingIntervalMs({ headersMs, requestMs }: Timeouts): number {

@@ -22,7 +22,7 @@ const SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'";
 const attributeFields = z.object({ attributes });
 
 /**
- * The request as one message: its body as it stands, its content type, and what the Willcall
+ * The request as one message: its body unchanged, its content type, and what the Willcall
  * headers say.
  */
 export function parseRawMessage(request: FastifyRequest): NewMessage {
@@ -42,7 +42,7 @@ export function parseRawMessage(request: FastifyRequest): NewMessage {
 }
 
 /**
- * Answers with one message: its body as it stands, its own content type or none, the rest in
+ * Answers with one message: its body unchanged, its own content type or none, the rest in
  * headers; the attributes in one, or in one each.
  */
 export function sendRawMessage(

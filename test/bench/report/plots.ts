@@ -165,7 +165,7 @@ function plotReturning(data: Figures['returning']): Plot[] {
     },
     {
       name: 'receive p99 of others, ms',
-      bars: [...bar('others, he is away'), ...bar('others, meanwhile')].map(({ name, window }) => ({
+      bars: [...bar('others, it is offline'), ...bar('others, meanwhile')].map(({ name, window }) => ({
         series: name,
         value: window.figures.calls.receive.p99Ms ?? 0,
       })),

@@ -1,4 +1,4 @@
-// A consumer who was away for a day comes back: a day's messages wait for him, and go on being
+// A consumer that was offline for a day comes back: a day's messages wait for it, and go on being
 // published to a subscription beside him. How fast he catches up, compared with plain lifecycles,
 // and what the others feel of it.
 
@@ -64,7 +64,7 @@ async function runReturning({ lab, options, peers, progress }: WorkloadContext):
     };
     add('plain lifecycles', await runOneWindow(lab, under, { ...crowd, queues: ['plain'] }));
     add(
-      'others, he is away',
+      'others, it is offline',
       await runOneWindow(lab, under, { ...times, ...OTHERS, queues: queueNames('others-1', 4) }),
     );
     const [catchingUp, others] = await Promise.all([

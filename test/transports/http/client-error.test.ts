@@ -3,16 +3,16 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type FakeDoor, openDoor } from '../rest/fake-engine.ts';
+import { startTransport, type TestTransport } from '../rest/fake-engine.ts';
 
-let door: FakeDoor;
+let transport: TestTransport;
 beforeAll(async () => {
-  door = await openDoor({});
+  transport = await startTransport({});
 });
-afterAll(() => door.stop());
+afterAll(() => transport.stop());
 
 const send = async (bytes: string | Buffer): Promise<string> => {
-  const socket = connect(Number(new URL(door.url).port), '127.0.0.1');
+  const socket = connect(Number(new URL(transport.url).port), '127.0.0.1');
   let text = '';
   socket.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;

@@ -2,15 +2,15 @@
 
 import { expect, it } from 'vitest';
 import { createRecordingObserver } from '../../support/observer.ts';
-import { openDoor } from '../rest/fake-engine.ts';
+import { startTransport } from '../rest/fake-engine.ts';
 
 it('every answered request is reported with its transport, operation, status and seconds', async () => {
   const observer = createRecordingObserver();
-  const door = await openDoor({}, undefined, observer);
-  await door.client.get('/healthz');
-  await door.client.get('/v1/topics/t');
-  await door.client.get('/nowhere');
-  await door.stop();
+  const transport = await startTransport({}, undefined, observer);
+  await transport.client.get('/healthz');
+  await transport.client.get('/v1/topics/t');
+  await transport.client.get('/nowhere');
+  await transport.stop();
   expect(observer.requests.slice(-3)).toMatchObject([
     { transport: 'rest', operation: null, status: 200 },
     { transport: 'rest', operation: 'getTopic', status: 500 },

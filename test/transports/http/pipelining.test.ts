@@ -7,26 +7,26 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
 import type { ReceiveAnswer } from '../../../src/engine/receive.ts';
 import type { CallerSignal } from '../../../src/engine/waiting/abort-signal.ts';
-import { type FakeDoor, makeAnswer, makeReceived, openDoor, requestHead } from '../rest/fake-engine.ts';
+import { makeAnswer, makeReceived, requestHead, startTransport, type TestTransport } from '../rest/fake-engine.ts';
 
-let door: FakeDoor;
+let transport: TestTransport;
 let socket: Socket;
 afterEach(async () => {
   socket.destroy();
-  await door.stop();
+  await transport.stop();
 });
 
-/** A door whose receives wait until the test answers them. */
-const openParkingDoor = async () => {
+/** A transport whose receives wait until the test answers them. */
+const openParkingTransport = async () => {
   const parked: PromiseWithResolvers<ReceiveAnswer>[] = [];
-  door = await openDoor({
+  transport = await startTransport({
     receive: () => {
       const answer = Promise.withResolvers<ReceiveAnswer>();
       parked.push(answer);
       return answer.promise;
     },
   });
-  socket = connect(Number(new URL(door.url).port), '127.0.0.1');
+  socket = connect(Number(new URL(transport.url).port), '127.0.0.1');
   await once(socket, 'connect');
   let text = '';
   socket.setEncoding('utf8').on('data', (chunk: string) => {
@@ -39,7 +39,7 @@ const answerWith = (receipt: string): ReceiveAnswer => makeAnswer([makeReceived(
 
 describe('pipelined requests', () => {
   it('reach the engine together, so that each counts, and are answered in their order', async () => {
-    const { parked, answers } = await openParkingDoor();
+    const { parked, answers } = await openParkingTransport();
     socket.write(receive.repeat(3));
     await expect.poll(() => parked.length).toBe(3);
     parked[2]?.reject(new WillcallError('too_many_receives', 'Too many.'));
@@ -50,11 +50,11 @@ describe('pipelined requests', () => {
   });
 
   it('of other calls wait behind a receive that is parked in front of them', async () => {
-    const { parked, answers } = await openParkingDoor();
+    const { parked, answers } = await openParkingTransport();
     socket.write(`${receive}GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n${requestHead('/v1/nowhere')}`);
     await expect.poll(() => parked.length).toBe(1);
     // Somebody else's are answered meanwhile.
-    expect((await door.client.get('/healthz')).status).toBe(200);
+    expect((await transport.client.get('/healthz')).status).toBe(200);
     expect(answers()).toEqual([]);
     parked[0]?.resolve(answerWith('receipt-1'));
     await expect.poll(answers).toEqual(['HTTP/1.1 200', 'receipt-1', 'HTTP/1.1 200', 'HTTP/1.1 404']);
@@ -63,13 +63,13 @@ describe('pipelined requests', () => {
   it('are all told to the engine when their client hangs up', async () => {
     const signals: CallerSignal[] = [];
     const answer = Promise.withResolvers<ReceiveAnswer>();
-    door = await openDoor({
+    transport = await startTransport({
       receive: ({ signal }) => {
         signals.push(signal);
         return answer.promise;
       },
     });
-    socket = connect(Number(new URL(door.url).port), '127.0.0.1');
+    socket = connect(Number(new URL(transport.url).port), '127.0.0.1');
     socket.write(receive.repeat(3));
     await expect.poll(() => signals.length).toBe(3);
     socket.destroy();

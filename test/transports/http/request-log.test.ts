@@ -4,16 +4,16 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WillcallError } from '../../../src/domain/errors.ts';
-import { type FakeDoor, openDoor, requestHead } from '../rest/fake-engine.ts';
+import { requestHead, startTransport, type TestTransport } from '../rest/fake-engine.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const key = `wk_${'0'.repeat(20)}_${'s'.repeat(43)}`;
 
-let door: FakeDoor;
-afterEach(() => door.stop());
+let transport: TestTransport;
+afterEach(() => transport.stop());
 
 const send = async (bytes: string): Promise<string> => {
-  const socket = connect(Number(new URL(door.url).port), '127.0.0.1');
+  const socket = connect(Number(new URL(transport.url).port), '127.0.0.1');
   let text = '';
   socket.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
@@ -25,8 +25,8 @@ const send = async (bytes: string): Promise<string> => {
 
 describe('the request id', () => {
   it.each(['abc', 'A1._:/+=@-', 'x'.repeat(128)])('is that of the client: %s', async (id) => {
-    door = await openDoor({});
-    const { headers } = await door.client.call('GET', '/healthz', { headers: { 'x-request-id': id } });
+    transport = await startTransport({});
+    const { headers } = await transport.client.call('GET', '/healthz', { headers: { 'x-request-id': id } });
     expect(headers['x-request-id']).toBe(id);
   });
 
@@ -39,8 +39,8 @@ describe('the request id', () => {
     ['sent twice', ['a', 'b']],
     ['a key', key],
   ])('is made where that of the client is %s', async (_, sent) => {
-    door = await openDoor({});
-    const { headers } = await door.client.call('GET', '/healthz', { headers: { 'x-request-id': sent } });
+    transport = await startTransport({});
+    const { headers } = await transport.client.call('GET', '/healthz', { headers: { 'x-request-id': sent } });
     expect(headers['x-request-id']).toMatch(UUID);
   });
 
@@ -50,15 +50,17 @@ describe('the request id', () => {
     ['refused for its path', '/v1/%ff', 400],
     ['about nothing', '/nothing', 404],
   ])('stands in the problem document of a request that is %s', async (_, path, status) => {
-    door = await openDoor({ getTopic: () => Promise.reject(new WillcallError('topic_not_found', { topic: 't' })) });
-    const answer = await door.client.call('GET', path, { headers: { 'x-request-id': 'mine' } });
+    transport = await startTransport({
+      getTopic: () => Promise.reject(new WillcallError('topic_not_found', { topic: 't' })),
+    });
+    const answer = await transport.client.call('GET', path, { headers: { 'x-request-id': 'mine' } });
     expect(answer.status).toBe(status);
     expect(answer.headers['x-request-id']).toBe('mine');
     expect(answer.json).toMatchObject({ request_id: 'mine' });
   });
 
   it('stands in the answer to what is no HTTP', async () => {
-    door = await openDoor({});
+    transport = await startTransport({});
     const text = await send('GARBAGE\r\n\r\n');
     const id = /x-request-id: (\S+)/.exec(text)?.[1];
     expect(id).toMatch(UUID);
@@ -68,10 +70,12 @@ describe('the request id', () => {
 
 describe('the log line of a request', () => {
   it('says what it was about, who made it, and what came of it', async () => {
-    door = await openDoor({ getTopic: () => Promise.reject(new WillcallError('topic_not_found', { topic: 'pay' })) });
-    const { bytes } = await door.client.call('GET', '/v1/topics/pay', { headers: { 'x-request-id': 'mine' } });
+    transport = await startTransport({
+      getTopic: () => Promise.reject(new WillcallError('topic_not_found', { topic: 'pay' })),
+    });
+    const { bytes } = await transport.client.call('GET', '/v1/topics/pay', { headers: { 'x-request-id': 'mine' } });
     await expect
-      .poll(() => door.lines.find(({ requestId }) => requestId === 'mine'))
+      .poll(() => transport.lines.find(({ requestId }) => requestId === 'mine'))
       .toEqual({
         msg: 'answered a request',
         requestId: 'mine',
@@ -90,17 +94,17 @@ describe('the log line of a request', () => {
   });
 
   it('has the id of a key that is not good, and never its secret', async () => {
-    door = await openDoor({});
-    await door.client.call('GET', `/v1/topics/${key}`, { key });
-    await expect.poll(() => door.lines.filter(({ status }) => status === 401)).toHaveLength(1);
-    const [line] = door.lines.filter(({ status }) => status === 401);
+    transport = await startTransport({});
+    await transport.client.call('GET', `/v1/topics/${key}`, { key });
+    await expect.poll(() => transport.lines.filter(({ status }) => status === 401)).toHaveLength(1);
+    const [line] = transport.lines.filter(({ status }) => status === 401);
     expect(line).toMatchObject({ keyId: `wk_${'0'.repeat(20)}`, code: 'unauthenticated' });
-    expect(JSON.stringify(door.lines)).not.toContain('sssss');
+    expect(JSON.stringify(transport.lines)).not.toContain('sssss');
   });
 
   it('says that the client went away before its answer', async () => {
     const asked = Promise.withResolvers<void>();
-    door = await openDoor({
+    transport = await startTransport({
       receive: ({ signal }) => {
         asked.resolve();
         return new Promise((resolve) => {
@@ -109,13 +113,13 @@ describe('the log line of a request', () => {
         });
       },
     });
-    const socket = connect(Number(new URL(door.url).port), '127.0.0.1');
+    const socket = connect(Number(new URL(transport.url).port), '127.0.0.1');
     socket.write(requestHead('/v1/subscriptions/s/receive'));
     await asked.promise;
     socket.destroy();
     const lost = 'the client went away before its answer';
     await expect
-      .poll(() => door.lines.find(({ msg }) => msg === lost))
+      .poll(() => transport.lines.find(({ msg }) => msg === lost))
       .toMatchObject({ operation: 'receive', peer: '127.0.0.1' });
   });
 });

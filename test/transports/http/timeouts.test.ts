@@ -6,18 +6,25 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { limits } from '../../../src/domain/limits.ts';
 import { defaultTimeouts, type Timeouts } from '../../../src/transports/http/timeouts.ts';
-import { departed, type FakeDoor, makeAnswer, makeReceived, openDoor, requestHead } from '../rest/fake-engine.ts';
+import {
+  departed,
+  makeAnswer,
+  makeReceived,
+  requestHead,
+  startTransport,
+  type TestTransport,
+} from '../rest/fake-engine.ts';
 
 const SOON_MS = 200;
 const never: Timeouts = {
   ...{ headersMs: 250_000, requestMs: 250_000, keepAliveMs: 250_000, stallMs: 250_000, stopMs: 250_000 },
 };
 
-let door: FakeDoor;
+let transport: TestTransport;
 let socket: Socket;
-const open = async (timeouts: Partial<Timeouts>, verbs: Parameters<typeof openDoor>[0] = {}) => {
-  door = await openDoor({ ...verbs }, { ...never, ...timeouts });
-  socket = connect(Number(new URL(door.url).port), '127.0.0.1');
+const open = async (timeouts: Partial<Timeouts>, verbs: Parameters<typeof startTransport>[0] = {}) => {
+  transport = await startTransport({ ...verbs }, { ...never, ...timeouts });
+  socket = connect(Number(new URL(transport.url).port), '127.0.0.1');
   socket.on('error', () => {});
   await once(socket, 'connect');
 };
@@ -36,10 +43,10 @@ const REQUEST_TIMEOUT = /^HTTP\/1\.1 408 .*connection: close.*"code":"request_ti
 describe('a client', () => {
   afterEach(async () => {
     // Whatever a client did, the service is well.
-    expect((await door.client.get('/healthz')).status).toBe(200);
-    expect(door.errors).toEqual([]);
+    expect((await transport.client.get('/healthz')).status).toBe(200);
+    expect(transport.errors).toEqual([]);
     socket.destroy();
-    await door.stop();
+    await transport.stop();
   });
 
   it('whose headers do not end is answered 408, and its connection closed', async () => {

@@ -15,7 +15,7 @@ import { createTransports } from '../../../src/transports/index.ts';
 import { type Client, createClient } from '../../support/client.ts';
 import { callWitness } from '../../support/witness.ts';
 
-export interface FakeDoor {
+export interface TestTransport {
   url: string;
   client: Client;
   /** The errors that were logged. */
@@ -28,7 +28,11 @@ export interface FakeDoor {
 const adminKey = 'k'.repeat(32);
 
 /** Opens the real transports before an engine that knows these verbs alone. */
-export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts, observer?: Observer): Promise<FakeDoor> {
+export async function startTransport(
+  verbs: Partial<Engine>,
+  timeouts?: Timeouts,
+  observer?: Observer,
+): Promise<TestTransport> {
   const errors: unknown[] = [];
   const lines: Record<string, unknown>[] = [];
   const ignore = () => {};
@@ -47,15 +51,15 @@ export async function openDoor(verbs: Partial<Engine>, timeouts?: Timeouts, obse
   ) as Engine;
   const byteBudget = new ByteBudget({ bytesMax: fairUseDefaults.trafficBytes });
   const settings = { http: { host: '127.0.0.1', port: 0 } };
-  const [door] = createTransports({ engine, logger, observer, byteBudget, settings, timeouts });
-  const url = await door.start();
+  const [transport] = createTransports({ engine, logger, observer, byteBudget, settings, timeouts });
+  const url = await transport.start();
   const client = createClient(url, adminKey, await callWitness(url));
   return {
     url,
     client,
     errors,
     lines,
-    stop: () => door.stop(),
+    stop: () => transport.stop(),
   };
 }
 

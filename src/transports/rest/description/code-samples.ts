@@ -16,7 +16,7 @@ interface Call {
 
 const LINE_CHARACTERS = 72;
 
-/** A command that a shell runs as it stands; its example values have to exist, such as a topic. */
+/** A command that a shell can run; its example values have to exist, such as a topic. */
 export function writeCurl(call: Call): CodeSample {
   const { method, open, requestBody } = call;
   const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];

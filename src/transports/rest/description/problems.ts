@@ -93,7 +93,7 @@ function referToShared(codes: readonly ProblemCode[]): Response | undefined {
   return found && { $ref: `#/components/responses/${found[0]}` };
 }
 
-/** The problems of one status, told apart by their codes. */
+/** The problems of one status, distinguished by their codes. */
 function describeProblems(
   codes: readonly ProblemCode[],
   detailed: Route['describe']['detailedProblems'] = {},

@@ -1,4 +1,4 @@
-// POST /v1/topics/{topic}/messages/raw: publishes the request's body as one message, as it stands.
+// POST /v1/topics/{topic}/messages/raw: publishes the request's body as one message.
 
 import { limits } from '../../../domain/limits.ts';
 import { publishAnswer } from '../answers.ts';

@@ -66,7 +66,7 @@ export interface OperationDescription {
   readonly detailedProblems?: Readonly<Partial<Record<ProblemCode, DetailedProblem>>>;
 }
 
-/** JSON that this schema parses, or one message as it stands. */
+/** JSON that this schema parses, or one raw message. */
 export type RequestBody = { readonly json: z.ZodType; readonly required: boolean } | { readonly bytes: BytesBody };
 
 export interface AnswerDescription {

@@ -43,7 +43,7 @@ export const journalActs = z.object({
   subject: z.enum(journalSubjects).describe('On what.'),
   action: z.enum(journalActions).describe('What was done.'),
   name: z.string().describe('The name of the topic or subscription; of a key, its client.'),
-  id: z.string().nullable().describe('What tells those of one name apart; of a key, its id.'),
+  id: z.string().nullable().describe('The public id, which distinguishes subjects of the same name; of a key, its id.'),
   topic: z.string().nullable().describe('The topic of a subscription.'),
 });
 

@@ -113,7 +113,7 @@ export const settleResult = z
 const ORDER = 'One per receipt, in the order of the request.';
 const failed = count().describe('Number of receipts whose outcome is not ok for the call.');
 
-/** The members of an answer, or of a problem, that tells what became of each receipt. */
+/** The members of an answer, or of a problem, that gives the outcome of each receipt. */
 export const acknowledgeResults = { results: z.array(acknowledgeResult).describe(ORDER), failed };
 export const settleResults = { results: z.array(settleResult).describe(ORDER), failed };
 

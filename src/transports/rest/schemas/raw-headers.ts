@@ -1,4 +1,4 @@
-// What travels in headers when the body of a request or an answer is a message as it stands.
+// What travels in headers when the body of a request or an answer is a raw message.
 
 import { z } from 'zod';
 import { limits } from '../../../domain/limits.ts';
@@ -9,7 +9,7 @@ import { idempotencyKey } from './parameters.ts';
 
 /**
  * Stands for any number of headers that begin so; an asterisk may be part of a header's name, but
- * nobody's is.
+ * no attribute has one.
  */
 export const ANY_ATTRIBUTE = 'Willcall-Attribute-*';
 const KNOWN =

@@ -152,7 +152,7 @@ export const deadLetter = z
     sequence_last: count(1).describe('The last sequence of an `expired` range; otherwise the same as `sequence`.'),
     message_count: count(1).describe('Number of messages that it stands for.'),
     message_id: z.string().nullable().describe(`The message; ${NULL_FOR_RANGE}`),
-    attempts: count().nullable().describe(`How often it was handed out; ${NULL_FOR_RANGE}`),
+    attempts: count().nullable().describe(`Number of deliveries; ${NULL_FOR_RANGE}`),
     ...messageContent,
     body: messageContent.body.nullable().describe(`Text, or base64; ${NULL_FOR_RANGE}`),
     body_encoding: messageContent.body_encoding.nullable().describe(`How \`body\` is written; ${NULL_FOR_RANGE}`),
