@@ -193,6 +193,22 @@ describe('the process', () => {
   });
 });
 
+it('npm start is the service: a SIGTERM to it stops the service', async () => {
+  const npm = spawn('npm', ['start'], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { PATH: process.env.PATH, HOME: dataDir, WILLCALL_PORT: '0', WILLCALL_DATA_DIR: dataDir, ...given() },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  createInterface({ input: npm.stdout }).on('line', (line) => {
+    if (line.startsWith('willcall listening on ')) resolve(line.replace('willcall listening on ', ''));
+  });
+  const url = await promise;
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  npm.kill('SIGTERM');
+  await expect.poll(() => fetch(`${url}/healthz`).catch(() => null)).toBeNull();
+});
+
 describe('the process with a PostgreSQL of its own', () => {
   it('makes nothing when its port is taken', async () => {
     const first = start(given());
