@@ -34,8 +34,8 @@ export function ballastOf(topic: number, subscription: number, last: number): st
      from generate_series(2000, ${BALLAST_ROWS / 2}) n`,
     `insert into willcall.deferred
      select ${key}, 1000000 + n, now() + interval '1 hour', 1, 1 from generate_series(1, ${BALLAST_ROWS / 2}) n`,
-    `insert into willcall.dead_letter (topic_id, subscription_id, reason, dead_at, seq, seq_last, message_count, generation, body)
-     select ${key}, 'rejected', now(), n, n, 1, 1, 'x' from generate_series(1, ${BALLAST_ROWS / 2}) n`,
+    `insert into willcall.dead_letter (topic_id, subscription_id, dead_letter_no, reason, dead_at, seq, seq_last, message_count, generation, body)
+     select ${key}, 1000 + n, 'rejected', now(), n, n, 1, 1, 'x' from generate_series(1, ${BALLAST_ROWS / 2}) n`,
     `insert into willcall.settled_mark
      select ${key}, now() - n * interval '1 minute', 0, 1000 from generate_series(2, ${BALLAST_ROWS / 10}) n`,
     `insert into willcall.scheduled (topic_id, scheduled_no, deliver_at, requested_at, message_id, published_by, body)
