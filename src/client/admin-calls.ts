@@ -52,6 +52,30 @@ export interface SubscriptionCalls {
   ): Promise<api.LedgerPage & { readonly deadLetters: readonly api.DeadLetter[] }>;
 }
 
+/** For auditors. */
+export interface AuditCalls {
+  /** Out of all ledgers that the key covers; a page may be empty while there is more. */
+  searchAcknowledgments(
+    search?: api.AcknowledgmentsSearch,
+    options?: CallOptions,
+  ): Promise<{
+    readonly acknowledgments: readonly api.Acknowledgment[];
+    readonly next: string | null;
+    readonly hasMore: boolean;
+  }>;
+  /** What was published before a time and not acknowledged by then. */
+  listUnacknowledged(
+    subscription: string,
+    page?: api.UnacknowledgedPage,
+    options?: CallOptions,
+  ): Promise<
+    api.LedgerPage & {
+      readonly messages: readonly api.UnacknowledgedMessage[];
+      readonly completeFrom: string | null;
+    }
+  >;
+}
+
 export interface KeyCalls {
   createKey(key: api.NewKey, options?: CallOptions): Promise<api.CreatedKey>;
   getKey(id: string, options?: CallOptions): Promise<api.ApiKey>;
@@ -82,6 +106,14 @@ export function createSubscriptionCalls(call: Caller): SubscriptionCalls {
     listSubscriptions: (page = {}, options) => read(call, ['subscriptions'], page, options),
     listAcknowledgments: (name, page = {}, options) => read(call, pathTo(name, 'acknowledgments'), page, options),
     listDeadLetters: (name, page = {}, options) => read(call, pathTo(name, 'dead-letters'), page, options),
+  };
+}
+
+export function createAuditCalls(call: Caller): AuditCalls {
+  return {
+    searchAcknowledgments: (search = {}, options) => read(call, ['acknowledgments'], search, options),
+    listUnacknowledged: (name, page = {}, options) =>
+      read(call, ['subscriptions', name, 'unacknowledged'], page, options),
   };
 }
 

@@ -2,6 +2,8 @@
 // It needs only fetch. Calls are repeated, with back-off, where that is safe.
 
 import {
+  type AuditCalls,
+  createAuditCalls,
   createKeyCalls,
   createSubscriptionCalls,
   createTopicCalls,
@@ -26,7 +28,7 @@ export interface ClientOptions {
 }
 
 /** The calls; each throws WillcallClientError. */
-export interface Client extends MessageCalls, TopicCalls, SubscriptionCalls, KeyCalls {
+export interface Client extends MessageCalls, TopicCalls, SubscriptionCalls, AuditCalls, KeyCalls {
   /** Passes messages to the handler until the signal is aborted; see ConsumeOptions. */
   consume(options: ConsumeOptions): Promise<void>;
 }
@@ -47,6 +49,7 @@ export function createClient(options: ClientOptions): Client {
     ...messageCalls,
     ...createTopicCalls(call),
     ...createSubscriptionCalls(call),
+    ...createAuditCalls(call),
     ...createKeyCalls(call),
     consume: (wanted) => consume(messageCalls, wanted),
   };

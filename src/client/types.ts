@@ -287,6 +287,33 @@ export interface AcknowledgmentsPage {
   readonly bodySha256?: string;
 }
 
+/** Over many ledgers. */
+export interface AcknowledgmentsSearch extends Omit<AcknowledgmentsPage, 'after'> {
+  readonly after?: string;
+  readonly topic?: string;
+}
+
+export interface UnacknowledgedPage {
+  readonly limit?: number;
+  readonly after?: string | number;
+  readonly from?: string;
+  /** Now, if absent. */
+  readonly by?: string;
+}
+
+export interface UnacknowledgedMessage {
+  readonly messageId: string;
+  readonly sequence: number;
+  readonly publishedAt: string;
+  readonly publishedBy: string;
+  readonly bodyBytes: number;
+  /** Hexadecimal. */
+  readonly bodySha256: string;
+  /** After the time that was asked for. */
+  readonly acknowledgedAt: string | null;
+  readonly deadLetterNo: number | null;
+}
+
 export interface DeadLettersPage {
   readonly limit?: number;
   /** The `next` of a page. */

@@ -51,6 +51,20 @@ export interface Acknowledgment extends RecordNames {
   readonly late: boolean;
 }
 
+/** A message of the log that was published by a time and not acknowledged by then. */
+export interface UnacknowledgedMessage {
+  readonly sequence: number;
+  readonly messageId: string;
+  readonly publishedAt: Date;
+  readonly publishedBy: string;
+  readonly bodyBytes: number;
+  readonly bodySha256: Buffer;
+  /** When it was acknowledged after that time; null when it was not. */
+  readonly acknowledgedAt: Date | null;
+  /** Of its dead letter; null when it never became one. */
+  readonly deadLetterNo: number | null;
+}
+
 export const deadLetterReasons = ['max_attempts', 'max_deliveries', 'rejected', 'retention', 'expired'] as const;
 
 /**

@@ -94,6 +94,8 @@ export const limits = {
 
   pageItemsDefault: 100,
   pageItemsMax: 1000,
+  /** Rows that one search looks at, however few of them match. */
+  searchedRowsMax: 20_000,
   /** Bodies of one page together; the first item is always given, however large. */
   pageBytesMax: 16 * MIB,
 } as const;

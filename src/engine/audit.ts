@@ -132,14 +132,18 @@ function foreignCursor(): WillcallError {
   return new WillcallError('invalid_request', { fields: [{ path: ['after'], rule: 'cursor' }] });
 }
 
+/** Throws `invalid_request` for a span of time that ends before it begins. */
+export function checkSpan(from: Date | undefined, until: Date | undefined, end: string): void {
+  if (from === undefined || until === undefined || until >= from) return;
+  throw new WillcallError('invalid_request', { fields: [{ path: [end], rule: 'not_before', other: 'from' }] });
+}
+
 /** The filter for the store. A reader who knows one client's rows can query no others. */
 export function toFilter(
   { from, until, messageId, acknowledgedBy, keyId, reference, bodySha256 }: AcknowledgmentFilter,
   client: Principal | null = null,
 ) {
-  if (from !== undefined && until !== undefined && until < from) {
-    throw new WillcallError('invalid_request', { fields: [{ path: ['until'], rule: 'not_before', other: 'from' }] });
-  }
+  checkSpan(from, until, 'until');
   const id = messageId === undefined ? undefined : parseMessageId(messageId);
   if (id === null)
     throw new WillcallError('invalid_request', { fields: [{ path: ['messageId'], rule: 'message_id' }] });

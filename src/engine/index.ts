@@ -20,6 +20,7 @@ import { createPublish, type PublishVerb } from './publish.ts';
 import { createReceive, type ReceiveVerb } from './receive.ts';
 import { createReject, type RejectVerb } from './reject.ts';
 import { createRelease, type ReleaseVerb } from './release.ts';
+import { createSearchVerbs, type SearchVerbs } from './searches.ts';
 import { createSubscriptionVerbs, type SubscriptionVerbs } from './subscriptions.ts';
 import { createTopicVerbs, type TopicVerbs } from './topics.ts';
 import { createUpkeep, type UpkeepTask } from './upkeep/index.ts';
@@ -54,6 +55,7 @@ export interface Engine
     ExtendVerb,
     RejectVerb,
     AuditVerbs,
+    SearchVerbs,
     JournalVerbs {
   /** Resolves when the database answers; throws `database_unavailable`, `shutting_down`. */
   checkReadiness(): Promise<void>;
@@ -170,6 +172,7 @@ function createVerbs(parts: Parts, isStopping: () => boolean) {
     ...createTopicVerbs(parts),
     ...createSubscriptionVerbs(parts),
     ...createAudit(parts.store),
+    ...createSearchVerbs(parts.store),
     ...createJournal(parts.store),
     publish,
     receive,

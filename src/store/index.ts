@@ -13,6 +13,7 @@ import { createDb } from './postgres/db.ts';
 import { createWakeupListener, type WakeupHandlers, wakeupChannel } from './postgres/listen.ts';
 import { checkSession, type Pooler, SESSION_STATE, type SettingRow, sessionStateValues } from './postgres/session.ts';
 import { createRetentionStore } from './retention.ts';
+import { createSearches } from './searches.ts';
 import { createSettlingStore } from './settling.ts';
 import { createSubscriptionStore } from './subscriptions.ts';
 import { createTopicStore } from './topics.ts';
@@ -91,6 +92,7 @@ export function createStore(options: StoreOptions) {
     retention: createRetentionStore(db),
     journal: createJournalStore(db),
     ledger: createLedgerStore(db),
+    searches: createSearches(db),
     keys: createKeyStore(db),
     wakeups: {
       listen: (handlers: WakeupHandlers): void => listener.start(handlers),

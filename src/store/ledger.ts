@@ -43,7 +43,7 @@ export interface DeadLetterPage {
   readonly more: boolean;
 }
 
-const acknowledgmentColumns = [
+export const acknowledgmentColumns = [
   'ackNo',
   'messageId',
   'seq as sequence',

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { ApiKey } from '../../domain/api-key.ts';
 import { isSameInstant } from '../../domain/instant.ts';
 import type { JournalEntry, JournalValues } from '../../domain/journal.ts';
-import type { Acknowledgment, DeadLetter, RecordNames } from '../../domain/ledger.ts';
+import type { Acknowledgment, DeadLetter, RecordNames, UnacknowledgedMessage } from '../../domain/ledger.ts';
 import type { PublishedMessage, ReceivedMessage } from '../../domain/message.ts';
 import type { SettleAnswer, SettleResult } from '../../domain/settling.ts';
 import type { DeletedSubscription, Subscription, SubscriptionStats } from '../../domain/subscription.ts';
@@ -125,6 +125,19 @@ export function deadLetterAnswer(letter: DeadLetter) {
     error: code === null ? null : { code, message },
   }));
   return wireShape(recordSchemas.deadLetter, { ...letter, ...publicIdsOf(letter), body, bodyEncoding, history });
+}
+
+export function unacknowledgedAnswer(message: UnacknowledgedMessage) {
+  return {
+    message_id: message.messageId,
+    sequence: message.sequence,
+    published_at: message.publishedAt,
+    published_by: message.publishedBy,
+    body_bytes: message.bodyBytes,
+    body_sha256: message.bodySha256.toString('hex'),
+    acknowledged_at: message.acknowledgedAt,
+    dead_letter_no: message.deadLetterNo,
+  };
 }
 
 /** A page of a ledger's records: whose they are, and where to read on. */

@@ -7,10 +7,7 @@ import type { Engine } from '../../engine/index.ts';
 import { accessOf } from '../http/transport.ts';
 import { parseName } from './requests.ts';
 
-type LedgerOperation = Extract<
-  Operation,
-  'getSubscription' | 'listAcknowledgments' | 'listDeadLetters' | 'listUnacknowledged'
->;
+type LedgerOperation = Extract<Operation, 'getSubscription' | 'listAcknowledgments' | 'listDeadLetters'>;
 
 /** The ledger that the name in the path has now, and whose records of it may be read in full. */
 export function namedLedger(request: FastifyRequest, operation: LedgerOperation) {

@@ -23,8 +23,10 @@ import { listLedgerAcknowledgments } from './list-ledger-acknowledgments.ts';
 import { listLedgerDeadLetters } from './list-ledger-dead-letters.ts';
 import { listSubscriptions } from './list-subscriptions.ts';
 import { listTopics } from './list-topics.ts';
+import { listUnacknowledged } from './list-unacknowledged.ts';
 import { publish } from './publish.ts';
 import { publishRaw } from './publish-raw.ts';
+import { queryAcknowledgments } from './query-acknowledgments.ts';
 import { receive } from './receive.ts';
 import { receiveRaw } from './receive-raw.ts';
 import { reject } from './reject.ts';
@@ -60,8 +62,10 @@ export const routes: readonly Route[] = [
   listLedgerDeadLetters,
   listSubscriptions,
   listTopics,
+  listUnacknowledged,
   publish,
   publishRaw,
+  queryAcknowledgments,
   receive,
   receiveRaw,
   reject,

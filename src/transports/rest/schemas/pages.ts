@@ -14,7 +14,7 @@ export const limit = written(wholeNumber(1, limits.pageItemsMax).default(limits.
 );
 export const after = 'The `next` of the page before; without it, the first page.';
 const CURSOR_RULE = 'must be the `next` of a page of this list';
-const afterCursor = z
+const searchCursor = z
   .string()
   .transform((value, context) => {
     const cursor = parseCursor(value);
@@ -23,7 +23,10 @@ const afterCursor = z
     return z.NEVER;
   })
   .optional()
-  .describe(`${after} A plain number is taken too, while the name has had only one ledger.`);
+  .describe(after);
+const afterCursor = searchCursor.describe(
+  `${after} A plain number is taken too, while the name has had only one ledger.`,
+);
 const digest = z
   .string()
   .regex(/^[0-9a-f]{64}$/, { error: 'must be 64 lower-case hexadecimal digits' })
@@ -70,6 +73,22 @@ export function toAcknowledgmentFilter<
 export const acknowledgmentsQuery = strict({ limit, after: afterCursor, ...acknowledgmentFilter }).transform(
   toAcknowledgmentFilter,
 );
+
+export const acknowledgmentsSearch = strict({
+  limit,
+  after: searchCursor,
+  ...acknowledgmentFilter,
+  topic: name.optional().describe('Only acknowledgments of messages of this topic.'),
+}).transform(toAcknowledgmentFilter);
+
+export const unacknowledgedQuery = strict({
+  limit,
+  after: afterCursor,
+  from: timeText.optional().describe('Only messages that were published at this time or later.'),
+  by: timeText
+    .optional()
+    .describe('Only messages that were published before this time and not acknowledged by then; now, if absent.'),
+});
 
 export const deadLettersQuery = strict({
   limit,

@@ -116,6 +116,70 @@ export const acknowledgmentPage = z
     },
   });
 
+export const acknowledgmentSearchPage = z
+  .object({
+    acknowledgments: z.array(acknowledgment).describe('Ledger by ledger, each in order of `ack_no`.'),
+    next: z.string().nullable().describe('The `after` with which to search on; null when all is found.'),
+    has_more: z.boolean().describe('Whether the search is not finished: a page may be short, or empty, before it is.'),
+  })
+  .register(components, {
+    id: 'AcknowledgmentSearchPage',
+    description: 'A page of what was found over many ledgers.',
+    examples: { nothing: { acknowledgments: [], next: null, has_more: false } },
+  });
+
+export const unacknowledgedPage = z
+  .object({
+    ...recordNames,
+    messages: z
+      .array(
+        z.object({
+          message_id: z.string().describe('The id of the message.'),
+          sequence: count(1).describe('The sequence of the message in the log of its topic.'),
+          published_at: instant.describe('When it entered the log.'),
+          published_by: z.string().describe('The principal that published it.'),
+          body_bytes: count().describe('The length of the body.'),
+          body_sha256: digits(DIGEST_BYTES).describe('The SHA-256 digest of the body, in hexadecimal digits.'),
+          acknowledged_at: instant
+            .nullable()
+            .describe('When it was acknowledged after that time; null when it was not.'),
+          dead_letter_no: count(1).nullable().describe('The number of its dead letter; null when it is none.'),
+        }),
+      )
+      .describe('In order of sequence.'),
+    complete_from: instant
+      .nullable()
+      .describe(
+        'When the oldest message of the log was published. Older ones were acknowledged, or are dead letters, and are in ' +
+          'the log no more. Null for an empty log.',
+      ),
+    ...pageEnd,
+  })
+  .register(components, {
+    id: 'UnacknowledgedPage',
+    description: 'A page of messages that were not acknowledged by a time. It may be short, or empty, before the end.',
+    examples: {
+      'one that is late': {
+        ...exampleNames,
+        messages: [
+          {
+            message_id: exampleIds.message,
+            sequence: 1,
+            published_at: exampleTimes.published,
+            published_by: 'billing',
+            body_bytes: exampleBody.bytes,
+            body_sha256: exampleBody.sha256,
+            acknowledged_at: exampleTimes.acknowledged,
+            dead_letter_no: null,
+          },
+        ],
+        complete_from: exampleTimes.published,
+        next: EXAMPLE_CURSOR,
+        has_more: false,
+      },
+    },
+  });
+
 const failedAttempt = z.object({
   attempt: count(1).describe('The number of the attempt.'),
   ended: z.enum(['expired', 'released', 'rejected']).describe('How it ended.'),
