@@ -70,6 +70,12 @@ module.exports = {
       { path: '^src/transports/', pathNot: '^src/transports/http/' },
     ),
     forbid(
+      'secrets-know-domain-only',
+      'Key files belong to the process, whatever database it uses; they are handed in.',
+      { path: '^src/secrets/' },
+      { path: modules('engine|store|embedded|jobs|transports|cli|main|willcall|config|settings|telemetry') },
+    ),
+    forbid(
       'telemetry-knows-domain-only',
       'Loggers and metrics are handed in; they reach for nothing.',
       { path: '^src/telemetry/' },

@@ -23,6 +23,8 @@ grant truncate on willcall.dedupe_key_even, willcall.dedupe_key_odd to willcall_
 grant select, update on willcall.dedupe_rotation to willcall_runtime;
 revoke all on willcall.acknowledgment from willcall_runtime;
 grant select, insert on willcall.acknowledgment to willcall_runtime;
+-- Versions of the secret key are added and never changed.
+grant select, insert on willcall.secret_version to willcall_runtime;
 revoke all on willcall.journal from willcall_runtime;
 grant select, insert on willcall.journal to willcall_runtime;
 revoke all on all functions in schema willcall from public;

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { type FairUse, fairUseDefaults } from './domain/fair-use.ts';
 import { limits } from './domain/limits.ts';
+import { SECRET_KEY_BYTES } from './domain/secrets.ts';
 import { wholeNumber } from './settings.ts';
 import { findNearest } from './spelling.ts';
 import { readTransportSettings, type TransportSettings, transportVariables } from './transports/settings.ts';
@@ -25,6 +26,8 @@ export interface Config {
   readonly dataDir: string;
   /** Null: the key kept in `dataDir`, made on the first start. */
   readonly adminKey: string | null;
+  /** Null where the environment gives none. */
+  readonly secretKeys: { readonly current: Buffer | null; readonly previous: Buffer | null };
   readonly schema: string;
   readonly runtimeRole: string;
   readonly logLevel: LogLevel;
@@ -64,6 +67,17 @@ const identifier = (charactersMax: number) =>
     error: `must be a PostgreSQL name of at most ${charactersMax} characters: ${IDENTIFIER_RULE}`,
   });
 
+const SECRET_KEY_RULE = `must be ${SECRET_KEY_BYTES} random bytes in base64 or hexadecimal digits, such as openssl rand -base64 32 makes`;
+const secretKey = z
+  .string()
+  .transform((value, context) => {
+    const bytes = readBytes(value);
+    if (bytes.length === SECRET_KEY_BYTES) return bytes;
+    context.addIssue({ code: 'custom', message: SECRET_KEY_RULE });
+    return z.NEVER;
+  })
+  .optional();
+
 const schema = z.object({
   DATABASE_URL: postgresUrl,
   DATABASE_OWNER_URL: postgresUrl,
@@ -78,6 +92,8 @@ const schema = z.object({
       error: `must be ${ADMIN_KEY_CHARACTERS_MIN} to ${ADMIN_KEY_CHARACTERS_MAX} printable ASCII characters without spaces`,
     })
     .optional(),
+  WILLCALL_SECRET_KEY: secretKey,
+  WILLCALL_SECRET_KEY_PREVIOUS: secretKey,
   WILLCALL_KEY_REQUESTS_PER_SECOND: wholeNumber(0, limits.keyRequestsPerSecondMax).default(
     fairUseDefaults.keyRequestsPerSecond,
   ),
@@ -116,6 +132,15 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
       'WILLCALL_DATABASE_POOLER=transaction needs a way past the pooler, for LISTEN and migrations: set DATABASE_DIRECT_URL.',
     );
   }
+  const secretKeys = {
+    current: values.WILLCALL_SECRET_KEY ?? null,
+    previous: values.WILLCALL_SECRET_KEY_PREVIOUS ?? null,
+  };
+  if (secretKeys.previous !== null && (secretKeys.current?.equals(secretKeys.previous) ?? true)) {
+    throw new ConfigError(
+      'WILLCALL_SECRET_KEY_PREVIOUS is of use beside another, newer WILLCALL_SECRET_KEY alone: see docs/operations.md.',
+    );
+  }
   return {
     databaseUrl: values.DATABASE_URL ?? null,
     databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
@@ -124,6 +149,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     databaseConnectionsMax: values.WILLCALL_DATABASE_CONNECTIONS,
     dataDir: values.WILLCALL_DATA_DIR,
     adminKey: values.WILLCALL_ADMIN_KEY ?? null,
+    secretKeys,
     schema: values.WILLCALL_SCHEMA,
     runtimeRole: values.WILLCALL_RUNTIME_ROLE ?? values.WILLCALL_SCHEMA + RUNTIME_ROLE_SUFFIX,
     logLevel: values.WILLCALL_LOG_LEVEL,
@@ -145,6 +171,12 @@ function refuseUnknown(env: Readonly<Record<string, string | undefined>>): void 
     const hint = nearest === null ? 'unset it.' : `did you mean ${nearest}?`;
     throw new ConfigError(`${name} is not a setting of Willcall: ${hint}`);
   }
+}
+
+/** Of base64, base64url or hexadecimal digits; empty for what is neither. */
+function readBytes(value: string): Buffer {
+  if (/^[0-9a-f]{64}$/i.test(value)) return Buffer.from(value, 'hex');
+  return /^[A-Za-z0-9+/_-]{43}=?$/.test(value) ? Buffer.from(value, 'base64') : Buffer.alloc(0);
 }
 
 function isPostgresUrl(value: string): boolean {

@@ -2,9 +2,10 @@
 // SIGTERM and SIGINT stop it in order, within a bound; a second signal ends it at once. A start
 // error that an operator can repair is one sentence without a stack.
 
-import { AdminKeyError } from './admin-key.ts';
 import { ConfigError, parseConfig } from './config.ts';
 import { EmbeddedPostgresError } from './embedded/index.ts';
+import { SecretKeyError } from './engine/secrets.ts';
+import { KeyFileError } from './secrets/key-file.ts';
 import { DatabaseSetupError } from './store/postgres/session.ts';
 import { MigrationError } from './store/schema/migrate.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -83,7 +84,6 @@ function describeError(error: unknown): string {
 }
 
 function isForOperators(error: unknown): error is Error {
-  return [ConfigError, AdminKeyError, EmbeddedPostgresError, DatabaseSetupError, MigrationError].some(
-    (kind) => error instanceof kind,
-  );
+  const kinds = [ConfigError, KeyFileError, SecretKeyError, EmbeddedPostgresError, DatabaseSetupError, MigrationError];
+  return kinds.some((kind) => error instanceof kind);
 }

@@ -2,14 +2,17 @@
 // order and stopped in the reverse one. A start that fails half-way stops what it had started, and
 // what can fail without leaving anything behind is tried first. main.ts gives settings and signals.
 
-import { type AdminKey, openAdminKey } from './admin-key.ts';
 import type { Config } from './config.ts';
 import { checkDatabase, type Database, openDatabase } from './database.ts';
 import type { Logger } from './domain/logger.ts';
 import { type Observer, silentObserver } from './domain/observer.ts';
+import type { SecretKeys } from './domain/secrets.ts';
 import { ByteBudget } from './engine/fair-use/byte-budget.ts';
 import { createEngine } from './engine/index.ts';
+import { openSecrets } from './engine/secrets.ts';
 import { createScheduler } from './jobs/scheduler.ts';
+import { type AdminKey, openAdminKey } from './secrets/admin-key.ts';
+import { openSecretKeys } from './secrets/secret-key.ts';
 import { createTransports, tryTransports } from './transports/index.ts';
 
 /** A running service. */
@@ -36,12 +39,19 @@ export async function startWillcall(
   try {
     await tryTransports(config.transports);
     const adminKey = await openAdminKey(config.adminKey, config.dataDir);
-    if (adminKey.isExposed) {
-      logger.warn({ path: adminKey.path }, 'others may read the admin key: chmod 600, and replace it if they have');
+    const secretKeys = await openSecretKeys({
+      ...config.secretKeys,
+      dataDir: config.databaseUrl === null ? config.dataDir : null,
+    });
+    for (const path of [...(adminKey.isExposed ? [adminKey.path] : []), ...secretKeys.exposed]) {
+      logger.warn({ path }, 'others may read this key: chmod 600, and replace it if they have');
     }
     const database = await openDatabase(config, logger);
     started.push(() => database.stop());
-    const url = await startModules({ config, logger, observer, database, adminKey: adminKey.key }, started);
+    const url = await startModules(
+      { config, logger, observer, database, adminKey: adminKey.key, secretKeys: secretKeys.keys },
+      started,
+    );
     let stopping: Promise<void> | undefined;
     const stop = () => {
       stopping ??= stopAll();
@@ -67,16 +77,18 @@ interface ModuleDeps {
   readonly observer: Observer;
   readonly database: Database;
   readonly adminKey: string;
+  readonly secretKeys: SecretKeys | null;
 }
 
 /** Each module started leaves behind how to stop it. */
 async function startModules(deps: ModuleDeps, started: (() => Promise<void>)[]): Promise<string> {
-  const { config, logger, observer, database, adminKey } = deps;
+  const { config, logger, observer, database, adminKey, secretKeys } = deps;
   const store = database.createStore(observer);
   started.push(() => store.stop());
   await checkDatabase(store, config, logger);
+  const secrets = await openSecrets(store, secretKeys, logger);
   const byteBudget = new ByteBudget({ bytesMax: config.fairUse.trafficBytes });
-  const engine = createEngine({ store, logger, observer, adminKey, byteBudget, fairUse: config.fairUse });
+  const engine = createEngine({ store, logger, observer, adminKey, secrets, byteBudget, fairUse: config.fairUse });
   const scheduler = createScheduler({ upkeep: engine.upkeep, logger, observer });
   const settings = config.transports;
   const [first, ...others] = createTransports({ engine, logger, observer, byteBudget, settings });

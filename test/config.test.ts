@@ -21,6 +21,7 @@ describe('the settings', () => {
       databaseConnectionsMax: 10,
       dataDir: '.willcall',
       adminKey: null,
+      secretKeys: { current: null, previous: null },
       schema: 'willcall',
       runtimeRole: 'willcall_runtime',
       logLevel: 'info',
@@ -47,6 +48,8 @@ describe('the settings', () => {
         WILLCALL_HOST: '::',
         WILLCALL_PORT: '0',
         WILLCALL_ADMIN_KEY: adminKey,
+        WILLCALL_SECRET_KEY: '01'.repeat(32),
+        WILLCALL_SECRET_KEY_PREVIOUS: Buffer.alloc(32, 2).toString('base64'),
         WILLCALL_KEY_REQUESTS_PER_SECOND: '50',
         WILLCALL_KEY_PARKED_RECEIVES: '7',
         WILLCALL_PARKED_RECEIVES: '70',
@@ -62,6 +65,7 @@ describe('the settings', () => {
       databaseConnectionsMax: 4,
       dataDir: '/var/lib/willcall',
       adminKey,
+      secretKeys: { current: Buffer.alloc(32, 1), previous: Buffer.alloc(32, 2) },
       schema: 'notices',
       runtimeRole: 'notices_runtime',
       logLevel: 'debug',
@@ -103,6 +107,9 @@ describe('the settings', () => {
     ['WILLCALL_HOST', 'http://here', 'a host name or an IP address'],
     ['WILLCALL_ADMIN_KEY', 'short', '32 to 512 printable ASCII characters'],
     ['WILLCALL_ADMIN_KEY', `${'k'.repeat(31)} k`, '32 to 512 printable ASCII characters'],
+    ['WILLCALL_SECRET_KEY', 'short', '32 random bytes in base64 or hexadecimal digits'],
+    ['WILLCALL_SECRET_KEY', 'ab'.repeat(31), '32 random bytes'],
+    ['WILLCALL_SECRET_KEY', Buffer.alloc(31, 1).toString('base64'), '32 random bytes'],
     ['WILLCALL_SCHEMA', 'Willcall', 'a PostgreSQL name of at most 55 characters'],
     ['WILLCALL_SCHEMA', 's'.repeat(56), 'a PostgreSQL name of at most 55 characters'],
     ['WILLCALL_SCHEMA', 'pg_mine', 'a PostgreSQL name of at most 55 characters'],
@@ -125,12 +132,27 @@ describe('the settings', () => {
     );
   });
 
+  it.each([
+    { WILLCALL_SECRET_KEY_PREVIOUS: 'ab'.repeat(32) },
+    { WILLCALL_SECRET_KEY: 'ab'.repeat(32), WILLCALL_SECRET_KEY_PREVIOUS: 'AB'.repeat(32) },
+  ])('refuses a previous secret key without another, newer one: %j', (env) => {
+    expect(sentence(env)).toContain('WILLCALL_SECRET_KEY_PREVIOUS is of use beside another, newer WILLCALL_SECRET_KEY');
+  });
+
+  it('takes a secret key in hexadecimal digits, base64 and base64url', () => {
+    const bytes = Buffer.alloc(32, 0xfb);
+    for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+      const env = { WILLCALL_SECRET_KEY: bytes.toString(encoding) };
+      expect(parseConfig(env).secretKeys.current).toEqual(bytes);
+    }
+  });
+
   it.each(['DATABASE_OWNER_URL', 'DATABASE_DIRECT_URL'])('refuses %s without DATABASE_URL', (name) => {
     expect(sentence({ [name]: 'postgres://x@y/z' })).toContain(`${name} is of use only together with DATABASE_URL`);
   });
 
   it('names every variable it knows', () => {
     expect(configVariables).toContain('WILLCALL_RUNTIME_ROLE');
-    expect(configVariables).toHaveLength(16);
+    expect(configVariables).toHaveLength(18);
   });
 });

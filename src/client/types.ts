@@ -229,6 +229,8 @@ export interface NewKey {
   readonly expiresAt?: string | null;
   /** On average and on each instance; 0 is no bound, null or absent what the instance sets. */
   readonly requestsPerSecond?: number | null;
+  /** JSON Web Keys, with which signatures of its holder are verified. */
+  readonly publicKeys?: readonly Readonly<Record<string, unknown>>[] | null;
 }
 
 export interface ApiKey {
@@ -238,6 +240,7 @@ export interface ApiKey {
   readonly expiresAt: string | null;
   /** 0 is no bound, null what the instance sets. */
   readonly requestsPerSecond: number | null;
+  readonly publicKeys: readonly Readonly<Record<string, string>>[] | null;
   readonly createdAt: string;
   readonly createdBy: string;
   readonly revokedAt: string | null;

@@ -3,6 +3,7 @@
 // characters of base64url for 32 random bytes. So a key identifies its own row.
 
 import type { Grant } from './access.ts';
+import type { PublicKey } from './public-key.ts';
 
 const ID = /^wk_[0-9a-f]{20}$/;
 const KEY = /^(wk_[0-9a-f]{20})_([A-Za-z0-9_-]{43})$/;
@@ -24,6 +25,10 @@ export interface ApiKey {
   readonly revokedBy: string | null;
   /** To the minute; null when it was never used. */
   readonly lastUsedAt: Date | null;
+  /** Of the secret key that its derived secret is made with; null when nothing is derived for it. */
+  readonly secretVersion: number | null;
+  /** With which its holder's signatures are verified; null for none. */
+  readonly publicKeys: readonly PublicKey[] | null;
 }
 
 /**

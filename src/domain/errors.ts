@@ -75,6 +75,10 @@ export type FieldFault = {
   | { readonly rule: 'bytes_at_most'; readonly bytes: number; readonly topic: string; readonly bytesMax: number }
   /** Must be where a page of the same list ended. */
   | { readonly rule: 'cursor' }
+  /** Must be a public key that is taken; `secret`: it is a private one. */
+  | { readonly rule: 'public_key'; readonly secret: boolean }
+  /** Takes a secret key, which this instance does not have. */
+  | { readonly rule: 'needs_secret_key' }
   /** The key was used before, for another body. */
   | { readonly rule: 'one_body_per_key'; readonly key: string }
 );

@@ -6,9 +6,11 @@ import type { Access } from '../domain/access.ts';
 import type { Credentials } from '../domain/api-key.ts';
 import type { Allowance, FairUse } from '../domain/fair-use.ts';
 import type { Logger } from '../domain/logger.ts';
+import type { SecretPurpose } from '../domain/secrets.ts';
 import type { Store } from '../store/index.ts';
 import { RateLimits } from './fair-use/rate-limits.ts';
-import { Keyring } from './lookups/keyring.ts';
+import { type KeyIdentity, Keyring } from './lookups/keyring.ts';
+import type { Secrets } from './secrets.ts';
 import { ParkedReceives } from './waiting/parked-receives.ts';
 
 export interface AdmissionVerbs {
@@ -18,6 +20,17 @@ export interface AdmissionVerbs {
    * caller may do is for the transport to check (`checkAccess`), before it calls a verb.
    */
   authenticate(credentials: Credentials): Access | null | Promise<Access | null>;
+  /**
+   * The key of this id, for a transport that verifies a signature itself: with the key's public keys,
+   * or with its derived secret. Null when there is none, or when it was revoked or has expired; the
+   * admin key has no id. Answers without a promise where the instance remembers the key.
+   */
+  authenticateKeyId(keyId: string): KeyIdentity | null | Promise<KeyIdentity | null>;
+  /**
+   * The secret that the holder was given for this purpose: 32 bytes, kept nowhere. Null where this
+   * instance does not have the secret key of that version.
+   */
+  deriveSecret(purpose: SecretPurpose, id: string, version: number): Buffer | null;
   /**
    * Counts a call against the rate of its key; null where calls are not counted. A transport asks
    * once per request, before it reads more than it must, says what is left, and refuses what is not
@@ -32,6 +45,7 @@ export interface AdmissionDeps {
   /** The key that opens everything; null when there is none. */
   readonly adminKey: string | null;
   readonly fairUse: FairUse;
+  readonly secrets: Secrets;
 }
 
 export interface Admission extends AdmissionVerbs {
@@ -48,7 +62,7 @@ export interface Admission extends AdmissionVerbs {
   stop(): Promise<void>;
 }
 
-export function createAdmission({ store, logger, adminKey, fairUse }: AdmissionDeps): Admission {
+export function createAdmission({ store, logger, adminKey, fairUse, secrets }: AdmissionDeps): Admission {
   const keyring = new Keyring({ store, logger, adminKey });
   const parked = new ParkedReceives({ keyring, logger, fairUse });
   const rateLimits = new RateLimits({ requestsPerSecond: fairUse.keyRequestsPerSecond });
@@ -72,6 +86,8 @@ export function createAdmission({ store, logger, adminKey, fairUse }: AdmissionD
 
   return {
     authenticate: (credentials) => keyring.authenticate(credentials),
+    authenticateKeyId: (keyId) => keyring.authenticateKeyId(keyId),
+    deriveSecret: secrets.derive,
     admit: (access) => rateLimits.admit(access),
     parked,
     onKey,

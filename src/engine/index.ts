@@ -21,6 +21,7 @@ import { createReceive, type ReceiveVerb } from './receive.ts';
 import { createReject, type RejectVerb } from './reject.ts';
 import { createRelease, type ReleaseVerb } from './release.ts';
 import { createSearchVerbs, type SearchVerbs } from './searches.ts';
+import { noSecrets, type Secrets } from './secrets.ts';
 import { createSubscriptionVerbs, type SubscriptionVerbs } from './subscriptions.ts';
 import { createTopicVerbs, type TopicVerbs } from './topics.ts';
 import { createUpkeep, type UpkeepTask } from './upkeep/index.ts';
@@ -85,6 +86,8 @@ export interface EngineOptions {
   readonly fairUse?: FairUse | undefined;
   /** The byte budget that the transports count in; absent, one of the engine's own. */
   readonly byteBudget?: ByteBudget | undefined;
+  /** Absent: nothing can be derived. */
+  readonly secrets?: Secrets | undefined;
   /** Absent: nothing is observed. */
   readonly observer?: Observer | undefined;
 }
@@ -130,13 +133,20 @@ type Parts = ReturnType<typeof createParts>;
 
 /** What the verbs and the upkeep share. */
 function createParts(options: EngineOptions) {
-  const { store, logger, observer = silentObserver, adminKey = null, fairUse = fairUseDefaults } = options;
+  const {
+    store,
+    logger,
+    observer = silentObserver,
+    secrets = noSecrets,
+    adminKey = null,
+    fairUse = fairUseDefaults,
+  } = options;
   const byteBudget = options.byteBudget ?? new ByteBudget({ bytesMax: fairUse.trafficBytes });
   const turns = new Slots(FLUSHES_MAX);
   const largeFlushes = new Slots(LARGE_FLUSHES_MAX);
   const lockWaits = new Slots(Math.max(1, Math.floor(store.connectionsMax * LOCK_WAITS_SHARE)));
   const dispatchers = new Dispatchers({ store, byteBudget, turns, lockWaits, observer });
-  const admission = createAdmission({ store, logger, adminKey, fairUse });
+  const admission = createAdmission({ store, logger, adminKey, fairUse, secrets });
   const wakeups = createWakeups({
     store,
     logger,
@@ -153,13 +163,25 @@ function createParts(options: EngineOptions) {
   const directory = new Directory(store);
   observer.gauge('parked_receives', () => dispatchers.waiting);
   observer.gauge('reserved_bytes', () => byteBudget.bytes);
-  return { store, logger, observer, turns, lockWaits, largeFlushes, dispatchers, admission, wakeups, directory };
+  return {
+    store,
+    logger,
+    observer,
+    secrets,
+    turns,
+    lockWaits,
+    largeFlushes,
+    dispatchers,
+    admission,
+    wakeups,
+    directory,
+  };
 }
 
 /** Every verb but `checkReadiness`, and what is to be drained when the engine stops. */
 function createVerbs(parts: Parts, isStopping: () => boolean) {
   const { directory, dispatchers } = parts;
-  const { authenticate, admit, parked } = parts.admission;
+  const { authenticate, authenticateKeyId, deriveSecret, admit, parked } = parts.admission;
   const { publish, ...publishes } = createPublish(parts);
   const { acknowledge, ...acknowledgments } = createAcknowledge(parts);
   const { release, ...releases } = createRelease(parts);
@@ -181,6 +203,12 @@ function createVerbs(parts: Parts, isStopping: () => boolean) {
     extend,
     reject,
   };
-  const verbs: Omit<Engine, 'checkReadiness'> = { authenticate, admit, ...observeVerbs(observed, parts.observer) };
+  const verbs: Omit<Engine, 'checkReadiness'> = {
+    authenticate,
+    authenticateKeyId,
+    deriveSecret,
+    admit,
+    ...observeVerbs(observed, parts.observer),
+  };
   return { verbs, drainables: [publishes, acknowledgments, releases, extensions, rejections] };
 }

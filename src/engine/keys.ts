@@ -6,10 +6,13 @@ import { type Grant, type Principal, roleScopes } from '../domain/access.ts';
 import { type ApiKey, formatKey, formatKeyId, isKeyId } from '../domain/api-key.ts';
 import { type FieldFault, WillcallError } from '../domain/errors.ts';
 import type { Logger } from '../domain/logger.ts';
+import type { PublicKey } from '../domain/public-key.ts';
+import { isSecretJwk, readPublicKey } from '../domain/public-key.ts';
 import type { Store } from '../store/index.ts';
 import { type ActRequest, actorOf, logActs } from './journal.ts';
 import { digest } from './lookups/keyring.ts';
 import { type PageRequest, readPage } from './pages.ts';
+import type { Secrets } from './secrets.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 const SECRET_BYTES = 32;
@@ -25,6 +28,10 @@ export interface CreateKeyRequest extends ActRequest {
   readonly expiresAt?: Date | null | undefined;
   /** 0 is no bound. Absent or null: what the instance sets. */
   readonly requestsPerSecond?: number | null | undefined;
+  /** JSON Web Keys, at most `PUBLIC_KEYS_MAX`, with which signatures of its holder are verified. */
+  readonly publicKeys?: readonly Readonly<Record<string, unknown>>[] | null | undefined;
+  /** Whether the holder is to have a secret that this service can derive again (`deriveSecret`). */
+  readonly derivesSecret?: boolean | undefined;
 }
 
 export interface KeyQuery extends PageRequest<string> {
@@ -49,17 +56,29 @@ interface KeyDeps {
   readonly store: Store;
   readonly wakeups: Wakeups;
   readonly logger: Logger;
+  readonly secrets: Secrets;
 }
 
-export function createKeyVerbs({ store, wakeups, logger }: KeyDeps): KeyVerbs {
+export function createKeyVerbs({ store, wakeups, logger, secrets }: KeyDeps): KeyVerbs {
   async function createKey({ client, roles, ...request }: CreateKeyRequest) {
     const actor = actorOf(request);
     const { expiresAt = null, requestsPerSecond = null } = request;
-    checkRequest(client, roles, expiresAt);
+    const publicKeys = (request.publicKeys ?? []).map(readPublicKey);
+    const secretVersion = request.derivesSecret === true ? secrets.version : null;
+    checkRequest({ ...request, client, roles }, publicKeys, secretVersion);
     const keyId = formatKeyId(new Date(), randomBytes(ID_RANDOM_BYTES));
     const secret = randomBytes(SECRET_BYTES).toString('base64url');
     const secretSha256 = digest(secret);
-    const row = { keyId, client, roles, secretSha256, expiresAt, requestsPerSecond };
+    const row = {
+      keyId,
+      client,
+      roles,
+      secretSha256,
+      expiresAt,
+      requestsPerSecond,
+      secretVersion,
+      publicKeys: publicKeys.length === 0 ? null : publicKeys.filter((key) => key !== null),
+    };
     const apiKey = logActs(logger, actor, await store.keys.create(row, actor));
     wakeups.wakeKey(keyId);
     return { apiKey, key: formatKey({ id: keyId, secret }) };
@@ -94,13 +113,24 @@ function notFound(): WillcallError {
   return new WillcallError('key_not_found', 'There is no key with this id; a list of the keys shows their ids.');
 }
 
-function checkRequest(client: string, grants: readonly Grant[], expiresAt: Date | null): void {
-  const fields = grants.flatMap(findFaults);
+function checkRequest(
+  { client, roles, expiresAt, publicKeys, derivesSecret }: Omit<CreateKeyRequest, 'caller'>,
+  readKeys: readonly (PublicKey | null)[],
+  secretVersion: number | null,
+): void {
+  const fields = roles.flatMap(findFaults);
   if (RESERVED.includes(client.toLowerCase())) {
     fields.push({ path: ['client'], rule: 'not_reserved', reserved: RESERVED });
   }
-  if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
+  if (expiresAt !== null && expiresAt !== undefined && expiresAt.getTime() <= Date.now()) {
     fields.push({ path: ['expiresAt'], rule: 'in_future' });
+  }
+  for (const [index, key] of readKeys.entries()) {
+    const secret = isSecretJwk(publicKeys?.[index] ?? {});
+    if (key === null) fields.push({ path: ['publicKeys', index], rule: 'public_key', secret });
+  }
+  if (derivesSecret === true && secretVersion === null) {
+    fields.push({ path: ['derivesSecret'], rule: 'needs_secret_key' });
   }
   if (fields.length > 0) throw new WillcallError('invalid_request', { fields });
 }

@@ -13,7 +13,7 @@ interface Sides<Noun> {
 
 const topicFields = Object.keys(topicDefaults);
 const subscriptionFields = ['start', ...Object.keys(subscriptionDefaults)];
-const keyFields = ['roles', 'expiresAt', 'requestsPerSecond'];
+const keyFields = ['roles', 'expiresAt', 'requestsPerSecond', 'publicKeys'];
 
 export function actOnTopic(action: JournalAction, sides: Sides<Topic>): Act {
   const { name, publicId } = theOne(sides);

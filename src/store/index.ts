@@ -14,6 +14,7 @@ import { createWakeupListener, type WakeupHandlers, wakeupChannel } from './post
 import { checkSession, type Pooler, SESSION_STATE, type SettingRow, sessionStateValues } from './postgres/session.ts';
 import { createRetentionStore } from './retention.ts';
 import { createSearches } from './searches.ts';
+import { createSecretStore } from './secrets.ts';
 import { createSettlingStore } from './settling.ts';
 import { createSubscriptionStore } from './subscriptions.ts';
 import { createTopicStore } from './topics.ts';
@@ -90,6 +91,7 @@ export function createStore(options: StoreOptions) {
     settling: createSettlingStore(db),
     fallingDue: createFallingDueStore(db),
     retention: createRetentionStore(db),
+    secrets: createSecretStore(db),
     journal: createJournalStore(db),
     ledger: createLedgerStore(db),
     searches: createSearches(db),

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import type { Grant } from '../domain/access.ts';
 import type { ApiKey } from '../domain/api-key.ts';
 import type { Actor } from '../domain/journal.ts';
+import type { PublicKey } from '../domain/public-key.ts';
 import { actOnKey } from './acts.ts';
 import { type Recorded, record } from './journal.ts';
 import type { Db } from './postgres/db.ts';
@@ -21,6 +22,8 @@ const columns = [
   'revokedAt',
   'revokedBy',
   'lastUsedAt',
+  'secretVersion',
+  'publicKeys',
 ] as const satisfies (keyof ApiKey)[];
 
 export type KeyStore = ReturnType<typeof createKeyStore>;
@@ -32,6 +35,8 @@ export interface NewKey {
   readonly secretSha256: Buffer;
   readonly expiresAt: Date | null;
   readonly requestsPerSecond: number | null;
+  readonly secretVersion: number | null;
+  readonly publicKeys: readonly PublicKey[] | null;
 }
 
 /** What it takes to verify a key. */
@@ -73,11 +78,16 @@ export function createKeyStore(db: Db) {
      where k.key_id = used.key_id`,
   );
 
-  function create({ roles, ...key }: NewKey, actor: Actor): Promise<Recorded<ApiKey>> {
+  function create({ roles, publicKeys, ...key }: NewKey, actor: Actor): Promise<Recorded<ApiKey>> {
     return db.transaction(async (trx) => {
       const value = await trx
         .insertInto('apiKey')
-        .values({ ...key, roles: JSON.stringify(roles), createdBy: actor.principal })
+        .values({
+          ...key,
+          roles: JSON.stringify(roles),
+          publicKeys: publicKeys === null ? null : JSON.stringify(publicKeys),
+          createdBy: actor.principal,
+        })
         .returning(columns)
         .executeTakeFirstOrThrow();
       return record(trx, db, actor, { value, acts: [actOnKey('create', { after: value })] });

@@ -58,6 +58,7 @@ describe('a new key', () => {
       ],
       expires_at: '2998-12-31T23:00:00.000000Z',
       requests_per_second: null,
+      public_keys: null,
       created_at: expect.stringMatching(/Z$/),
       created_by: 'admin',
       revoked_at: null,

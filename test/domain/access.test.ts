@@ -21,8 +21,18 @@ import { WillcallError } from '../../src/domain/errors.ts';
 import { limits } from '../../src/domain/limits.ts';
 import type { Engine } from '../../src/engine/index.ts';
 
-/** A verb of the engine without a rule does not compile here; the last two have `readLedger`. */
-type Unruled = 'authenticate' | 'admit' | 'checkReadiness' | 'findLedger' | 'getRecorded';
+/**
+ * What a transport calls before it knows what the caller may do; the last two have `readLedger`.
+ */
+type Unruled =
+  | 'authenticate'
+  | 'authenticateKeyId'
+  | 'deriveSecret'
+  | 'admit'
+  | 'checkReadiness'
+  | 'findLedger'
+  | 'getRecorded';
+/** A verb of the engine without a rule does not compile here. */
 const rules: Record<Exclude<keyof Engine, Unruled>, unknown> = accessRules;
 
 const expected: Record<Operation, string> = {

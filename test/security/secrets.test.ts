@@ -113,14 +113,15 @@ describe('what lies on the disk', () => {
     expect(open).toEqual([]);
   });
 
-  it('holds the admin key in one file, the password of the database in another, and no other secret at all', async () => {
+  it('holds the admin key, the secret key and the password of the database in a file each, and no other secret', async () => {
     const password = (await readFile(join(dataDir, 'postgres-password'), 'utf8')).trim();
     const secrets = new Map([
       ['admin key', adminKey],
+      ['secret key', (await readFile(join(dataDir, 'secret-key'), 'utf8')).trim()],
       ['password', password],
       ...made.map(({ id, key }): [string, string] => [id, key.slice(id.length + 1)]),
     ]);
-    expect(secrets.size).toBe(4);
+    expect(secrets.size).toBe(5);
     const holding: string[] = [];
     for await (const path of walk(dataDir)) {
       const found = await lstat(path).catch(() => undefined);
@@ -131,6 +132,7 @@ describe('what lies on the disk', () => {
     expect(holding.sort()).toEqual([
       `admin key in ${join(dataDir, 'admin-key')}`,
       `password in ${join(dataDir, 'postgres-password')}`,
+      `secret key in ${join(dataDir, 'secret-key')}`,
     ]);
   });
 });

@@ -26,6 +26,8 @@ const key = {
   client: 'acme',
   roles: [{ role: 'admin', topics: [], subscriptions: [] }],
   requestsPerSecond: 1,
+  secretVersion: null,
+  publicKeys: null,
 } as const;
 const keyChecks: [string, object, string][] = [
   ['api_key_client_named', { client: '' }, 'client'],
@@ -68,6 +70,9 @@ const unreachable: Record<string, string> = {
   api_key_key: 'two ids of one millisecond agree once in 2^32 times',
   api_key_id_well_formed: OURS,
   api_key_digest_whole: OURS,
+  api_key_secret_version_positive: OURS,
+  api_key_public_keys_listed: OURS,
+  secret_version_: 'a version that is there is left as it is, on conflict do nothing',
   api_key_revocation_is_signed: OURS,
   dedupe_rotation_: OURS,
   clock_step_: NUMBERED,

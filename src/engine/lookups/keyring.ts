@@ -5,9 +5,10 @@
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type Access, adminAccess } from '../../domain/access.ts';
-import { type Credentials, type KeyParts, readKey } from '../../domain/api-key.ts';
+import { type ApiKey, type Credentials, isKeyId, type KeyParts, readKey } from '../../domain/api-key.ts';
 import { limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
+import type { PublicKey } from '../../domain/public-key.ts';
 import type { Store } from '../../store/index.ts';
 import type { KeyToCheck } from '../../store/keys.ts';
 import { LookupCache } from './lookup-cache.ts';
@@ -19,7 +20,7 @@ const USES_MAX = 10_000;
 const USES_RECORDED_MAX = 500;
 
 /** A key that is neither unknown nor revoked. */
-interface LivingKey {
+interface LivingKey extends Pick<ApiKey, 'secretVersion' | 'publicKeys'> {
   readonly access: Access;
   readonly secretSha256: Buffer;
   /** On the monotonic clock; by the database's clock, as it was at the lookup. */
@@ -32,6 +33,15 @@ interface PresentedCredentials {
   readonly parts: KeyParts | null;
   /** Of the key's secret; of the whole where the text has not the form of a key. */
   readonly sha256: Buffer;
+}
+
+/** A key that a caller names and has yet to prove, by a signature that its transport verifies. */
+export interface KeyIdentity {
+  /** For `deriveSecret`, with the key's id; null when nothing is derived for it. */
+  readonly secretVersion: number | null;
+  readonly publicKeys: readonly PublicKey[];
+  /** To be called when the proof is good, and only then: counts the use, and opens what the key opens. */
+  accept(): Access;
 }
 
 export interface KeyringOptions {
@@ -77,6 +87,14 @@ export class Keyring {
     const key = this.#keys.get(parts.id);
     if (key !== undefined) return this.#verify(key, presented, credentials);
     return this.#keys.lookUp(parts.id).then((found) => this.#verify(found, presented, credentials));
+  }
+
+  /** As the engine's verb. */
+  authenticateKeyId(keyId: string): KeyIdentity | null | Promise<KeyIdentity | null> {
+    if (!isKeyId(keyId)) return null;
+    const key = this.#keys.get(keyId);
+    if (key !== undefined) return this.#identify(key);
+    return this.#keys.lookUp(keyId).then((found) => this.#identify(found));
   }
 
   /**
@@ -140,6 +158,16 @@ export class Keyring {
     return key.access;
   }
 
+  #identify(key: LivingKey | null): KeyIdentity | null {
+    if (key === null || key.expiresAtMs <= performance.now()) return null;
+    const { access, secretVersion, publicKeys } = key;
+    const accept = (): Access => {
+      this.#noteUse(key);
+      return access;
+    };
+    return { secretVersion, publicKeys: publicKeys ?? [], accept };
+  }
+
   /**
    * Under any user name. Digests are compared, so that the time reveals nothing, not even a length.
    */
@@ -171,12 +199,15 @@ export function digest(secret: string): Buffer {
 /** The time that the database still gives the key is counted from the beginning of the lookup. */
 function toLivingKey(key: KeyToCheck, beganAtMs: number): LivingKey {
   const { client, keyId, roles, requestsPerSecond, secretSha256, expiresAt, checkedAt, lastUsedAt } = key;
+  const { secretVersion, publicKeys } = key;
   const leftMs = expiresAt === null ? Number.POSITIVE_INFINITY : expiresAt.getTime() - checkedAt.getTime();
   return {
     access: { principal: client, keyId, grants: roles, requestsPerSecond },
     secretSha256,
     expiresAtMs: beganAtMs + leftMs,
     recordedUseAtMs: lastUsedAt?.getTime() ?? 0,
+    secretVersion,
+    publicKeys,
   };
 }
 

@@ -6,6 +6,7 @@ import type { ColumnType, Generated } from 'kysely';
 import type { Grant } from '../../domain/access.ts';
 import type { JournalAction, JournalSubject, JournalValues } from '../../domain/journal.ts';
 import type { DeadLetterReason, FailedAttempt } from '../../domain/ledger.ts';
+import type { PublicKey } from '../../domain/public-key.ts';
 import type { SubscriptionSettings } from '../../domain/subscription.ts';
 import type { TopicSettings } from '../../domain/topic.ts';
 
@@ -104,6 +105,14 @@ export interface ApiKeyTable {
   revokedAt: Date | null;
   revokedBy: string | null;
   lastUsedAt: Date | null;
+  secretVersion: ColumnType<number | null, number | null, never>;
+  /** Written as JSON text. */
+  publicKeys: ColumnType<readonly PublicKey[] | null, string | null, never>;
+}
+
+export interface SecretVersionTable {
+  version: number;
+  checkValue: Buffer;
 }
 
 export interface JournalTable {
@@ -128,4 +137,5 @@ export interface Tables {
   deadLetter: DeadLetterTable;
   apiKey: ApiKeyTable;
   journal: JournalTable;
+  secretVersion: SecretVersionTable;
 }

@@ -78,6 +78,12 @@ function describeRule(fault: FieldFault): string {
       return `must not exceed ${toSnakeCase(fault.other)}, which is ${fault.value}`;
     case 'bytes_at_most':
       return `has ${fault.bytes} bytes; ${fault.topic} takes at most ${fault.bytesMax}`;
+    case 'public_key':
+      return fault.secret
+        ? 'is a private or secret key: keep it to yourself, and send the public key'
+        : 'must be a public key as a JSON Web Key: RSA of 2048 to 4096 bits, P-256 or Ed25519';
+    case 'needs_secret_key':
+      return 'needs a secret key, which this service does not have: set WILLCALL_SECRET_KEY';
     case 'one_body_per_key':
       return `was used for another body: ${JSON.stringify(fault.key)}`;
   }

@@ -69,6 +69,8 @@ describe('what is kept of a key', () => {
       roles,
       expiresAt: key.expiresAt,
       requestsPerSecond: null,
+      secretVersion: null,
+      publicKeys: null,
       createdAt: expect.any(Date),
       createdBy: CALLER,
       revokedAt: null,

@@ -54,6 +54,11 @@ describe('a fault that carries data', () => {
       'messages[3].body',
       'has 300 bytes; payments takes at most 256',
     ],
+    [
+      { path: ['publicKeys', 2], rule: 'public_key', secret: true },
+      'public_keys[2]',
+      'is a private or secret key: keep it to yourself, and send the public key',
+    ],
     [{ path: ['after'], rule: 'cursor' }, 'after', 'must be the `next` of a page of this list'],
     [
       { path: ['messages', 0, 'dedupeKey'], rule: 'one_body_per_key', key: 'ping "1"' },

@@ -5,7 +5,7 @@ import { roles } from '../../../domain/access.ts';
 import { components } from './components.ts';
 import { exampleTimes } from './examples.ts';
 import { count, hasMore, instant, name } from './fields.ts';
-import { grantWords, RATE_WORDS } from './keys.ts';
+import { grantWords, PUBLIC_KEY_WORDS, RATE_WORDS } from './keys.ts';
 
 const grant = z.object({
   role: z.enum(roles).describe(grantWords.role),
@@ -19,6 +19,7 @@ const exampleKey = {
   roles: [{ role: 'consumer' as const, topics: [], subscriptions: ['acme-*'] }],
   expires_at: '2099-12-31T00:00:00.000000Z',
   requests_per_second: null,
+  public_keys: null,
   created_at: exampleTimes.created,
   created_by: 'admin',
   revoked_at: null,
@@ -33,6 +34,7 @@ export const apiKey = z
     roles: z.array(grant).describe('What the key may do, and on which names.'),
     expires_at: instant.nullable().describe('When the key expires; null means never.'),
     requests_per_second: count().nullable().describe(RATE_WORDS),
+    public_keys: z.array(z.record(z.string(), z.string())).nullable().describe(PUBLIC_KEY_WORDS),
     created_at: instant.describe('When it was created.'),
     created_by: z.string().describe('Who created it.'),
     revoked_at: instant.nullable().describe('When it was revoked; null when it is not revoked.'),

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { type Grant, roles } from '../../../domain/access.ts';
 import { limits } from '../../../domain/limits.ts';
+import { PUBLIC_KEYS_MAX } from '../../../domain/public-key.ts';
 import { components } from './components.ts';
 import { list, name, strict, text, time, wholeNumber } from './fields.ts';
 import { after, limit } from './pages.ts';
@@ -33,16 +34,35 @@ const grant = strict(
   GRANT_RULE,
 ).transform((fields): Grant => fields);
 
+/** Whether its members make a key of a kind that is taken, the engine judges. */
+const MEMBER_CHARACTERS_MAX = 1024;
+const member = text(MEMBER_CHARACTERS_MAX).optional();
+const jsonWebKey = strict({
+  kty: z.enum(['RSA', 'EC', 'OKP'], { error: 'must be RSA, EC or OKP' }).describe('The kind of key.'),
+  n: member.describe('The modulus of an RSA key.'),
+  e: member.describe('The exponent of an RSA key.'),
+  crv: member.describe('The curve: `P-256` or `Ed25519`.'),
+  x: member.describe('Of a key on a curve.'),
+  y: member.describe('Of a key on P-256.'),
+  kid: member.describe('Not kept: the key is named by the id of the API key.'),
+  use: member.describe('Not kept.'),
+  alg: member.describe('Not kept.'),
+});
+export const PUBLIC_KEY_WORDS =
+  'Public keys of its holder as JSON Web Keys, RSA, P-256 or Ed25519, for transports whose clients sign; null for none.';
+
 export const keyBody = strict({
   client: name.describe('The holder of the key, as records name it. Not `admin` and not `willcall`.'),
   roles: list(grant, 1, limits.keyRolesMax).describe('What the key may do, and on which names.'),
   expires_at: time.nullish().describe('When the key expires, a time in the future; null means never.'),
   requests_per_second: wholeNumber(0, limits.keyRequestsPerSecondMax).nullish().describe(RATE_WORDS),
+  public_keys: list(jsonWebKey, 1, PUBLIC_KEYS_MAX).nullish().describe(PUBLIC_KEY_WORDS),
 })
-  .transform(({ expires_at: expiresAt, requests_per_second: requestsPerSecond, ...key }) => ({
+  .transform(({ expires_at: expiresAt, requests_per_second: requestsPerSecond, public_keys: publicKeys, ...key }) => ({
     ...key,
     expiresAt,
     requestsPerSecond,
+    publicKeys,
   }))
   .register(components, {
     id: 'KeyRequest',

@@ -2,7 +2,8 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AdminKeyError, openAdminKey } from '../src/admin-key.ts';
+import { openAdminKey } from '../../src/secrets/admin-key.ts';
+import { KeyFileError } from '../../src/secrets/key-file.ts';
 
 let dataDir: string;
 beforeEach(async () => {
@@ -50,7 +51,7 @@ describe('the admin key', () => {
   it('kept in a file that holds none is refused with a sentence', async () => {
     await writeFile(join(dataDir, 'admin-key'), 'too short\n');
     const refused = openAdminKey(null, dataDir);
-    await expect(refused).rejects.toThrow(AdminKeyError);
+    await expect(refused).rejects.toThrow(KeyFileError);
     await expect(refused).rejects.toThrow(/admin-key does not hold a key of at least 32 characters: restore it/);
   });
 
