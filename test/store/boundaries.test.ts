@@ -88,9 +88,9 @@ describe('pruning', () => {
 
   it('leaves the delivery that still has a lease', async () => {
     await queue.publish('a', 'b');
-    const [a] = await queue.receive({ maxMessages: 1 });
-    const [b] = await queue.receive({ maxMessages: 1, visibilityTimeoutSeconds: 43_200 });
-    await queue.acknowledge(a?.receipt ?? '');
+    const [a] = await queue.receive({ maxMessages: 1, visibilityTimeoutSeconds: 43_200 });
+    const [b] = await queue.receive({ maxMessages: 1 });
+    await queue.acknowledge(b?.receipt ?? '');
     await engine.updateTopic({
       ...{ name: queue.name, caller: CALLER },
       settings: { retentionSeconds: 120, retainAcknowledgedSeconds: 0 },
@@ -98,7 +98,7 @@ describe('pruning', () => {
     await bench.letTimePass(3600);
     await engine.retain();
     await engine.retain();
-    expect(outcomesOf(await queue.acknowledge(b?.receipt ?? ''))).toEqual(['acknowledged']);
+    expect(outcomesOf(await queue.acknowledge(a?.receipt ?? ''))).toEqual(['acknowledged']);
   });
 });
 
