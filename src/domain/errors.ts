@@ -14,6 +14,7 @@ export const errorCodes = [
   'topic_conflict',
   'subscription_conflict',
   'ledger_replaced',
+  'precondition_failed',
   'idempotency_conflict',
   'message_too_large',
   'rate_limited',

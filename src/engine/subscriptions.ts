@@ -20,6 +20,7 @@ import type { Store } from '../store/index.ts';
 import { type ActRequest, actorOf, logActs } from './journal.ts';
 import type { Directory } from './lookups/directory.ts';
 import { type NamePageRequest, readPage } from './pages.ts';
+import { type DeleteOptions, type Expectation, requireExpected } from './preconditions.ts';
 import { refuseReservedName, requireTopic } from './topics.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
@@ -32,11 +33,15 @@ export interface CreateSubscriptionRequest extends ActRequest {
   readonly topic?: string | undefined;
   readonly start?: StartPosition | undefined;
   readonly settings: SubscriptionChanges;
+  /** Absent: whatever there is. Throws `precondition_failed` where it is not met. */
+  readonly expected?: Expectation<Subscription> | undefined;
 }
 
 export interface UpdateSubscriptionRequest extends ActRequest {
   readonly name: string;
   readonly settings: SubscriptionChanges;
+  /** Absent: whatever there is. Throws `precondition_failed` where it is not met. */
+  readonly expected?: Expectation<Subscription> | undefined;
 }
 
 export interface SubscriptionVerbs {
@@ -58,7 +63,7 @@ export interface SubscriptionVerbs {
   /** Throws `subscription_not_found`. */
   updateSubscription(request: UpdateSubscriptionRequest): Promise<Subscription>;
   /** Throws `subscription_not_found`. */
-  deleteSubscription(name: string, caller: Principal, keyId?: string | null): Promise<void>;
+  deleteSubscription(name: string, caller: Principal, options?: DeleteOptions<Subscription>): Promise<void>;
 }
 
 interface SubscriptionDeps {
@@ -72,9 +77,10 @@ export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVer
   const { store, directory, wakeups, logger } = deps;
 
   async function createSubscription(request: CreateSubscriptionRequest) {
-    const { name, start = 'latest' } = request;
+    const { name, start = 'latest', expected } = request;
     const actor = actorOf(request);
     const existing = await store.subscriptions.find(name);
+    requireExpected(expected, existing);
     if (existing !== null) return { subscription: agreeing(existing, request), created: false };
     refuseReservedName('subscription', name);
     const settings = { ...subscriptionDefaults, ...given(request.settings) };
@@ -84,7 +90,9 @@ export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVer
     const created = await store.subscriptions.create(wanted, actor);
     if (created !== null) return { subscription: logActs(logger, actor, created), created: true };
     // Another caller made it at the same moment.
-    return { subscription: agreeing(await requireSubscription(store, name), request), created: false };
+    const theirs = await requireSubscription(store, name);
+    requireExpected(expected, theirs);
+    return { subscription: agreeing(theirs, request), created: false };
   }
 
   async function getSubscription(name: string) {
@@ -104,11 +112,16 @@ export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVer
     return { subscriptions: items, next, hasMore };
   }
 
-  async function updateSubscription({ name, settings, ...request }: UpdateSubscriptionRequest): Promise<Subscription> {
+  async function updateSubscription(request: UpdateSubscriptionRequest): Promise<Subscription> {
+    const { name, settings, expected } = request;
     const actor = actorOf(request);
     const subscription = await requireSubscription(store, name);
     // Judged under the row's lock: two changes that each agree with what is may not agree together.
-    const updated = await store.subscriptions.update(subscription, given(settings), { actor, judge: checkBackoff });
+    const judge = (current: Subscription) => {
+      requireExpected(expected, current);
+      checkBackoff({ ...current, ...given(settings) });
+    };
+    const updated = await store.subscriptions.update(subscription, given(settings), { actor, judge });
     directory.forget(name);
     if (updated === null) throw new WillcallError('subscription_not_found', { subscription: name });
     // A shorter delay or a wider bound makes more receivable.
@@ -116,10 +129,16 @@ export function createSubscriptionVerbs(deps: SubscriptionDeps): SubscriptionVer
     return logActs(logger, actor, updated);
   }
 
-  async function deleteSubscription(name: string, caller: Principal, keyId: string | null = null): Promise<void> {
+  async function deleteSubscription(
+    name: string,
+    caller: Principal,
+    options: DeleteOptions<Subscription> = {},
+  ): Promise<void> {
+    const { keyId = null, expected } = options;
     const actor = actorOf({ caller, keyId });
     const subscription = await requireSubscription(store, name);
-    const deletion = await store.subscriptions.delete(subscription, actor);
+    const judge = (current: Subscription) => requireExpected(expected, current);
+    const deletion = await store.subscriptions.delete(subscription, { actor, judge });
     directory.forget(name);
     if (!logActs(logger, actor, deletion)) throw new WillcallError('subscription_not_found', { subscription: name });
     wakeups.wakeSubscription(subscription.subscriptionId);

@@ -10,6 +10,7 @@ import type { Store } from '../store/index.ts';
 import { type ActRequest, actorOf, logActs } from './journal.ts';
 import type { Directory } from './lookups/directory.ts';
 import { type NamePageRequest, readPage } from './pages.ts';
+import { type DeleteOptions, type Expectation, requireExpected } from './preconditions.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
 
 /** What is absent takes its default on creation and stays as it is on change. */
@@ -18,6 +19,8 @@ export type TopicChanges = Changes<TopicSettings>;
 export interface CreateTopicRequest extends ActRequest {
   readonly name: string;
   readonly settings: TopicChanges;
+  /** Absent: whatever there is. Throws `precondition_failed` where it is not met. */
+  readonly expected?: Expectation<Topic> | undefined;
 }
 
 export interface TopicVerbs {
@@ -32,7 +35,7 @@ export interface TopicVerbs {
   /** Throws `topic_not_found`. */
   updateTopic(request: CreateTopicRequest): Promise<Topic>;
   /** Deletes the topic and its subscriptions; the ledger stays. Throws `topic_not_found`. */
-  deleteTopic(name: string, caller: Principal, keyId?: string | null): Promise<void>;
+  deleteTopic(name: string, caller: Principal, options?: DeleteOptions<Topic>): Promise<void>;
 }
 
 /** Of public ids. */
@@ -46,15 +49,17 @@ interface TopicDeps {
 }
 
 export function createTopicVerbs({ store, directory, wakeups, logger }: TopicDeps): TopicVerbs {
-  async function createTopic({ name, settings, ...request }: CreateTopicRequest) {
+  async function createTopic({ name, settings, expected, ...request }: CreateTopicRequest) {
     const actor = actorOf(request);
     const existing = await store.topics.find(name);
+    requireExpected(expected, existing);
     if (existing === null) {
       refuseReservedName('topic', name);
       const created = await store.topics.create(name, { ...topicDefaults, ...given(settings) }, actor);
       if (created !== null) return { topic: logActs(logger, actor, created), created: true };
     }
     const topic = existing ?? (await requireTopic(store, name));
+    requireExpected(expected, topic);
     const differing = differences(topic, settings);
     if (differing.length > 0) throw new WillcallError('topic_conflict', { topic: name, differing });
     return { topic, created: false };
@@ -70,19 +75,22 @@ export function createTopicVerbs({ store, directory, wakeups, logger }: TopicDep
     return { topics: items, next, hasMore };
   }
 
-  async function updateTopic({ name, settings, ...request }: CreateTopicRequest): Promise<Topic> {
+  async function updateTopic({ name, settings, expected, ...request }: CreateTopicRequest): Promise<Topic> {
     const actor = actorOf(request);
     const { topicId } = await requireTopic(store, name);
-    const updated = await store.topics.update(topicId, given(settings), actor);
+    const judge = (current: Topic) => requireExpected(expected, current);
+    const updated = await store.topics.update(topicId, given(settings), { actor, judge });
     directory.forget(name);
     if (updated === null) throw new WillcallError('topic_not_found', { topic: name });
     return logActs(logger, actor, updated);
   }
 
-  async function deleteTopic(name: string, caller: Principal, keyId: string | null = null): Promise<void> {
+  async function deleteTopic(name: string, caller: Principal, options: DeleteOptions<Topic> = {}): Promise<void> {
+    const { keyId = null, expected } = options;
     const actor = actorOf({ caller, keyId });
     const { topicId } = await requireTopic(store, name);
-    const deletion = await store.topics.delete(topicId, actor);
+    const judge = (current: Topic) => requireExpected(expected, current);
+    const deletion = await store.topics.delete(topicId, { actor, judge });
     directory.forgetAll();
     if (!logActs(logger, actor, deletion)) throw new WillcallError('topic_not_found', { topic: name });
     // The receives that wait on its subscriptions find that they are gone.

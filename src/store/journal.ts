@@ -7,6 +7,12 @@ import { isInScopes } from './name-scopes.ts';
 import type { Db } from './postgres/db.ts';
 import type { Tables } from './postgres/tables.ts';
 
+/** An act on a noun that may not be as its actor expects; `judge` throws where it is not. */
+export interface JudgedAct<Noun> {
+  readonly actor: Actor;
+  readonly judge: (current: Noun) => void;
+}
+
 /** What an act made, and what it entered into the journal. */
 export interface Recorded<Value> {
   readonly value: Value;

@@ -15,7 +15,7 @@ import type {
 } from '../domain/subscription.ts';
 
 import { actOnSubscription, updateOfSubscription } from './acts.ts';
-import { type Recorded, record } from './journal.ts';
+import { type JudgedAct, type Recorded, record } from './journal.ts';
 import { isInScopes, type NamePage } from './name-scopes.ts';
 import type { Db } from './postgres/db.ts';
 import { violates } from './postgres/errors.ts';
@@ -73,18 +73,18 @@ export function createSubscriptionStore(db: Db) {
   }
 
   /**
-   * Null when it is gone. `judge` throws for settings that do not go together; it sees them as they
-   * would become, and no other transaction changes them meanwhile.
+   * Null when it is gone. `judge` throws for a subscription that is not to be changed as it is, or
+   * not so; nobody else changes it meanwhile.
    */
   function update(
     key: SubscriptionKey,
     settings: Partial<SubscriptionSettings>,
-    { actor, judge }: { readonly actor: Actor; readonly judge: (settings: SubscriptionSettings) => void },
+    { actor, judge }: JudgedAct<Subscription>,
   ): Promise<Recorded<Subscription> | null> {
     return db.transaction(async (trx) => {
       const before = await whole(selectLiving(trx), key).forNoKeyUpdate('subscription').executeTakeFirst();
       if (before === undefined) return null;
-      judge({ ...before, ...settings });
+      judge(toSubscription(before));
       await trx
         .updateTable('subscription')
         .set({ ...settings, name: sql.ref('name') })
@@ -96,8 +96,8 @@ export function createSubscriptionStore(db: Db) {
     });
   }
 
-  /** Under its lock; false when it was gone already. */
-  function remove(key: SubscriptionKey, actor: Actor): Promise<Recorded<boolean>> {
+  /** Under its lock; false when it was gone already. Nothing is deleted when `judge` throws. */
+  function remove(key: SubscriptionKey, { actor, judge }: JudgedAct<Subscription>): Promise<Recorded<boolean>> {
     return db.transaction(async (trx) => {
       const deletion = await sql<{ deleted: boolean }>`
         select ${sql.id(db.schema, 'delete_subscription')}(
@@ -105,6 +105,7 @@ export function createSubscriptionStore(db: Db) {
         ) as deleted`.execute(trx);
       if (deletion.rows[0]?.deleted !== true) return { value: false, acts: [] };
       const before = toSubscription(await whole(selectSubscriptions(trx), key).executeTakeFirstOrThrow());
+      judge(before);
       return record(trx, db, actor, { value: true, acts: [actOnSubscription('delete', { before })] });
     });
   }

@@ -5,7 +5,7 @@ import { WillcallError } from '../domain/errors.ts';
 import type { Actor } from '../domain/journal.ts';
 import { type Topic, type TopicSettings, topicDefaults } from '../domain/topic.ts';
 import { actOnSubscription, actOnTopic, updateOfTopic } from './acts.ts';
-import { type Recorded, record } from './journal.ts';
+import { type JudgedAct, type Recorded, record } from './journal.ts';
 import { isInScopes, type NamePage } from './name-scopes.ts';
 import type { Db } from './postgres/db.ts';
 import { violates } from './postgres/errors.ts';
@@ -43,8 +43,12 @@ export function createTopicStore(db: Db) {
     }
   }
 
-  /** Null when it is gone. */
-  function update(topicId: number, settings: Partial<TopicSettings>, actor: Actor): Promise<Recorded<Topic> | null> {
+  /** Null when it is gone. `judge` throws for a topic that is not to be changed as it is. */
+  function update(
+    topicId: number,
+    settings: Partial<TopicSettings>,
+    { actor, judge }: JudgedAct<Topic>,
+  ): Promise<Recorded<Topic> | null> {
     return db.transaction(async (trx) => {
       const before = await trx
         .selectFrom('topic')
@@ -54,6 +58,7 @@ export function createTopicStore(db: Db) {
         .forNoKeyUpdate()
         .executeTakeFirst();
       if (before === undefined) return null;
+      judge(before);
       const value = await trx
         .updateTable('topic')
         .set({ ...settings, name: sql.ref('name') })
@@ -64,8 +69,11 @@ export function createTopicStore(db: Db) {
     });
   }
 
-  /** The topic and its subscriptions, under their locks; false when it was gone already. */
-  function remove(topicId: number, actor: Actor): Promise<Recorded<boolean>> {
+  /**
+   * The topic and its subscriptions, under their locks; false when it was gone already. Nothing is
+   * deleted when `judge` throws.
+   */
+  function remove(topicId: number, { actor, judge }: JudgedAct<Topic>): Promise<Recorded<boolean>> {
     return db.transaction(async (trx) => {
       const deletion = await sql<{ deleted: boolean }>`
         select ${sql.id(db.schema, 'delete_topic')}(${topicId}::integer, ${actor.principal}::text) as deleted
@@ -76,6 +84,7 @@ export function createTopicStore(db: Db) {
         .select(columns)
         .where('topicId', '=', topicId)
         .executeTakeFirstOrThrow();
+      judge(topic);
       const subscriptions = await selectSubscriptions(trx)
         .where('subscription.topicId', '=', topicId)
         .where(isOfThisTransaction)

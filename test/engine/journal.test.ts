@@ -86,8 +86,8 @@ describe('an act', () => {
     const { topic, name } = await createPair();
     const gone = freshName('s');
     await engine.createSubscription({ name: gone, topic, settings: {}, caller: 'admin' });
-    await engine.deleteSubscription(gone, 'ops', by.keyId);
-    await engine.deleteTopic(topic, 'ops', by.keyId);
+    await engine.deleteSubscription(gone, 'ops', { keyId: by.keyId });
+    await engine.deleteTopic(topic, 'ops', { keyId: by.keyId });
     const deleted = { action: 'delete', actedBy: 'ops', keyId: by.keyId, after: null };
     expect((await entries()).slice(1)).toMatchObject([
       { ...deleted, subject: 'subscription', name: gone, topic, before: { start: 'latest', maxAttempts: 10 } },

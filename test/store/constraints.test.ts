@@ -109,7 +109,7 @@ const actor = { principal: 'test', keyId: null };
 
 describe('a check that judges what a caller gave', () => {
   it.each(topicChecks)('%s names the field of a topic', async (_, settings, field) => {
-    expect(await faultOf(bench.store.topics.update(queue.topicId, settings, actor))).toEqual([
+    expect(await faultOf(bench.store.topics.update(queue.topicId, settings, { actor, judge: agree }))).toEqual([
       'invalid_request',
       [field],
     ]);

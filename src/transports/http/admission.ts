@@ -1,11 +1,12 @@
 // Admission: what is checked of every request before its body is read, in this order: framing,
 // repeated headers, the key and its rate, the site of a browser's call, the right to the call, the
-// query, and room in the byte budget. An open call is asked for no key, and its
-// query is ignored: health checks and browsers add queries of their own.
+// query, a condition that cannot hold, and room in the byte budget. An open call is asked for no
+// key, and its query is ignored: health checks and browsers add queries of their own.
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyContextConfig, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, checkAccess, type Operation } from '../../domain/access.ts';
+import { WillcallError } from '../../domain/errors.ts';
 import type { ByteBudget } from '../../engine/fair-use/byte-budget.ts';
 import type { Engine } from '../../engine/index.ts';
 import { reserveBytes } from './byte-budget.ts';
@@ -43,6 +44,7 @@ export function admitRequest(
     refuseCrossSite(request.raw);
     admitCaller(request, access, config.operation);
     refuseQuery(request, config);
+    refuseCondition(request, config);
     reserveBytes(request, byteBudget);
   };
   const access = authentication.authenticate(request);
@@ -63,6 +65,13 @@ function refuseQuery(request: FastifyRequest, config: FastifyContextConfig): voi
   if (config.query !== true && queryOf(request) !== '') {
     throw refuse([{ field: 'query', message: 'is not read here: leave out what follows the question mark' }]);
   }
+}
+
+/** RFC 9110, section 13.1.1: what has no entity tag matches none, so the call is not made. */
+function refuseCondition({ headers }: FastifyRequest, config: FastifyContextConfig): void {
+  const condition = headers['if-match'];
+  if (config.conditional === true || condition === undefined || condition.trim() === '*') return;
+  throw new WillcallError('precondition_failed', 'Nothing here has an entity tag: send this call without If-Match.');
 }
 
 /** Node keeps the first and drops the rest; which one a proxy on the way believed is unknown. */

@@ -13,7 +13,6 @@ export type HttpFaultCode =
   | 'malformed_request'
   | 'malformed_body'
   | 'not_implemented'
-  | 'precondition_failed'
   | 'cross_site'
   | 'headers_too_large'
   | 'request_timeout';

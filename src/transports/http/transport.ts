@@ -17,6 +17,8 @@ declare module 'fastify' {
     operation?: Operation;
     /** True: the route needs no key. */
     open?: true;
+    /** True: it judges `If-Match`; elsewhere nothing has an entity tag that could match. */
+    conditional?: true;
     /** True: the route reads its query string; elsewhere a query is refused. */
     query?: true;
   }

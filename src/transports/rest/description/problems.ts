@@ -19,6 +19,7 @@ const shared: Readonly<Record<string, readonly ProblemCode[]>> = {
   RequestTimeout: ['request_timeout'],
   PayloadTooLarge: ['payload_too_large'],
   UnsupportedMediaType: ['unsupported_media_type'],
+  PreconditionFailed: ['precondition_failed'],
   TooManyRequests: ['rate_limited', 'too_much_traffic'],
   HeadersTooLarge: ['headers_too_large'],
   InternalError: ['internal'],
@@ -41,6 +42,7 @@ const withBody: readonly ProblemCode[] = [
   'cross_site',
 ];
 const withKey: readonly ProblemCode[] = [
+  'precondition_failed',
   'unauthenticated',
   'forbidden',
   'rate_limited',

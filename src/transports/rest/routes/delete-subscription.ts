@@ -1,7 +1,10 @@
 // DELETE /v1/subscriptions/{subscription}: deletes the subscription; the ledger stays.
 
 import { callerOf } from '../../http/transport.ts';
+import { subscriptionAnswer } from '../answers.ts';
+import { readExpectation } from '../conditional.ts';
 import { parseName } from '../requests.ts';
+import { conditionHeaders } from '../schemas/parameters.ts';
 import type { OperationDescription, Route } from './route.ts';
 
 const describe: OperationDescription = {
@@ -9,6 +12,7 @@ const describe: OperationDescription = {
   tag: 'Subscriptions',
   summary: 'Delete a subscription',
   description: 'Messages in flight can no longer be settled; the ledger and the dead letters stay readable.',
+  headers: conditionHeaders,
   answers: { 204: { description: 'Deleted.' } },
   problems: ['subscription_not_found'],
 };
@@ -20,7 +24,8 @@ export const deleteSubscription: Route = {
   describe,
   handle: async (request, reply, { engine }) => {
     const { caller, keyId } = callerOf(request);
-    await engine.deleteSubscription(parseName(request, 'subscription'), caller, keyId);
+    const expected = readExpectation(request, subscriptionAnswer);
+    await engine.deleteSubscription(parseName(request, 'subscription'), caller, { keyId, expected });
     return reply.code(204).send();
   },
 };

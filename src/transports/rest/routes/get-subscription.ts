@@ -1,8 +1,10 @@
 // GET /v1/subscriptions/{subscription}: its settings, and where it stands.
 
 import { statsAnswer, subscriptionAnswer } from '../answers.ts';
+import { sendTagged } from '../conditional.ts';
 import { parseName } from '../requests.ts';
 import { subscriptionWithStats } from '../schemas/directory-answers.ts';
+import { conditionHeaders, taggedHeaders } from '../schemas/parameters.ts';
 import type { OperationDescription, Route } from './route.ts';
 
 const describe: OperationDescription = {
@@ -10,7 +12,11 @@ const describe: OperationDescription = {
   tag: 'Subscriptions',
   summary: 'Get a subscription',
   description: 'Its settings and its state.',
-  answers: { 200: { description: 'The subscription.', json: subscriptionWithStats } },
+  headers: conditionHeaders,
+  answers: {
+    200: { description: 'The subscription.', headers: taggedHeaders, json: subscriptionWithStats },
+    304: { description: 'The client has these settings.', headers: taggedHeaders },
+  },
   problems: ['subscription_not_found'],
 };
 
@@ -19,8 +25,8 @@ export const getSubscription: Route = {
   url: '/v1/subscriptions/:subscription',
   operation: 'getSubscription',
   describe,
-  handle: async (request, _reply, { engine }) => {
+  handle: async (request, reply, { engine }) => {
     const { subscription, stats } = await engine.getSubscription(parseName(request, 'subscription'));
-    return { ...subscriptionAnswer(subscription), stats: statsAnswer(stats) };
+    return sendTagged(reply, subscriptionAnswer(subscription), { stats: statsAnswer(stats) });
   },
 };

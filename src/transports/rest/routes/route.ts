@@ -99,6 +99,7 @@ export function addRoute(app: FastifyInstance, route: Route, deps: RouteDeps): v
     config: {
       ...(route.open ? { open: true } : { operation: route.operation }),
       ...(route.query !== undefined && { query: true }),
+      ...('If-Match' in (route.describe.headers?.shape ?? {}) && { conditional: true }),
       ...(route.whenFull !== undefined && { whenFull: route.whenFull }),
     },
   });

@@ -40,6 +40,27 @@ export const location = z.object({
     .meta({ examples: ['/v1/topics/payments'] }),
 });
 
+/** Of calls on topics and subscriptions (RFC 9110, section 13.1). */
+export const conditionHeaders = z.object({
+  'If-Match': z
+    .string()
+    .optional()
+    .describe('Entity tags, one of which must be that of what there is, or `*` for anything; else 412.'),
+  'If-None-Match': z
+    .string()
+    .optional()
+    .describe(
+      'Entity tags, none of which may be that of what there is, or `*` for nothing; else 412, or 304 of a GET.',
+    ),
+});
+
+const entityTag = z
+  .string()
+  .describe('The entity tag of the settings. Statistics are no part of it.')
+  .meta({ examples: ['"pCUUBmYr4Rp4kqJ1"'] });
+
+export const taggedHeaders = z.object({ ETag: entityTag });
+
 /** Of every answer to a key whose calls are counted (draft-ietf-httpapi-ratelimit-headers-10). */
 export const rateLimitHeaders = z.object({
   'RateLimit-Policy': z
