@@ -124,7 +124,8 @@ describe('the ledger', () => {
   it('has no call that changes or removes a row, for the admin key neither', async () => {
     const { paths } = service.witness.description;
     const ofLedger = Object.entries(paths).filter(([path]) => path.includes('acknowledgments'));
-    expect(ofLedger.map(([, item]) => Object.keys(item))).toEqual([['get']]);
+    expect(ofLedger.length).toBeGreaterThan(0);
+    expect(new Set(ofLedger.flatMap(([, item]) => Object.keys(item)))).toEqual(new Set(['get']));
     await settle(keyOf('vendor'));
     await client.call('DELETE', `/v1/subscriptions/${name}`);
     await client.call('DELETE', `/v1/topics/${name}`);
