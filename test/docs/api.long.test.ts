@@ -43,7 +43,7 @@ describe('the description of the API', () => {
   it.each(examples)('has an example that works: $call', async ({ block }) => {
     const once = block
       // The last call is the one that the example is about.
-      .replace(/curl -sS(?![^]*curl -sS)/, 'curl -sS -o answer -w "%{http_code}\\n"')
+      .replace(/curl -sS(?![\s\S]*curl -sS)/, 'curl -sS -o answer -w "%{http_code}\\n"')
       .replace(' -o message.xml', '')
       .replace(documentedKeyId, (id) => keyId ?? id)
       .replace('"wait_seconds": 30', '"wait_seconds": 0, "visibility_timeout_seconds": 1');
