@@ -97,6 +97,19 @@ describe('the runtime role', () => {
     await expect(runtime.rows(again, [queue.subscriptionId])).rejects.toMatchObject(refused);
   });
 
+  it.each([
+    ['a number beyond what JSON carries', '9007199254740992', 'acknowledged_at', 'acknowledgment_no_in_range'],
+    ['a time without end', '2', `'infinity'::timestamptz`, 'acknowledgment_times_in_range'],
+    ['a time before 1970', '2', `'1969-12-31Z'::timestamptz`, 'acknowledgment_times_in_range'],
+  ])('cannot write %s', async (_what, number, time, constraint) => {
+    await signDaily(1);
+    const forged = `insert into willcall.acknowledgment
+      select topic_id, subscription_id, ${number}, seq + 1, delivery_no, published_at, delivered_at, ${time}, generation,
+        attempt, body_bytes, revision, late, message_id, body_sha256, acknowledged_by, reference, published_by
+      from willcall.acknowledgment where subscription_id = $1`;
+    await expect(runtime.rows(forged, [queue.subscriptionId])).rejects.toMatchObject({ code: '23514', constraint });
+  });
+
   it('is what the service works as', async () => {
     await queue.receive();
     const role = `select count(*) from pg_stat_activity where datname = current_database() and application_name = 'willcall'`;
