@@ -1,8 +1,8 @@
 -- find_unacknowledged: messages of the log that a subscription was to get, published before _by and
 -- not acknowledged by then, in order of sequence, above _after_seq. At most _limit rows, out of
 -- _rows_max messages: where fewer are found, a last row with `matched` false says how far the
--- search has come, and whether it is finished. `complete_from` is when the oldest message of the log was
--- published: older ones have been settled and pruned. Takes no lock. Indexes: message_key,
+-- search has come, and whether it is finished. `complete_from` is when the oldest message of the
+-- log was published: older ones have been settled and pruned. Takes no lock. Indexes: message_key,
 -- acknowledgment_once, delivery_key, failure_key.
 
 create function willcall.find_unacknowledged(
