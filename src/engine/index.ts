@@ -10,6 +10,7 @@ import { type AcknowledgeVerb, createAcknowledge } from './acknowledge.ts';
 import { type AdmissionVerbs, createAdmission } from './admission.ts';
 import { type AuditVerbs, createAudit } from './audit.ts';
 import { Slots } from './batching/slots.ts';
+import { createDeadLetterLog } from './dead-letter-log.ts';
 import { createExtend, type ExtendVerb } from './extend.ts';
 import { ByteBudget } from './fair-use/byte-budget.ts';
 import { createJournal, type JournalVerbs } from './journal.ts';
@@ -110,12 +111,14 @@ export function createEngine(options: EngineOptions): Engine & EngineLifecycle {
 
   async function drained(): Promise<void> {
     await Promise.all(drainables.map((each) => each.drained()));
+    await parts.deadLetterLog.drained();
   }
 
   async function stop(): Promise<void> {
     stopping = true;
     await dispatchers.stop();
     await Promise.all([drained(), upkeep.stop(), admission.stop()]);
+    await parts.deadLetterLog.drained();
     wakeups.stop();
   }
 
@@ -168,6 +171,7 @@ function createParts(options: EngineOptions) {
     logger,
     observer,
     secrets,
+    deadLetterLog: createDeadLetterLog({ store, logger }),
     turns,
     lockWaits,
     largeFlushes,

@@ -13,7 +13,7 @@ export interface RejectVerb {
 }
 
 export function createReject(deps: SettleDeps): RejectVerb & Drainable {
-  const { store, directory, wakeups } = deps;
+  const { store, directory, wakeups, deadLetterLog } = deps;
   const batcher = createSettleBatcher('reject', deps, (batches, wait) => store.settling.reject(batches, wait));
 
   async function reject(request: RejectRequest): Promise<SettleAnswer> {
@@ -23,7 +23,10 @@ export function createReject(deps: SettleDeps): RejectVerb & Drainable {
       inputs: request.receipts,
       caller: request.caller,
       submit: (entry) => batcher.submit(entry.subscriptionId, entry),
-      onSettled: (subscription) => wakeIfBounded(subscription, wakeups),
+      onSettled: (subscription, outcomes) => {
+        deadLetterLog.note(subscription, outcomes.filter(({ outcome }) => outcome === 'rejected').length);
+        wakeIfBounded(subscription, wakeups);
+      },
     });
   }
 

@@ -37,7 +37,7 @@ export interface ReleaseDeps extends SettleDeps {
 }
 
 export function createRelease(deps: ReleaseDeps): ReleaseVerb & Drainable & { readonly handBack: HandBack } {
-  const { store, directory, wakeups, logger } = deps;
+  const { store, directory, wakeups, logger, deadLetterLog } = deps;
   const batcher = createSettleBatcher('release', deps, (batches, wait) => store.settling.release(batches, wait));
 
   async function release(request: ReleaseRequest): Promise<SettleAnswer> {
@@ -48,7 +48,12 @@ export function createRelease(deps: ReleaseDeps): ReleaseVerb & Drainable & { re
       caller: request.caller,
       submit: (entry) => batcher.submit(entry.subscriptionId, entry),
       // A receive that finds nothing due yet learns from the database when to query again.
-      onSettled: (subscription) => wakeups.wakeSubscription(subscription.subscriptionId),
+      onSettled: (subscription, outcomes) => {
+        // Released, and not due again: it was the last attempt.
+        const dead = outcomes.filter(({ outcome, dueAt }) => outcome === 'released' && dueAt === null).length;
+        deadLetterLog.note(subscription, dead);
+        wakeups.wakeSubscription(subscription.subscriptionId);
+      },
     });
   }
 

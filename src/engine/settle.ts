@@ -11,6 +11,7 @@ import type { Store } from '../store/index.ts';
 import type { ItemOutcome, SettleBatch, SettleCall, SettleItem, SettleOutcome } from '../store/settling.ts';
 import { Batcher, type Group } from './batching/batcher.ts';
 import type { Slots } from './batching/slots.ts';
+import type { DeadLetterLog } from './dead-letter-log.ts';
 import type { Directory } from './lookups/directory.ts';
 import { observeFlush } from './observing.ts';
 import type { Wakeups } from './waiting/wakeups.ts';
@@ -40,6 +41,7 @@ export interface SettleDeps {
   /** Slots of settling flushes of one subscription with many receipts. */
   readonly largeFlushes: Slots;
   readonly observer: Observer;
+  readonly deadLetterLog: DeadLetterLog;
 }
 
 /** One call's share of a flush. */

@@ -137,7 +137,26 @@ export function createLedgerStore(db: Db) {
     });
   }
 
-  return { listAcknowledgments, listDeadLetters };
+  /** The newest ones after that number, in order of it: for the log, without their bodies. */
+  async function listNewestDeadLetters(key: SubscriptionKey, after: number, limit: number) {
+    const rows = await db.run((kysely) =>
+      kysely
+        .selectFrom('deadLetter')
+        .innerJoin('subscription', 'subscription.subscriptionId', 'deadLetter.subscriptionId')
+        .innerJoin('topic', 'topic.topicId', 'deadLetter.topicId')
+        .select(['topic.name as topic', 'subscription.name as subscription'])
+        .select(['deadLetterNo', 'reason', 'seq as sequence', 'messageCount as messages'])
+        .where('deadLetter.topicId', '=', key.topicId)
+        .where('deadLetter.subscriptionId', '=', key.subscriptionId)
+        .where('deadLetterNo', '>', after)
+        .orderBy('deadLetterNo', 'desc')
+        .limit(limit)
+        .execute(),
+    );
+    return rows.reverse();
+  }
+
+  return { listAcknowledgments, listNewestDeadLetters, listDeadLetters };
 }
 
 /** What a row says of where it belongs. */

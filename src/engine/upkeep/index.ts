@@ -6,6 +6,7 @@ import type { Logger } from '../../domain/logger.ts';
 import type { Store } from '../../store/index.ts';
 import type { Admission } from '../admission.ts';
 import type { Slots } from '../batching/slots.ts';
+import type { DeadLetterLog } from '../dead-letter-log.ts';
 import type { Dispatchers } from '../waiting/dispatchers.ts';
 import type { Wakeups } from '../waiting/wakeups.ts';
 import { createRetention } from './retain.ts';
@@ -35,6 +36,7 @@ export interface UpkeepDeps {
   readonly wakeups: Wakeups;
   readonly admission: Admission;
   readonly lockWaits: Slots;
+  readonly deadLetterLog: DeadLetterLog;
 }
 
 export function createUpkeep(deps: UpkeepDeps): Upkeep {

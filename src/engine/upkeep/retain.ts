@@ -9,6 +9,7 @@ import type { Logger } from '../../domain/logger.ts';
 import type { Store } from '../../store/index.ts';
 import type { DueSubscription, DueTopic, RetentionFloors, SubscriptionToLookAt } from '../../store/retention.ts';
 import type { SubscriptionKey } from '../../store/subscriptions.ts';
+import type { DeadLetterLog } from '../dead-letter-log.ts';
 
 const STEP_ROWS_MAX = 1_000;
 const STEPS_MAX = 200;
@@ -32,6 +33,12 @@ export type RetainReport = {
   readonly pruned: number;
 };
 
+export interface RetentionDeps {
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly deadLetterLog: DeadLetterLog;
+}
+
 /** A run under way. */
 interface Run {
   readonly report: { -readonly [K in keyof RetainReport]: number };
@@ -43,8 +50,8 @@ interface Run {
  * Remembers floors between runs, so that neither queries nor steps walk over what earlier ones
  * removed.
  */
-export function createRetention({ store, logger }: { readonly store: Store; readonly logger: Logger }) {
-  const subscriptions = createSubscriptionRounds(store);
+export function createRetention({ store, logger, deadLetterLog }: RetentionDeps) {
+  const subscriptions = createSubscriptionRounds(store, deadLetterLog);
   const topics = createTopicRounds(store);
   let fullQueryAt = Number.NEGATIVE_INFINITY;
 
@@ -83,7 +90,7 @@ function createRun(): Run & { readonly faults: readonly unknown[] } {
   return { report: { expired: 0, dead: 0, pruned: 0 }, faults, attempt };
 }
 
-function createSubscriptionRounds(store: Store) {
+function createSubscriptionRounds(store: Store, deadLetterLog: DeadLetterLog) {
   const known = new Map<number, RetentionFloors>();
 
   async function retain({ floors, ...key }: DueSubscription, run: Run): Promise<void> {
@@ -92,6 +99,8 @@ function createSubscriptionRounds(store: Store) {
       const outcome = await store.retention.retainSubscription(key, floor, STEP_ROWS_MAX);
       run.report.expired += outcome.expired;
       run.report.dead += outcome.dead;
+      // What expired undelivered is one dead letter for all of it.
+      deadLetterLog.note(key, outcome.dead + Math.min(outcome.expired, 1));
       const dropped = (outcome.deliveryFloor ?? floor) - floor;
       floor += dropped;
       known.set(key.subscriptionId, { ...floors, deliveryNo: floor });

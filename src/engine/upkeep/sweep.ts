@@ -7,6 +7,7 @@ import type { DueLease, ExpireBatch, ExpireOutcome, FallingDue } from '../../sto
 import type { Store } from '../../store/index.ts';
 import { Batcher } from '../batching/batcher.ts';
 import { Slots } from '../batching/slots.ts';
+import type { DeadLetterLog } from '../dead-letter-log.ts';
 import type { Dispatchers } from '../waiting/dispatchers.ts';
 import type { Wakeups } from '../waiting/wakeups.ts';
 import { ClockWatch } from './clock-watch.ts';
@@ -48,6 +49,7 @@ export interface SweepDeps {
   readonly wakeups: Wakeups;
   readonly logger: Logger;
   readonly lockWaits: Slots;
+  readonly deadLetterLog: DeadLetterLog;
 }
 
 export function createSweeper(deps: SweepDeps): Sweeper {
@@ -84,7 +86,6 @@ export function createSweeper(deps: SweepDeps): Sweeper {
         break;
       }
     }
-    if (tally.dead > 0) logger.info({ dead: tally.dead }, 'messages became dead letters after their last attempt');
     return report(tally);
   }
 
@@ -185,7 +186,7 @@ function createExpiryBatcher(store: Store, lockWaits: Slots): Batcher<LeaseKey, 
 
 /** Adds to the tally; throws nothing. Each subscription is woken when its own leases have ended. */
 async function expireLeases(
-  { wakeups, expiries }: SweepDeps & { expiries: Batcher<LeaseKey, ExpireOutcome> },
+  { wakeups, expiries, deadLetterLog }: SweepDeps & { expiries: Batcher<LeaseKey, ExpireOutcome> },
   leases: readonly LeaseKey[],
   tally: Tally,
 ): Promise<void> {
@@ -194,6 +195,7 @@ async function expireLeases(
       const { ended, dead } = await expiries.submit(lease.subscriptionId, lease);
       tally.ended += ended;
       tally.dead += dead;
+      deadLetterLog.note(lease, dead);
       // Whatever became of the messages, there is room now under max_in_flight. A receive that
       // finds nothing due yet learns from the database when to ask again.
       if (ended > 0) wakeups.wakeSubscription(lease.subscriptionId);
