@@ -167,7 +167,11 @@ describe('the log', () => {
     const lines = stderr.trimEnd().split('\n');
     expect(lines.length).toBeGreaterThan(10);
     for (const line of lines) {
-      expect(JSON.parse(line)).toMatchObject({ level: expect.any(Number), msg: expect.any(String) });
+      expect(JSON.parse(line)).toMatchObject({
+        level: expect.stringMatching(/^(debug|info|warn|error)$/),
+        pid: expect.any(Number),
+        msg: expect.any(String),
+      });
       // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
       expect(line).not.toMatch(/[\u0000-\u001f\u007f\u2028\u2029]/);
     }
