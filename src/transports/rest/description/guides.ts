@@ -32,6 +32,8 @@ const consumer: Guide = {
     '[Acknowledge](#acknowledge) after the work is done, with your own transaction number as `reference`.',
     'When the work fails, [release](#release) with an `error` for another attempt, or [reject](#reject) when no attempt ' +
       'can help: the message becomes a dead letter.',
+    'Your signatures are in [the ledger](#listAcknowledgments) of the subscription, and failed messages among its ' +
+      '[dead letters](#listDeadLetters); your key can read both.',
   ],
   table: {
     title: 'Outcomes of a receipt',
