@@ -25,7 +25,9 @@ export interface ApiKey {
   readonly revokedBy: string | null;
   /** To the minute; null when it was never used. */
   readonly lastUsedAt: Date | null;
-  /** Of the secret key that its derived secret is made with; null when nothing is derived for it. */
+  /**
+   * Of the secret key that its derived secret is made with; null when nothing is derived for it.
+   */
   readonly secretVersion: number | null;
   /** With which its holder's signatures are verified; null for none. */
   readonly publicKeys: readonly PublicKey[] | null;

@@ -1,5 +1,5 @@
-// Secrets that must be recoverable, as for checking a signature: derived from the instance's secret key
-// and stored nowhere (RFC 2104, HMAC-SHA256). Without that key the database opens nothing.
+// Secrets that must be recoverable, as for checking a signature: derived from the instance's secret
+// key and stored nowhere (RFC 2104, HMAC-SHA256). Without that key the database opens nothing.
 
 import { createHmac } from 'node:crypto';
 

@@ -21,9 +21,10 @@ export interface AdmissionVerbs {
    */
   authenticate(credentials: Credentials): Access | null | Promise<Access | null>;
   /**
-   * The key of this id, for a transport that verifies a signature itself: with the key's public keys,
-   * or with its derived secret. Null when there is none, or when it was revoked or has expired; the
-   * admin key has no id. Answers without a promise where the instance remembers the key.
+   * The key of this id, for a transport that verifies a signature itself: with the key's public
+   * keys, or with its derived secret. Null when there is none, or when it was revoked or has
+   * expired; the admin key has no id. Answers without a promise where the instance remembers the
+   * key.
    */
   authenticateKeyId(keyId: string): KeyIdentity | null | Promise<KeyIdentity | null>;
   /**

@@ -1,6 +1,7 @@
-// Secrets derived from the instance's secret key, after the database has confirmed that it is the one.
-// Each secret key that a database has seen has a version. A rotation adds one: an instance that has the
-// new key and the one before derives for both, until nothing needs the old one any more.
+// Secrets derived from the instance's secret key, after the database has confirmed that it is the
+// one. Each secret key that a database has seen has a version. A rotation adds one: an instance
+// that has the new key and the one before derives for both, until nothing needs the old one any
+// more.
 
 import type { Logger } from '../domain/logger.ts';
 import { checkValueOf, deriveSecret, type SecretKeys, type SecretPurpose } from '../domain/secrets.ts';
@@ -24,7 +25,10 @@ export class SecretKeyError extends Error {
 
 export const noSecrets: Secrets = Object.freeze({ version: null, derive: () => null });
 
-/** Throws SecretKeyError when the database's other instances have another secret key, or this one none. */
+/**
+ * Throws SecretKeyError when the database's other instances have another secret key, or this one
+ * none.
+ */
 export async function openSecrets(store: Store, keys: SecretKeys | null, logger: Logger): Promise<Secrets> {
   const known = await store.secrets.list();
   if (keys === null) {

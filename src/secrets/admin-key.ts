@@ -1,4 +1,5 @@
-// The admin key: given by the environment, or else kept in the data directory from the first start on.
+// The admin key: given by the environment, or else kept in the data directory from the first start
+// on.
 
 import { resolve } from 'node:path';
 import { openKeyFile } from './key-file.ts';

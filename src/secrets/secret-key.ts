@@ -1,6 +1,6 @@
 // The secret key: 32 bytes from which secrets that must be recoverable are derived, never stored.
-// The environment gives it; with the embedded PostgreSQL it is else kept in the data directory, and one
-// that was rotated out beside it.
+// The environment gives it; with the embedded PostgreSQL it is else kept in the data directory, and
+// one that was rotated out beside it.
 
 import { resolve } from 'node:path';
 import type { SecretKeys } from '../domain/secrets.ts';

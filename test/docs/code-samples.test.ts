@@ -27,7 +27,9 @@ function rank({ method, name }: { method: string; name: string }): number {
 }
 
 let desk: Desk;
+/** What was created under the ids of the samples. */
 let keyId: string | undefined;
+let ledgerId: string | undefined;
 
 beforeAll(async () => {
   desk = await openDesk();
@@ -42,12 +44,14 @@ describe('a code sample of the description', () => {
       .replace(' -o message', '')
       .replace('"wait_seconds":30', '"wait_seconds":0')
       .replace('"wait_seconds":20', '"wait_seconds":0')
-      .replace(/wk_[0-9a-f]{20}/, (id) => keyId ?? id);
+      .replace(/wk_[0-9a-f]{20}/, (id) => keyId ?? id)
+      .replace(/sub_[0-9a-f]+/, (id) => ledgerId ?? id);
     const status = (await desk.paste(`${preamble}${command}`)).trim();
     // The receipts of the samples belong to no delivery.
     const expected = ['acknowledge', 'release', 'extend', 'reject'].includes(name) ? '409' : /^2/;
     expect(statuses).toContain(status);
     expect(status).toMatch(expected);
+    if (name === 'createSubscription') ledgerId = /"id":"(sub_[0-9a-f]+)"/.exec(await desk.paste('cat answer'))?.[1];
     if (name === 'createKey') keyId = /"id":"(wk_[0-9a-f]{20})"/.exec(await desk.paste('cat answer'))?.[1];
   });
 });

@@ -1,5 +1,5 @@
-// Derived secrets: which secret key a database goes with, on several instances and through a rotation,
-// and that nothing of it is stored.
+// Derived secrets: which secret key a database goes with, on several instances and through a
+// rotation, and that nothing of it is stored.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deriveSecret } from '../../src/domain/secrets.ts';
@@ -38,7 +38,8 @@ const refused = async (starting: Promise<unknown>): Promise<string> => {
 
 describe('a derived secret', () => {
   it('is HMAC-SHA256 over its purpose, version and id', () => {
-    // printf willcall/sigv4/1/wk_00000000000000000000 | openssl dgst -sha256 -mac hmac -macopt hexkey:0101…
+    // printf willcall/sigv4/1/wk_00000000000000000000 | openssl dgst -sha256 -mac hmac -macopt
+    // hexkey:0101…
     expect(deriveSecret(one, 'sigv4', 'wk_00000000000000000000', 1).toString('hex')).toBe(VECTOR);
   });
 

@@ -40,7 +40,10 @@ export interface KeyIdentity {
   /** For `deriveSecret`, with the key's id; null when nothing is derived for it. */
   readonly secretVersion: number | null;
   readonly publicKeys: readonly PublicKey[];
-  /** To be called when the proof is good, and only then: counts the use, and opens what the key opens. */
+  /**
+   * To be called when the proof is good, and only then: counts the use, and opens what the key
+   * opens.
+   */
   accept(): Access;
 }
 
