@@ -42,12 +42,8 @@ describe('the description of the API', () => {
   // In the order of the page, since each builds on what went before.
   it.each(examples)('has an example that works: $call', async ({ block }) => {
     const once = block
-<<<<<<< HEAD
       // The last call is the one that the example is about.
       .replace(/curl -sS(?![\s\S]*curl -sS)/, 'curl -sS -o answer -w "%{http_code}\\n"')
-=======
-      .replace(/^curl -sS/m, 'curl -sS -o answer -w "%{http_code}\\n"')
->>>>>>> 857eaf5 (Try the samples of ledgers by id with an id that exists)
       .replace(' -o message.xml', '')
       .replace(documentedKeyId, (id) => keyId ?? id)
       .replace('"wait_seconds": 30', '"wait_seconds": 0, "visibility_timeout_seconds": 1');
