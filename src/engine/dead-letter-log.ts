@@ -1,6 +1,6 @@
-// One log line for each message that became a dead letter: which, of what, and why.
-// Verbs and upkeep count what they set aside; the rows are read after that, so that no hot statement
-// carries them. Two instances that set messages of one subscription aside at once may both log some.
+// One log line for each message that became a dead letter: which, of what, and why. Verbs and
+// upkeep count what they set aside; the rows are read after that, so that no hot statement carries
+// them. Two instances that set messages of one subscription aside at once may both log some.
 
 import type { Logger } from '../domain/logger.ts';
 import type { Store } from '../store/index.ts';
