@@ -66,6 +66,10 @@ describe('the ledger', () => {
       reference: 'TX-1',
       referenceSalt: expect.any(Buffer),
       referenceDigest: null,
+      topic: queue.name,
+      topicPublicId: expect.stringMatching(/^top_[0-9a-f]{32}$/),
+      subscription: queue.name,
+      subscriptionPublicId: expect.stringMatching(/^sub_[0-9a-f]{32}$/),
     });
     expect(results[0]).toMatchObject({ messageId: id, outcome: 'acknowledged', ackNo: 1 });
   });
