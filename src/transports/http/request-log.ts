@@ -20,6 +20,7 @@ declare module 'fastify' {
 
 /** `isLost`: the connection ended before the last byte of the answer was written. */
 export function logRequest(logger: Logger, reply: FastifyReply, isLost: boolean): void {
+  if (logger.isLevelEnabled?.('debug') === false) return;
   const { request } = reply;
   const length = reply.getHeader('content-length');
   logger.debug(
