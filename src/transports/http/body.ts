@@ -51,7 +51,7 @@ class BodyReader {
   start(): void {
     const announced = readLength(this.#request);
     if (announced !== null && announced > this.#arrivedMax) {
-      this.#end(createTooLarge(this.#bytesMax));
+      this.#end(createTooLarge(this.#request, this.#bytesMax));
       return;
     }
     this.#payload.on('data', this.#onArrived).on('error', this.#onError);
@@ -63,7 +63,7 @@ class BodyReader {
 
   readonly #onArrived = (chunk: Buffer): void => {
     this.#arrived += chunk.length;
-    if (this.#arrived > this.#arrivedMax) this.#end(createTooLarge(this.#bytesMax));
+    if (this.#arrived > this.#arrivedMax) this.#end(createTooLarge(this.#request, this.#bytesMax));
   };
 
   readonly #onError = (error: Error): void => this.#end(error);
@@ -78,7 +78,7 @@ class BodyReader {
     if (this.#over) return;
     this.#length += chunk.length;
     if (this.#length > this.#bytesMax) {
-      this.#end(createTooLarge(this.#bytesMax));
+      this.#end(createTooLarge(this.#request, this.#bytesMax));
       return;
     }
     try {
@@ -117,8 +117,9 @@ function readLength({ headers }: FastifyRequest): number | null {
   return length === undefined ? null : Number(length);
 }
 
-function createTooLarge(bytesMax: number): HttpFault {
-  return new HttpFault('payload_too_large', `A request here has at most ${bytesMax} bytes: send less at a time.`);
+function createTooLarge({ routeOptions }: FastifyRequest, bytesMax: number): HttpFault {
+  const advice = routeOptions.config.whenTooLarge ?? 'send less at a time';
+  return new HttpFault('payload_too_large', `A request here has at most ${bytesMax} bytes: ${advice}.`);
 }
 
 function createTooShort(): HttpFault {

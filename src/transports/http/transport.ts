@@ -15,6 +15,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the route does, for the table of access rules. */
     operation?: Operation;
+    /** What to do about a body that is too large, where sending less at a time would not help. */
+    whenTooLarge?: string;
     /** True: the route needs no key. */
     open?: true;
     /** True: it judges `If-Match`; elsewhere nothing has an entity tag that could match. */

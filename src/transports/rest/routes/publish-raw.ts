@@ -27,6 +27,7 @@ export const publishRaw: Route = {
   url: '/v1/topics/:topic/messages/raw',
   operation: 'publish',
   bodyBytesMax: limits.messageBytesMax,
+  whenTooLarge: 'it is one message, and the max_message_bytes of its topic may allow less still',
   describe,
   handle: async (request, reply, { engine }) => {
     const topic = parseName(request, 'topic');

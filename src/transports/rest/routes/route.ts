@@ -32,6 +32,8 @@ interface RouteFields {
   readonly query?: z.ZodType;
   /** Where it is not that of every request. */
   readonly bodyBytesMax?: number;
+  /** What to do about a larger one, where sending less at a time would not help. */
+  readonly whenTooLarge?: string;
   /** What it does when the instance holds as much as it may; where this is missing, it refuses. */
   readonly whenFull?: WhenFull;
   readonly describe: OperationDescription;
@@ -100,6 +102,7 @@ export function addRoute(app: FastifyInstance, route: Route, deps: RouteDeps): v
       ...(route.open ? { open: true } : { operation: route.operation }),
       ...(route.query !== undefined && { query: true }),
       ...('If-Match' in (route.describe.headers?.shape ?? {}) && { conditional: true }),
+      ...(route.whenTooLarge !== undefined && { whenTooLarge: route.whenTooLarge }),
       ...(route.whenFull !== undefined && { whenFull: route.whenFull }),
     },
   });
